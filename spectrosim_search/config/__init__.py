@@ -1,0 +1,1 @@
+"""Frozen dataclasses of every configuration; standard library only."""

@@ -1,0 +1,158 @@
+"""Everything that defines a model and its training.
+
+A :class:`Configuration` is frozen and typed, goes to YAML and back, and its hash is its identity. The parameters of
+encoders, heads, objectives and augmentations are declared beside their code as a frozen dataclass
+``Settings``; here they travel as a :class:`Component` with every default filled in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spectrosim_search.config.fields import content_hash, field, plain
+
+__all__ = [
+    "Component",
+    "Configuration",
+    "Optimiser",
+    "Positives",
+    "Preprocessing",
+    "Scalar",
+    "Training",
+]
+
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Component:
+    """A chosen member of a family (encoder, head, objective, augmentation) with its parameters.
+
+    `parameters` is a tuple of (name, value) sorted by name, so that equal components hash equally. The YAML form is
+    flat: ``{type: transformer, patch: 32, width: 64}``.
+    """
+
+    type: str
+    parameters: tuple[tuple[str, Scalar], ...] = ()
+
+    @classmethod
+    def of(cls, type_: str, /, **parameters: Scalar) -> Component:
+        """Build from keyword arguments."""
+        return cls(type_, tuple(sorted(parameters.items())))
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Component:
+        """Build from the flat YAML form."""
+        rest = {k: v for k, v in mapping.items() if k != "type"}
+        return cls.of(str(mapping["type"]), **rest)
+
+    def to_dict(self) -> dict[str, Scalar]:
+        """Return the flat YAML form."""
+        return {"type": self.type, **dict(self.parameters)}
+
+    def __getitem__(self, name: str) -> Scalar:
+        return dict(self.parameters)[name]
+
+    def __iter__(self) -> Iterator[tuple[str, Scalar]]:
+        return iter(self.parameters)
+
+    def get(self, name: str, default: Scalar | None = None) -> Scalar | None:
+        """Return a parameter, or `default` where it is not set."""
+        return dict(self.parameters).get(name, default)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to intensities before learning; anything fitted is fitted on training spectra only."""
+
+    intensity: Literal["none", "tic", "sqrt", "log", "snv"] = field(
+        "sqrt",
+        "none; tic: divided by the sum of absolute intensities; sqrt: square root of tic; "
+        "log: log(1 + tic x channels); snv: standard normal variate",
+    )
+    derivative: int = field(0, "order of the Savitzky-Golay derivative along the axis", low=0, high=2)
+    window: int = field(11, "Savitzky-Golay window (odd), used with a derivative", unit="channels", low=3, high=101)
+    scale: Literal["none", "standard"] = field("standard", "standard: each channel centred and scaled to unit variance")
+
+
+@dataclass(frozen=True)
+class Positives:
+    """Which views of a batch count as the same."""
+
+    source: Literal["views", "groups", "both"] = field(
+        "both",
+        "views: two augmented copies of one spectrum (label-free); groups: spectra of one group; both",
+        shapes=True,
+    )
+    group_weight: float = field(
+        1.0, "weight of a group positive beside a view positive (source both)", low=0.0, high=10.0
+    )
+    spectra_per_group: int = field(
+        2, "spectra drawn from a group into one batch (sources groups and both)", low=2, high=16, shapes=True
+    )
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """AdamW under a one-cycle learning rate with gradient-norm clipping."""
+
+    learning_rate: float = field(1e-3, "peak of the one-cycle schedule", low=1e-6, high=1.0)
+    weight_decay: float = field(0.01, "decoupled weight decay of matrices (not of biases and norms)", low=0.0, high=1.0)
+    beta1: float = field(0.9, "decay of the first moment", low=0.0, high=0.9999)
+    beta2: float = field(0.999, "decay of the second moment", low=0.0, high=0.99999)
+    warmup: float = field(0.3, "share of all steps spent rising to the peak", low=0.0, high=0.9)
+    gradient_clip: float = field(1.0, "largest gradient norm of a replicate", low=1e-3, high=1e6)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, in what batches, in what precision, and what is compared at the end."""
+
+    batch_size: int = field(16, "spectra in a batch (views double it)", low=2, high=4096, shapes=True)
+    epochs: int = field(
+        60,
+        "largest number of epochs; one epoch is ⌈median training size / batch size⌉ steps",
+        low=1,
+        high=10000,
+        shapes=True,
+    )
+    patience: int = field(
+        12, "epochs without improvement on validation groups before training stops", low=1, high=10000
+    )
+    precision: Literal["auto", "fp32", "bf16"] = field("auto", "auto: bf16 where the processor has it", shapes=True)
+    similarity: Literal["head", "encoder"] = field(
+        "head", "cosine of the head's output or of the encoder's", shapes=True
+    )
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that defines a model and its training; `identity` is its hash."""
+
+    preprocessing: Preprocessing
+    encoder: Component
+    head: Component
+    objective: Component
+    augmentations: tuple[Component, ...]
+    positives: Positives
+    optimiser: Optimiser
+    training: Training
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the YAML form; augmentations become a mapping from their type to their parameters."""
+        out: dict[str, Any] = {}
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if f.name == "augmentations":
+                out[f.name] = {a.type: dict(a.parameters) for a in value}
+            else:
+                out[f.name] = plain(value)
+        return out
+
+    @property
+    def identity(self) -> str:
+        """Sixteen hexadecimal digits that name this configuration."""
+        return content_hash(self.to_dict())

@@ -1,0 +1,152 @@
+"""What a study asks: data, protocol, space, sampler, ladder, budget, confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spectrosim_search.config.configuration import Scalar
+from spectrosim_search.config.fields import content_hash, field, plain
+
+__all__ = [
+    "Budget",
+    "Confirmation",
+    "DataSource",
+    "Dimension",
+    "Ladder",
+    "Protocol",
+    "Sampler",
+    "Study",
+]
+
+Metric = Literal["matched_auc", "auc", "balanced_accuracy", "average_precision", "mcc"]
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where the spectra come from and which columns mean what."""
+
+    path: str = field("", "a file of spectra; empty: the simulator named below")
+    simulator: str = field("reims", "embedded simulator, used where no file is given")
+    simulator_parameters: tuple[tuple[str, Scalar], ...] = field(
+        (), "parameters of the simulator other than its defaults"
+    )
+    group_column: str = field("", "column that names the group; empty: found by name")
+    label_column: str = field("", "column that names the label; empty: found by name, or none")
+    id_column: str = field("", "column that names the sample; empty: found by name")
+    split_column: str = field("", "column whose members stay on one side of every split; empty: found by name 'split'")
+    group_pattern: str = field("", "regular expression on the sample id whose first group names the group")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Who may meet whom, and how a search is scored (DESIGN §5)."""
+
+    name: Literal["batch-disjoint", "shared-batch", "random-pairs"] = field(
+        "batch-disjoint",
+        "batch-disjoint (C3): neither batch of a test pair was seen in training; shared-batch (C2): one spectrum was; "
+        "random-pairs (C1): pairs split at random, leaks",
+    )
+    scoring: Literal["auto", "hold-out", "corrected-cv"] = field(
+        "auto", "auto: hold-out from 60 groups on, corrected-cv from 8 on"
+    )
+    folds: int = field(0, "grouped folds; 0: 3, or 2 below 12 groups", low=0, high=20)
+    seeds: int = field(4, "training seeds of a trial that climbs the whole ladder", low=1, high=100)
+    hold_out: float = field(1 / 3, "share of groups held out of the whole search (hold-out)", low=0.1, high=0.5)
+    seed: int = field(0, "seed of the splits", low=0)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One thing that may vary. `path` is a dotted place in the configuration, e.g. ``encoder.width``."""
+
+    path: str
+    kind: Literal["float", "int", "categorical"]
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    step: float = 0.0  # 0: continuous (float) or 1 (int)
+    choices: tuple[Scalar, ...] = ()
+    when: tuple[
+        tuple[str, tuple[Scalar, ...]], ...
+    ] = ()  # all must hold: (path of an earlier dimension, allowed values)
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How configurations are proposed."""
+
+    type: Literal["tpe", "random", "qmc", "gp", "cmaes"] = field("tpe", "tpe is multivariate and grouped")
+    startup: int = field(12, "random configurations before the sampler learns", low=0)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """How a trial earns cells (DESIGN §7)."""
+
+    rungs: tuple[int, ...] = field((1, 3, 6), "cells at which a trial is judged; after the last it climbs to all")
+    keep: float = field(1 / 3, "share of trials that go on at the rungs judged by rank", low=0.01, high=1.0)
+    minimum: int = field(8, "trials at a rung before any is stopped by rank", low=1)
+    p_value: float = field(0.1, "one-sided paired test against the incumbent from the last rung on", low=0.0, high=0.5)
+    curves: bool = field(True, "stop a replicate whose epoch curve falls below finished curves of the same cell")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop; confirmation is included. Zero means no limit of that kind."""
+
+    trials: int = field(60, "total of finished and pruned trials", low=1)
+    minutes: float = field(0.0, "wall time of search and confirmation together", unit="min", low=0.0)
+    replicates: int = field(0, "training runs of search and confirmation together", low=0)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The end of a study: finalists and presets with fresh seeds, baselines, statistics, verdict."""
+
+    finalists: int = field(3, "best trials trained again", low=1)
+    seeds: int = field(30, "fresh seeds of each finalist", low=1)
+    minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
+    presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
+    share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One question put to the data; frozen once composed from YAML and options."""
+
+    name: str
+    task: Literal["same-batch"] = "same-batch"
+    description: str = ""
+    data: DataSource = DataSource()
+    protocol: Protocol = Protocol()
+    metric: Metric = "matched_auc"
+    base: tuple[tuple[str, Scalar], ...] = ()  # dotted path → value: what all trials share
+    dimensions: tuple[Dimension, ...] = ()  # what varies, conditions after what they depend on
+    known_good: tuple[tuple[tuple[str, Scalar], ...], ...] = ()  # enqueued first: dotted path → value
+    sampler: Sampler = Sampler()
+    ladder: Ladder = Ladder()
+    budget: Budget = Budget()
+    confirmation: Confirmation = Confirmation()
+    baselines: tuple[str, ...] = (
+        "union-find",
+        "cosine",
+        "cosine-tuned",
+        "linear-metric",
+        "linear-metric-tuned",
+    )
+    seed: int = 0
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Return the plain form (dicts, lists, scalars)."""
+        import dataclasses
+
+        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    @property
+    def question(self) -> str:
+        """Hash of what may not change when a study goes on: everything but budget, confirmation and name."""
+        kept = {k: v for k, v in self.to_dict().items() if k not in ("name", "description", "budget", "confirmation")}
+        return content_hash(kept)

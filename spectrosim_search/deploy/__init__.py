@@ -1,0 +1,1 @@
+"""What is taken away: export, retraining, model folder, verifier."""

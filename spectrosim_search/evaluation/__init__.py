@@ -1,0 +1,1 @@
+"""How good it is: verification scores and statistics."""

@@ -1,0 +1,1 @@
+"""How models learn; torch, numpy and config alone."""

@@ -1,0 +1,1 @@
+"""Augmentations of spectra, batched on tensors."""

@@ -1,0 +1,1 @@
+"""Encoders: `(R, B, L)` spectra to `(R, B, D)` embeddings."""

@@ -1,0 +1,1 @@
+"""Who may meet whom: splits, pairs, the leakage audit."""

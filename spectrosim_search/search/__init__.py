@@ -1,0 +1,1 @@
+"""How the best is found: space, study, ladder, driver, workers, store."""

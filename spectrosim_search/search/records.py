@@ -1,0 +1,180 @@
+"""Frozen records of a study, as the store hands them out.
+
+Workers and the driver hold live objects; report, export and the command line read these records only. Times are
+seconds since the epoch (UTC) where named ``*_at`` and seconds where named ``*_seconds``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.config.configuration import Configuration, Scalar
+from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.scores import Estimate, PairScores
+
+__all__ = [
+    "BaselineRecord",
+    "ConfirmationRecord",
+    "DatasetRecord",
+    "EnvironmentRecord",
+    "Estimate",
+    "MethodRow",
+    "PairScores",
+    "ReplicateRecord",
+    "StudyRecord",
+    "TrialRecord",
+    "VerdictRecord",
+]
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ReplicateRecord:
+    """One training run: configuration × cell."""
+
+    key: str
+    phase: Literal["search", "confirm", "hold-out"]
+    configuration_id: str
+    trial_number: int | None
+    cell: int
+    fold: int
+    seed: int
+    status: Literal["finished", "stopped", "diverged", "failed"]
+    reason: str
+    score: float  # the study's metric, mean of the two halves; NaN where undefined
+    metrics: Mapping[str, float]  # auc, matched_auc, balanced_accuracy, eer, average_precision, mcc
+    curve: FloatArray  # (epochs + 1, 2): score of each validation half after each epoch, epoch 0 first
+    loss: FloatArray  # (epochs,) mean training loss
+    chosen_epochs: tuple[int, int]
+    pairs: tuple[PairScores, ...]  # two halves, or the held-out part
+    worker: str
+    started_at: float
+    train_seconds: float
+    total_seconds: float
+    environment_id: str
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One Optuna trial with the configuration it stands for."""
+
+    number: int
+    state: Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"]
+    value: float | None
+    parameters: Mapping[str, Scalar]
+    configuration: Configuration | None
+    configuration_id: str
+    intermediate: Mapping[int, float]  # number of cells → running mean
+    reason: str  # why pruned or failed
+    started_at: float | None
+    ended_at: float | None
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """What was searched on."""
+
+    fingerprint: str
+    name: str
+    spectra: int
+    channels: int
+    groups: int
+    labels: int
+    axis_unit: str
+    axis_low: float
+    axis_high: float
+
+
+@dataclass(frozen=True)
+class EnvironmentRecord:
+    """Package versions and hardware a replicate ran on."""
+
+    id: str
+    packages: Mapping[str, str]
+    hardware: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One row of the result table."""
+
+    name: str  # 'winner', a preset's name, a baseline's name, 'oracle', 'trial 17'
+    title: str
+    kind: Literal["winner", "finalist", "preset", "baseline", "oracle", "audit"]
+    configuration_id: str
+    seeds: int
+    metrics: Mapping[str, Estimate]  # auc, matched_auc, balanced_accuracy, eer, average_precision, mcc
+    seed_sd: float  # spread of the study's metric over seeds: training noise
+    difference: Estimate | None  # winner - this row, on the study's metric, paired over groups
+    p_adjusted: float  # Holm over finalists × baselines; NaN where not tested
+    settings: str  # what was chosen inside (preprocessing, k, shrinkage), one line
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class VerdictRecord:
+    """DESIGN §5: better, not worse, cannot tell - in one plain sentence."""
+
+    outcome: Literal["better", "not worse", "cannot tell"]
+    sentence: str
+    difference: Estimate
+    best_baseline: str
+    optimism: float  # what the selection correction took off the winner's score; 0 with hold-out
+
+
+@dataclass(frozen=True)
+class BaselineRecord:
+    """A fixed method under the study's own splits."""
+
+    name: str
+    title: str
+    pairs: tuple[PairScores, ...]
+    settings: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ConfirmationRecord:
+    """The end of a study."""
+
+    created_at: float
+    scoring: Literal["hold-out", "corrected-cv"]
+    metric: str
+    rows: tuple[MethodRow, ...]
+    verdict: VerdictRecord
+    winner_trial: int
+    winner_configuration_id: str
+    export_kind: Literal["model", "linear-metric"]  # what `export` recommends
+    leakage: Mapping[str, float]  # union-find: auc, balanced_accuracy, expected
+    threshold: float  # from the winner's out-of-fold pairs
+    epochs: int  # median chosen epoch of the winner's replicates
+    pairs: tuple[PairScores, ...]  # the winner's, for distributions, ROC and calibration
+    embedding: FloatArray  # (N, 2) map of out-of-fold embeddings, or (0, 2)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """All the store knows of one study."""
+
+    study: Study
+    dataset: DatasetRecord
+    created_at: float
+    trials: tuple[TrialRecord, ...]
+    replicates: tuple[ReplicateRecord, ...]
+    baselines: tuple[BaselineRecord, ...]
+    confirmation: ConfirmationRecord | None
+    environments: tuple[EnvironmentRecord, ...]
+    design: Mapping[str, Any] = field(default_factory=dict)  # spectra, groups, pairs a part; detectable difference
+    search_seconds: float = float("nan")
+    confirmation_seconds: float = float("nan")
+
+    def finished(self, phase: str) -> tuple[ReplicateRecord, ...]:
+        """Replicates of one phase that ended with a score."""
+        return tuple(r for r in self.replicates if r.phase == phase and r.status in ("finished", "diverged"))

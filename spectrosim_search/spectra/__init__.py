@@ -1,0 +1,1 @@
+"""What was measured: spectra sets, readers, preprocessing, simulators."""

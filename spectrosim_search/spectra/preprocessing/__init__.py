@@ -1,0 +1,1 @@
+"""What happens to intensities before learning."""

@@ -1,0 +1,1 @@
+"""Readers of spectra files, chosen by suffix."""

@@ -1,0 +1,1 @@
+"""Simulators of spectra, deterministic by seed."""
