@@ -1,0 +1,416 @@
+"""The command line: thin commands over library functions that a notebook can call too.
+
+Heavy libraries are imported inside the commands that need them, so that ``--help`` and ``status`` answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import spectrosim_search
+from spectrosim_search.config.errors import ConfigurationError, InputError, SpectroSimError
+
+__all__ = ["app", "main"]
+
+DEFAULT_STORAGE = "sqlite:///spectrosim.db"
+
+app = typer.Typer(
+    name="spectrosim-search",
+    help="Find the contrastive model that best tells whether two spectra come from the same batch, and prove it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+data_app = typer.Typer(help="Look at a table of spectra, or simulate one.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+StorageOption = Annotated[str, typer.Option("--storage", help="Study database: any SQLAlchemy URL or an SQLite file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+StudyArgument = Annotated[str, typer.Argument(help="Name of a study in the database.")]
+GroupOption = Annotated[str, typer.Option("--group-column", help="Column that names the group.")]
+LabelOption = Annotated[str, typer.Option("--label-column", help="Column that names the label.")]
+IdOption = Annotated[str, typer.Option("--id-column", help="Column that names the sample.")]
+SplitOption = Annotated[str, typer.Option("--split-column", help="Column whose members stay on one side of a split.")]
+PatternOption = Annotated[
+    str, typer.Option("--group-pattern", help="Regular expression on the sample id; its first group names the group.")
+]
+
+
+def _print_json(value: Any) -> None:
+    from spectrosim_search.config.fields import plain
+
+    typer.echo(json.dumps(_finite(plain(value)), indent=2, default=str))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: undefined numbers become null."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"spectrosim-search {spectrosim_search.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Option("--study", help="Bundled study or a YAML file.")] = "transformer",
+    data: Annotated[str, typer.Option("--data", help="Table of spectra; without it the study's own data.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name in the database; default: study and data.")] = "",
+    storage: StorageOption = DEFAULT_STORAGE,
+    trials: Annotated[int | None, typer.Option(help="Total of finished and pruned trials.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Wall time of search and confirmation together.")] = None,
+    replicates: Annotated[int | None, typer.Option(help="Training runs of search and confirmation together.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Fresh seeds of each finalist in the confirmation.")] = None,
+    protocol: Annotated[str, typer.Option(help="batch-disjoint, shared-batch or random-pairs (leaks).")] = "",
+    seed: Annotated[int | None, typer.Option(help="Seed of the whole study.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "",
+    workers: Annotated[int | None, typer.Option(help="Ray workers; 0: in this process; default: cores.")] = None,
+    address: Annotated[str, typer.Option(help="Address of a running Ray cluster to join.")] = "",
+    gpus_per_trial: Annotated[float, typer.Option(help="GPU share of a worker, e.g. 0.25.")] = 0.0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Fix a value: head.width=128.")] = None,
+    vary: Annotated[list[str] | None, typer.Option("--vary", help="Vary a value: temperature=0.02..1:log.")] = None,
+    group_column: GroupOption = "",
+    label_column: LabelOption = "",
+    id_column: IdOption = "",
+    split_column: SplitOption = "",
+    group_pattern: PatternOption = "",
+    report: Annotated[str, typer.Option("--report", help="Write the HTML report here at the end.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show cells, time, memory; train nothing.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Search, confirm and report; on an existing study: go on where it stopped."""
+    from spectrosim_search.cli_display import progress_display, print_plan, print_result
+    from spectrosim_search.search.run import plan_study, prepare_study, run_study
+
+    columns = {
+        "group_column": group_column,
+        "label_column": label_column,
+        "id_column": id_column,
+        "split_column": split_column,
+        "group_pattern": group_pattern,
+    }
+    settings = [*(set_ or [])]
+    for path, value in (
+        ("budget.trials", trials),
+        ("budget.minutes", minutes),
+        ("budget.replicates", replicates),
+        ("confirmation.seeds", seeds),
+        ("protocol.name", protocol or None),
+        ("seed", seed),
+        ("training.precision", precision or None),
+    ):
+        if value is not None:
+            settings.append(f"{path}={value}")
+    prepared = prepare_study(study, name=name, data=data, columns=columns, set_=settings, vary=vary or [])
+    if dry_run:
+        plan = plan_study(prepared, workers=workers)
+        _print_json(plan) if json_ else print_plan(plan)
+        return
+    with progress_display(quiet=json_) as progress:
+        record = run_study(
+            prepared,
+            storage=_url(storage),
+            workers=workers,
+            address=address,
+            gpus_per_trial=gpus_per_trial,
+            on_event=progress,
+        )
+    if report:
+        from spectrosim_search.report.page import write_report
+
+        report = str(write_report(record, Path(report)))
+    if json_:
+        from spectrosim_search.report.table import result_rows
+
+        _print_json({"study": record.study.name, "rows": result_rows(record), "report": report or None})
+    else:
+        print_result(record, report)
+
+
+@data_app.command("inspect")
+def data_inspect(
+    file: Annotated[str, typer.Argument(help="Table of spectra.")],
+    group_column: GroupOption = "",
+    label_column: LabelOption = "",
+    id_column: IdOption = "",
+    split_column: SplitOption = "",
+    group_pattern: PatternOption = "",
+    json_: JsonOption = False,
+) -> None:
+    """Sizes, axis, groups, duplicates, zeros, warnings, and what protocol is possible."""
+    from spectrosim_search.cli_display import print_inspection
+    from spectrosim_search.spectra.inspect import inspect
+    from spectrosim_search.spectra.readers import read
+
+    found = inspect(
+        read(
+            file,
+            group_column=group_column,
+            label_column=label_column,
+            id_column=id_column,
+            split_column=split_column,
+            group_pattern=group_pattern,
+        )
+    )
+    _print_json(found.to_dict()) if json_ else print_inspection(found)
+
+
+@data_app.command("simulate")
+def data_simulate(
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .csv, .csv.gz or .npz.")],
+    simulator: Annotated[str, typer.Option(help="Embedded simulator.")] = "reims",
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter, e.g. batches=40.")] = None,
+) -> None:
+    """Write simulated spectra to a file."""
+    from spectrosim_search.search.documents import parse_assignments
+    from spectrosim_search.spectra.simulators import simulate
+    from spectrosim_search.spectra.writers import write
+
+    spectra = simulate(simulator, **{"seed": seed, **parse_assignments(set_ or [])})
+    write(spectra, output)
+    typer.echo(f"{output}: {len(spectra)} spectra × {spectra.axis.size} channels, fingerprint {spectra.fingerprint}")
+
+
+@app.command()
+def status(study: StudyArgument = "", storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
+    """How far the studies of a database are."""
+    studies(study, storage, json_)
+
+
+@app.command()
+def studies(
+    study: StudyArgument = "", storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False
+) -> None:
+    """List the studies of a database."""
+    from spectrosim_search.cli_display import print_studies
+    from spectrosim_search.search.store import Store
+
+    with Store(_url(storage), read_only=True) as store:
+        rows = store.studies(study)
+    _print_json(rows) if json_ else print_studies(rows)
+
+
+@app.command()
+def spaces(
+    study: Annotated[str, typer.Argument(help="Bundled study or a YAML file; without it: all bundled ones.")] = "",
+    json_: JsonOption = False,
+) -> None:
+    """What a study varies, or the bundled studies and spaces."""
+    from spectrosim_search.cli_display import print_spaces
+    from spectrosim_search.search.documents import bundled, describe_space, load_study
+
+    if study:
+        rows = describe_space(load_study(study))
+        _print_json(rows) if json_ else print_spaces(rows)
+    else:
+        found = {kind: bundled(kind) for kind in ("studies", "search_spaces")}
+        _print_json(found) if json_ else print_spaces(found)
+
+
+@app.command()
+def report(
+    study: StudyArgument,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="HTML file to write.")] = None,
+    storage: StorageOption = DEFAULT_STORAGE,
+) -> None:
+    """Write one offline HTML file: verdict, table, figures."""
+    from spectrosim_search.report.page import write_report
+    from spectrosim_search.search.run import read_study
+
+    typer.echo(str(write_report(read_study(study, _url(storage)), output or Path(f"{study}.html"))))
+
+
+@app.command()
+def dashboard(
+    study: StudyArgument = "",
+    storage: StorageOption = DEFAULT_STORAGE,
+    host: Annotated[str, typer.Option(help="Interface to bind.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 8080,
+) -> None:
+    """Start the Optuna dashboard on this machine, with the study's figures in it."""
+    from spectrosim_search.report.dashboard import attach_figures, serve
+    from spectrosim_search.search.run import optuna_study, read_study
+
+    url = _url(storage)
+    if study:
+        attach_figures(optuna_study(study, url), read_study(study, url))
+    serve(url, host=host, port=port)
+
+
+@app.command()
+def export(
+    study: StudyArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write.")],
+    trial: Annotated[int | None, typer.Option(help="This trial instead of the confirmed winner.")] = None,
+    storage: StorageOption = DEFAULT_STORAGE,
+) -> None:
+    """Write the best configuration as YAML that a person can read."""
+    from spectrosim_search.deploy.export import export as export_configuration
+    from spectrosim_search.search.run import read_study
+
+    text = export_configuration(read_study(study, _url(storage)), trial)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, encoding="utf-8")
+    typer.echo(str(output))
+
+
+@app.command()
+def train(
+    configuration: Annotated[Path, typer.Argument(help="Exported YAML.")],
+    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    data: Annotated[str, typer.Option("--data", help="Table of spectra; without it the simulator's data.")] = "",
+    seeds: Annotated[int, typer.Option(help="Seeds per fold behind the threshold and the expected errors.")] = 3,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing model folder.")] = False,
+    group_column: GroupOption = "",
+    label_column: LabelOption = "",
+    id_column: IdOption = "",
+    split_column: SplitOption = "",
+    group_pattern: PatternOption = "",
+) -> None:
+    """Train an exported configuration on all spectra; write a model folder."""
+    from spectrosim_search.config.study import DataSource
+    from spectrosim_search.deploy.export import load_export
+    from spectrosim_search.deploy.retrain import train as train_model
+    from spectrosim_search.spectra.load import load
+
+    spectra = load(
+        DataSource(
+            path=data,
+            group_column=group_column,
+            label_column=label_column,
+            id_column=id_column,
+            split_column=split_column,
+            group_pattern=group_pattern,
+        )
+    )
+    train_model(load_export(configuration), spectra, out, seeds=seeds, force=force, progress=typer.echo)
+    typer.echo(str(out))
+
+
+@app.command()
+def verify(
+    model: Annotated[Path, typer.Argument(help="Model folder.")],
+    file: Annotated[str, typer.Argument(help="Table of spectra.")],
+    gallery: Annotated[str, typer.Option(help="Table of spectra with groups to compare against.")] = "",
+    prior: Annotated[float, typer.Option(help="Prior probability that a pair is of one batch.")] = 0.5,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV file; default: print.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Are pairs of spectra of one batch? Similarity, decision, likelihood ratio, probability."""
+    from spectrosim_search.cli_display import print_rows
+    from spectrosim_search.deploy.verifier import Verifier
+    from spectrosim_search.spectra.readers import read
+
+    verifier = Verifier.load(model)
+    queries = read(file, require_groups=False)
+    if gallery:
+        rows = verifier.verify_gallery(queries, read(gallery), prior=prior)
+    else:
+        rows = verifier.verify_pairs(queries, prior=prior)
+    _print_json(rows) if json_ else print_rows(rows, output)
+
+
+@app.command()
+def embed(
+    model: Annotated[Path, typer.Argument(help="Model folder.")],
+    file: Annotated[str, typer.Argument(help="Table of spectra.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="CSV or NPZ file to write.")],
+) -> None:
+    """Write the embedding of every spectrum."""
+    from spectrosim_search.deploy.verifier import Verifier, write_embeddings
+    from spectrosim_search.spectra.readers import read
+
+    spectra = read(file, require_groups=False)
+    write_embeddings(output, spectra, Verifier.load(model).embed(spectra))
+    typer.echo(str(output))
+
+
+@app.command()
+def compare(
+    first: StudyArgument, second: StudyArgument, storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False
+) -> None:
+    """Set the result tables of two studies side by side."""
+    from spectrosim_search.cli_display import print_comparison
+    from spectrosim_search.search.run import read_study
+
+    records = [read_study(s, _url(storage)) for s in (first, second)]
+    print_comparison(records, json_=json_)
+
+
+@app.command()
+def delete(
+    study: StudyArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study with all its trials and replicates."""
+    from spectrosim_search.search.store import Store
+
+    if not yes and not typer.confirm(f"Delete study '{study}' with all its results?"):
+        raise typer.Exit(1)
+    with Store(_url(storage)) as store:
+        store.delete(study)
+    typer.echo(f"deleted {study}")
+
+
+@app.command()
+def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
+    """Check versions, hardware, extras and the database."""
+    from spectrosim_search.cli_display import print_checks
+    from spectrosim_search.search.doctor import examine
+
+    checks = examine(_url(storage))
+    _print_json(checks) if json_ else print_checks(checks)
+    if any(c["state"] == "bad" for c in checks):
+        raise typer.Exit(1)
+
+
+def _url(storage: str) -> str:
+    """A plain file name means SQLite."""
+    return storage if "://" in storage else f"sqlite:///{storage}"
+
+
+def main() -> None:
+    """Entry point: one line for every expected failure; exit code 2 for wrong input, 1 for a failed run."""
+    try:
+        app()
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except SpectroSimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(getattr(error, "exit_code", 1)) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

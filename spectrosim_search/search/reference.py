@@ -1,0 +1,155 @@
+"""The reference rows: baselines under exactly the cells that trials and finalists are scored on.
+
+A baseline is fitted once a fold (it has no training seed) and scored on the two validation halves of every cell, so
+that each of its numbers can be paired with a model's. Its threshold is chosen on one half and applied to the other, as
+a model's is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.baselines import BaselineInput, BaselineOutput, title
+from spectrosim_search.baselines import run as run_baseline
+from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.verification import choose_threshold
+from spectrosim_search.protocol.design import Design
+from spectrosim_search.protocol.pairs import PairSet
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["ReferenceScores", "reference_names", "score_reference"]
+
+Method = list[tuple[PairScores, ...]]
+
+
+@dataclass(frozen=True)
+class ReferenceScores:
+    """One reference row before statistics: `cells` in the order of the seeds, then folds; `held_out` one part or none."""
+
+    name: str
+    title: str
+    cells: Method
+    held_out: Method
+    settings: str
+    seconds: float
+
+
+def reference_names(study: Study, spectra: SpectraSet) -> tuple[str, ...]:
+    """The study's baselines, with what the protocol and the data add.
+
+    Under shared-batch the union-find knows nothing, so the nearest training-group centroid joins; simulated data know
+    their oracle.
+    """
+    names = list(study.baselines)
+    if study.protocol.name == "shared-batch" and "training-centroid" not in names:
+        names.append("training-centroid")
+    if spectra.truth and "oracle" not in names:
+        names.append("oracle")
+    return tuple(names)
+
+
+def score_reference(
+    name: str,
+    study: Study,
+    spectra: SpectraSet,
+    design: Design,
+    seeds: Sequence[int],
+    *,
+    on_fold: Callable[[str, int], None] | None = None,
+) -> ReferenceScores:
+    """Fit one baseline on every fold's training spectra and score the halves of every (seed, fold) cell.
+
+    With a hold-out it is fitted once more on all searched groups and scores the held-out pairs; its threshold there comes from
+    the out-of-fold pairs.
+    """
+    started = time.perf_counter()
+    scored: dict[tuple[int, int], tuple[PairScores, ...]] = {}
+    settings: list[str] = []
+    out_of_fold: list[tuple[NDArray[np.float32], NDArray[np.bool_]]] = []
+    for fold in range(design.folds):
+        splits = [design.split(fold, seed) for seed in seeds]
+        pairs = tuple(half for split in splits for half in split.halves)
+        output = _fit(name, study, spectra, splits[0].train, splits[0].groups, splits[0].relation, pairs)
+        settings.append(output.settings)
+        for i, seed in enumerate(seeds):
+            similarities = output.similarities[2 * i : 2 * i + 2]
+            scored[seed, fold] = _cross_threshold(splits[i].halves, similarities)
+            out_of_fold += [(s, h.positive) for s, h in zip(similarities, splits[i].halves)]
+        if on_fold is not None:
+            on_fold(name, fold)
+    held_out: Method = []
+    if design.hold_out is not None:
+        train = design.hold_out.train
+        split = design.split(0, seeds[0])
+        output = _fit(name, study, spectra, train, split.groups, None, (design.hold_out.pairs,))
+        settings = [output.settings]
+        threshold = choose_threshold(
+            np.concatenate([s for s, _ in out_of_fold]), np.concatenate([p for _, p in out_of_fold])
+        )
+        held_out = [(pair_scores(design.hold_out.pairs, output.similarities[0], threshold),)]
+    return ReferenceScores(
+        name=name,
+        title=title(name),
+        cells=[scored[seed, fold] for seed in seeds for fold in range(design.folds)],
+        held_out=held_out,
+        settings=_join(settings),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def pair_scores(pairs: PairSet, similarity: NDArray[np.float32], threshold: float) -> PairScores:
+    """Join pairs with their similarities."""
+    return PairScores(
+        pairs.left, pairs.right, pairs.positive, pairs.stratum, similarity.astype(np.float32), float(threshold)
+    )
+
+
+def _fit(
+    name: str,
+    study: Study,
+    spectra: SpectraSet,
+    train: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    relation: NDArray[np.int8] | None,
+    pairs: tuple[PairSet, ...],
+) -> BaselineOutput:
+    _, labels = np.unique(spectra.labels, return_inverse=True)
+    labels = np.where(spectra.labels == "", -1, labels).astype(np.int64)
+    return run_baseline(
+        name,
+        BaselineInput(
+            spectra=spectra,
+            train=train,
+            groups=groups,
+            labels=labels,
+            relation=relation,
+            pairs=pairs,
+            metric=study.metric,
+            seed=study.seed,
+        ),
+    )
+
+
+def _cross_threshold(
+    halves: tuple[PairSet, PairSet], similarities: Sequence[NDArray[np.float32]]
+) -> tuple[PairScores, ...]:
+    """The threshold of one half is applied to the other."""
+    chosen = [choose_threshold(s, h.positive) for s, h in zip(similarities, halves)]
+    return (
+        pair_scores(halves[0], similarities[0], chosen[1]),
+        pair_scores(halves[1], similarities[1], chosen[0]),
+    )
+
+
+def _join(settings: Sequence[str]) -> str:
+    """One line: the settings of the folds, repeated ones counted."""
+    unique = list(dict.fromkeys(s for s in settings if s))
+    if len(unique) <= 1:
+        return unique[0] if unique else ""
+    return " | ".join(unique)
