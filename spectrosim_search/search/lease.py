@@ -1,0 +1,75 @@
+"""Keeping a driver's lease alive from a thread, whatever the driver is busy with."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+
+from spectrosim_search.config.errors import RunError
+from spectrosim_search.search import store_leases
+from spectrosim_search.search.store_leases import Identity
+
+__all__ = ["LEASE_SECONDS", "LeaseKeeper"]
+
+LEASE_SECONDS = 60.0
+
+
+class LeaseKeeper:
+    """Holds one driver's lease on one study for the length of a `with` block.
+
+    Renewed every quarter of its length. Once it is lost (the machine slept, the database was away for longer than the
+    lease, and another driver took the trials over), :meth:`check` raises RunError and the driver must stop.
+    """
+
+    def __init__(self, engine: Engine, study_id: int, *, seconds: float = LEASE_SECONDS) -> None:
+        self.identity = Identity.mine()
+        self._engine = engine
+        self._study_id = study_id
+        self._seconds = seconds
+        self._done = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    @property
+    def driver(self) -> str:
+        """Name of the driver that holds this lease."""
+        return self.identity.driver
+
+    def __enter__(self) -> LeaseKeeper:
+        store_leases.take(self._engine, self._study_id, self.identity, self._seconds)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        if not self._lost.is_set():
+            store_leases.drop(self._engine, self._study_id, self.driver)
+
+    def check(self) -> None:
+        """Raise RunError once the lease is lost."""
+        if self._lost.is_set():
+            raise RunError(
+                "another driver has taken this study's trials over, since this one did not answer for "
+                f"{self._seconds:.0f} s; nothing finished is lost, run again to join in"
+            )
+
+    def _keep(self) -> None:
+        renewed = time.monotonic()
+        while not self._done.wait(self._seconds / 4):
+            try:
+                if not store_leases.renew(self._engine, self._study_id, self.driver, self._seconds):
+                    self._lost.set()
+                    return
+                renewed = time.monotonic()
+            except OperationalError:
+                # A database that is away for a moment is no reason to stop; one away for a whole lease is.
+                if time.monotonic() - renewed > self._seconds:
+                    self._lost.set()
+                    return

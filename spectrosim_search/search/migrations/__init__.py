@@ -1,0 +1,1 @@
+"""Named, ordered changes of the project's tables; each is applied once."""

@@ -1,0 +1,513 @@
+"""The study database: everything a study knows, in one place, with one commit a replicate.
+
+Our tables and Optuna's lie side by side. SQLite files are opened in WAL mode; PostgreSQL and other servers through any
+SQLAlchemy URL. Every database failure a user can cause is an InputError of one line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import InputError, nearest
+from spectrosim_search.config.fields import plain
+from spectrosim_search.config.study import Study
+from spectrosim_search.search import store_leases, store_records, store_schema, store_slots
+from spectrosim_search.search.records import (
+    BaselineRecord,
+    ConfirmationRecord,
+    DatasetRecord,
+    EnvironmentRecord,
+    ReplicateRecord,
+    StudyRecord,
+)
+from spectrosim_search.search.store_arrays import PairSets
+from spectrosim_search.search.store_codec import from_json, to_json
+from spectrosim_search.search.store_engine import (
+    database_errors,
+    locate,
+    make_engine,
+    read_only_url,
+    redacted,
+    sqlite_file,
+)
+from spectrosim_search.search.store_tables import (
+    BaselineRow,
+    ConfigurationRow,
+    ConfirmationRow,
+    DatasetRow,
+    EnvironmentRow,
+    ReplicateRow,
+    SlotRow,
+    StudyRow,
+)
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import BaseStorage
+
+__all__ = ["Store", "StudyStatus", "redacted"]
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """Where a study stands, from a handful of cheap queries."""
+
+    name: str
+    created_at: float
+    asked: int  # trials asked for in all (the budget)
+    complete: int
+    pruned: int
+    running: int
+    failed: int
+    best_value: float | None
+    best_trial: int | None
+    replicates: Mapping[str, int]  # phase → replicates stored
+    last_result_at: float | None
+    drivers: tuple[str, ...]  # machine and process of each driver at work
+    search_seconds: float
+    confirmation_seconds: float
+    confirmed: bool
+    outcome: str  # the verdict's sentence; empty before the confirmation
+
+
+class Store:
+    """A study database.
+
+    `url`: an SQLAlchemy URL or the path of an SQLite file. With `read_only` nothing is created, updated or locked.
+    Raises InputError where the database cannot be opened, is missing (`read_only`) or was written by a newer version.
+    """
+
+    def __init__(self, url: str | Path, *, read_only: bool = False) -> None:
+        located = locate(url)
+        self.read_only = read_only
+        self.shown = redacted(located)
+        file = sqlite_file(located)
+        if read_only and file is not None and not file.is_file():
+            raise InputError(f"there is no study database {file}: run a study first, or name it with --storage")
+        self._url = read_only_url(located) if read_only else located
+        self.engine = make_engine(self._url, read_only=read_only)
+        self.shared = file is None  # whether several drivers may work here
+        self._pairs: dict[int, PairSets] = {}
+        self._ids: dict[str, int] = {}
+        self._storage: tuple[Any, BaseStorage] | None = None
+        with database_errors(located):
+            if read_only:
+                self._require_tables()
+            else:
+                store_schema.prepare(self.engine, located)
+                if file is not None and not file.is_file():
+                    raise InputError(f"cannot write {file}")
+
+    def _require_tables(self) -> None:
+        with self.engine.connect() as connection:
+            now = store_schema.current_revision(connection)
+        if now is None:
+            raise InputError(f"there are no studies in {self.shown}: run a study first, or name its database")
+        if now != store_schema.head_revision():
+            raise store_schema.newer(self._url)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._storage is not None:
+            self._storage[0].remove_session()
+            self._storage[0].engine.dispose()
+            self._storage = None
+        self.engine.dispose()
+
+    # --- studies -----------------------------------------------------------------------------------------------
+
+    def open_study(self, study: Study, dataset: DatasetRecord, design: Mapping[str, Any]) -> int:
+        """Create a study or go on with it; budget and confirmation may change. Returns its id.
+
+        Raises InputError where the name belongs to other data or to another question, saying what differs.
+        """
+        values = {
+            "study": to_json(study),
+            "question": _question(study),
+            "fingerprint": dataset.fingerprint,
+            "design": json.dumps(plain(dict(design)), default=_scalar),
+        }
+        with database_errors(self._url):
+            self._add_once(DatasetRow, {"fingerprint": dataset.fingerprint, "record": to_json(dataset)})
+            try:
+                with self.engine.begin() as connection:
+                    connection.execute(
+                        sa.insert(StudyRow).values(
+                            name=study.name,
+                            created_at=time.time(),
+                            search_seconds=0.0,
+                            confirmation_seconds=0.0,
+                            **values,
+                        )
+                    )
+            except IntegrityError:
+                self._check_same(study, dataset)
+                with self.engine.begin() as connection:
+                    connection.execute(sa.update(StudyRow).where(StudyRow.name == study.name).values(**values))
+            return self.study_id(study.name)
+
+    def _check_same(self, study: Study, dataset: DatasetRecord) -> None:
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(StudyRow).where(StudyRow.name == study.name)).one()
+            if row.fingerprint != dataset.fingerprint:
+                text = connection.execute(
+                    sa.select(DatasetRow.record).where(DatasetRow.fingerprint == row.fingerprint)
+                ).scalar_one()
+                old = from_json(DatasetRecord, text)
+                raise InputError(
+                    f"study '{study.name}' was made with other data: {_describe(old)}, now {_describe(dataset)}; "
+                    "give the study another --name"
+                )
+        if row.question != _question(study):
+            before = from_json(Study, row.study)
+            raise InputError(
+                f"study '{study.name}' asks another question: {_differences(before, study)}; give it another --name"
+            )
+
+    def study_id(self, name: str) -> int:
+        """Id of a study. Raises InputError with the nearest known name."""
+        if name not in self._ids:
+            with database_errors(self._url), self.engine.connect() as connection:
+                rows = dict(connection.execute(sa.select(StudyRow.name, StudyRow.id)).tuples().all())
+            if name not in rows:
+                raise InputError(f"there is no study '{name}' in {self.shown}{nearest(name, rows)}")
+            self._ids[name] = rows[name]
+        return self._ids[name]
+
+    def studies(self) -> tuple[StudyStatus, ...]:
+        """Status of all studies, oldest first."""
+        with database_errors(self._url), self.engine.connect() as connection:
+            names = connection.execute(sa.select(StudyRow.name).order_by(StudyRow.id)).scalars().all()
+        return tuple(self.status(name) for name in names)
+
+    def status(self, name: str) -> StudyStatus:
+        """Where a study stands; imports neither Optuna nor anything heavy."""
+        study_id = self.study_id(name)
+        with database_errors(self._url):
+            slots = store_slots.read(self.engine, study_id)
+            drivers = store_leases.live(self.engine, study_id)
+            with self.engine.connect() as connection:
+                row = connection.execute(sa.select(StudyRow).where(StudyRow.id == study_id)).one()
+                phases = connection.execute(
+                    sa.select(ReplicateRow.phase, sa.func.count())
+                    .where(ReplicateRow.study_id == study_id)
+                    .group_by(ReplicateRow.phase)
+                ).tuples()
+                counts = dict(phases.all())
+                last = connection.execute(
+                    sa.select(sa.func.max(ReplicateRow.started_at + ReplicateRow.total_seconds)).where(
+                        ReplicateRow.study_id == study_id
+                    )
+                ).scalar()
+                verdict = connection.execute(
+                    sa.select(ConfirmationRow.record).where(ConfirmationRow.study_id == study_id)
+                ).scalar()
+        best = max(
+            (s for s in slots if s.state == "complete" and s.value is not None),
+            key=lambda s: s.value or 0.0,
+            default=None,
+        )
+        return StudyStatus(
+            name=name,
+            created_at=row.created_at,
+            asked=from_json(Study, row.study).budget.trials,
+            complete=sum(s.state == "complete" for s in slots),
+            pruned=sum(s.state == "pruned" for s in slots),
+            running=sum(s.state in store_slots.OPEN for s in slots),
+            failed=sum(s.attempt for s in slots),
+            best_value=None if best is None else best.value,
+            best_trial=None if best is None else best.number,
+            replicates=counts,
+            last_result_at=last,
+            drivers=tuple(f"{d.host.split(' ')[0]}, process {d.process.split(':')[0]}" for d in drivers),
+            search_seconds=row.search_seconds,
+            confirmation_seconds=row.confirmation_seconds,
+            confirmed=verdict is not None,
+            outcome="" if verdict is None else str(json.loads(verdict)["verdict"]["sentence"]),
+        )
+
+    def record(self, name: str) -> StudyRecord:
+        """All the store knows of one study."""
+        study_id = self.study_id(name)
+        pairs = self.pairs(study_id)
+        with database_errors(self._url):
+            with self.engine.connect() as connection:
+                row = connection.execute(sa.select(StudyRow).where(StudyRow.id == study_id)).one()
+                text = connection.execute(
+                    sa.select(DatasetRow.record).where(DatasetRow.fingerprint == row.fingerprint)
+                ).scalar_one()
+            configurations = store_records.read_configurations(self.engine, study_id)
+            return StudyRecord(
+                study=from_json(Study, row.study),
+                dataset=from_json(DatasetRecord, text),
+                created_at=row.created_at,
+                trials=store_records.trial_records(self._optuna_trials(name), configurations),
+                replicates=store_records.read_replicates(self.engine, study_id, pairs),
+                baselines=store_records.read_baselines(self.engine, study_id, pairs),
+                confirmation=store_records.read_confirmation(self.engine, study_id, pairs),
+                environments=store_records.read_environments(self.engine, study_id),
+                design=json.loads(row.design),
+                search_seconds=row.search_seconds,
+                confirmation_seconds=row.confirmation_seconds,
+            )
+
+    def delete(self, name: str) -> None:
+        """Remove a study, Optuna's part of it included. Raises InputError while a driver works on it."""
+        study_id = self.study_id(name)
+        with database_errors(self._url):
+            busy = store_leases.live(self.engine, study_id)
+            if busy:
+                raise InputError(
+                    f"study '{name}' is being worked on by process {busy[0].process.split(':')[0]}; stop it first"
+                )
+            storage = self.optuna_storage()
+            from spectrosim_search.search.store_optuna import optuna_errors
+
+            with optuna_errors(self._url):
+                if name in {s.study_name for s in storage.get_all_studies()}:
+                    storage.delete_study(storage.get_study_id_from_name(name))
+            with self.engine.begin() as connection:
+                connection.execute(sa.delete(StudyRow).where(StudyRow.id == study_id))
+                for table, column, users in (
+                    (DatasetRow, DatasetRow.fingerprint, (StudyRow.fingerprint,)),
+                    (EnvironmentRow, EnvironmentRow.id, (ReplicateRow.environment_id,)),
+                    (ConfigurationRow, ConfigurationRow.id, (ReplicateRow.configuration_id, SlotRow.configuration_id)),
+                ):
+                    used = sa.union(*(sa.select(user) for user in users))
+                    connection.execute(sa.delete(table).where(column.not_in(used)))
+        self._ids.pop(name, None)
+        self._pairs.pop(study_id, None)
+
+    # --- what a study gathers ----------------------------------------------------------------------------------
+
+    def pairs(self, study_id: int) -> PairSets:
+        """The index arrays of a study's pairs."""
+        return self._pairs.setdefault(study_id, PairSets(self.engine, study_id))
+
+    def replicates(
+        self, name: str, phase: str | None = None, skip: frozenset[str] = frozenset()
+    ) -> tuple[ReplicateRecord, ...]:
+        """Stored replicates, in the order of their commits, but those whose key is in `skip`."""
+        study_id = self.study_id(name)
+        with database_errors(self._url):
+            return store_records.read_replicates(self.engine, study_id, self.pairs(study_id), phase=phase, skip=skip)
+
+    def add_replicate(self, name: str, record: ReplicateRecord, environment: EnvironmentRecord) -> bool:
+        """Store one replicate in one commit; False where its key was stored before (the first one counts)."""
+        study_id = self.study_id(name)
+        with database_errors(self._url):
+            self._add_once(EnvironmentRow, {"id": environment.id, "record": to_json(environment)})
+            ids, blob = self.pairs(study_id).store(record.pairs, curve=record.curve, loss=record.loss)
+            details = {"metrics": dict(record.metrics), "chosen_epochs": list(record.chosen_epochs)}
+            plain_fields = (
+                "key",
+                "phase",
+                "configuration_id",
+                "trial_number",
+                "cell",
+                "fold",
+                "seed",
+                "status",
+                "reason",
+                "worker",
+                "started_at",
+                "train_seconds",
+                "total_seconds",
+                "environment_id",
+            )
+            return self._insert(
+                ReplicateRow,
+                {
+                    **{f: getattr(record, f) for f in plain_fields},
+                    "study_id": study_id,
+                    "score": record.score if math.isfinite(record.score) else None,
+                    "details": json.dumps(details, default=_scalar),
+                    "pair_sets": ids,
+                    "arrays": blob,
+                },
+            )
+
+    def add_configuration(self, configuration: Configuration) -> None:
+        """Store a configuration under its identity."""
+        with database_errors(self._url):
+            self._add_once(ConfigurationRow, {"id": configuration.identity, "record": to_json(configuration)})
+
+    def configuration(self, identity: str) -> Configuration:
+        """A configuration by its identity. Raises InputError where it was never stored."""
+        with database_errors(self._url), self.engine.connect() as connection:
+            text = connection.execute(
+                sa.select(ConfigurationRow.record).where(ConfigurationRow.id == identity)
+            ).scalar()
+        if text is None:
+            raise InputError(f"there is no configuration {identity} in {self.shown}")
+        return from_json(Configuration, text)
+
+    def set_baseline(self, name: str, record: BaselineRecord) -> None:
+        """Store a baseline, in place of an earlier one of that name."""
+        study_id = self.study_id(name)
+        with database_errors(self._url):
+            ids, blob = self.pairs(study_id).store(record.pairs)
+            with self.engine.begin() as connection:
+                connection.execute(
+                    sa.delete(BaselineRow).where(BaselineRow.study_id == study_id, BaselineRow.name == record.name)
+                )
+                connection.execute(
+                    sa.insert(BaselineRow).values(
+                        study_id=study_id,
+                        name=record.name,
+                        record=to_json(record, without=("pairs",)),
+                        pair_sets=ids,
+                        arrays=blob,
+                    )
+                )
+
+    def set_confirmation(self, name: str, record: ConfirmationRecord) -> None:
+        """Store the confirmation, in place of an earlier one."""
+        study_id = self.study_id(name)
+        with database_errors(self._url):
+            ids, blob = self.pairs(study_id).store(record.pairs, embedding=record.embedding)
+            with self.engine.begin() as connection:
+                connection.execute(sa.delete(ConfirmationRow).where(ConfirmationRow.study_id == study_id))
+                connection.execute(
+                    sa.insert(ConfirmationRow).values(
+                        study_id=study_id,
+                        record=to_json(record, without=("pairs", "embedding")),
+                        pair_sets=ids,
+                        arrays=blob,
+                    )
+                )
+
+    def add_seconds(self, name: str, phase: Literal["search", "confirmation"], seconds: float) -> None:
+        """Count wall time towards a study's budget."""
+        column = StudyRow.search_seconds if phase == "search" else StudyRow.confirmation_seconds
+        study_id = self.study_id(name)
+        with database_errors(self._url), self.engine.begin() as connection:
+            connection.execute(sa.update(StudyRow).where(StudyRow.id == study_id).values({column: column + seconds}))
+
+    # --- Optuna ------------------------------------------------------------------------------------------------
+
+    def optuna_storage(self) -> BaseStorage:
+        """Optuna's storage on the same database."""
+        if self._storage is None:
+            from spectrosim_search.search.store_optuna import open_storage
+
+            self._storage = open_storage(self._url, read_only=self.read_only)
+        return self._storage[1]
+
+    def optuna_study(self, name: str) -> optuna.Study:
+        """The Optuna study of that name, created where it is missing and the store is writable."""
+        import optuna
+
+        from spectrosim_search.search.store_optuna import optuna_errors
+
+        storage = self.optuna_storage()
+        sampler = optuna.samplers.RandomSampler(seed=0)  # never asked: asking is the driver's, see driver_trials
+        with optuna_errors(self._url):
+            if self.read_only:
+                return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+            return optuna.create_study(
+                study_name=name,
+                storage=storage,
+                sampler=sampler,
+                pruner=optuna.pruners.NopPruner(),
+                direction="maximize",
+                load_if_exists=True,
+            )
+
+    def _optuna_trials(self, name: str) -> list[optuna.trial.FrozenTrial]:
+        from spectrosim_search.search.store_optuna import optuna_errors
+
+        if self.read_only and not sa.inspect(self.engine).has_table("trials"):
+            return []
+        storage = self.optuna_storage()
+        with optuna_errors(self._url):
+            if name not in {s.study_name for s in storage.get_all_studies()}:
+                return []
+            return storage.get_all_trials(storage.get_study_id_from_name(name), deepcopy=False)
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _insert(self, table: type[Any], values: Mapping[str, Any]) -> bool:
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(sa.insert(table).values(**values))
+        except IntegrityError:
+            return False
+        return True
+
+    @cached_property
+    def _seen(self) -> set[tuple[str, str]]:
+        return set()
+
+    def _add_once(self, table: type[Any], values: Mapping[str, Any]) -> None:
+        """Insert a row whose first column is its content's name, unless it is there."""
+        column, name = next(iter(values.items()))
+        mark = (str(table.__tablename__), str(name))
+        if mark in self._seen:
+            return
+        with self.engine.connect() as connection:
+            there = connection.execute(sa.select(getattr(table, column)).where(getattr(table, column) == name)).first()
+        if there is None:
+            self._insert(table, values)
+        self._seen.add(mark)
+
+
+def _question(study: Study) -> str:
+    """The study's question with the path of its data left out: the fingerprint stands for the data."""
+    return replace(study, data=replace(study.data, path="")).question
+
+
+def _describe(data: DatasetRecord) -> str:
+    return f"{data.name} ({data.spectra} × {data.channels}, {data.groups} groups, fingerprint {data.fingerprint})"
+
+
+def _differences(before: Study, after: Study) -> str:
+    """The first few places where two studies differ."""
+    found: list[str] = []
+
+    def walk(place: str, one: Any, two: Any) -> None:
+        if isinstance(one, dict) and isinstance(two, dict):
+            for key in sorted({*one, *two}):
+                walk(f"{place}.{key}".lstrip("."), one.get(key), two.get(key))
+        elif one != two:
+            found.append(f"{place} was {_short(one)}, is {_short(two)}")
+
+    free = ("name", "description", "budget", "confirmation")
+    one, two = ({k: v for k, v in s.to_dict().items() if k not in free} for s in (before, after))
+    one["data"].pop("path", None)
+    two["data"].pop("path", None)
+    walk("", one, two)
+    rest = len(found) - 4
+    return ", ".join(found[:4]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _scalar(value: Any) -> Any:
+    """NumPy scalars as Python's."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be stored as JSON")
