@@ -150,7 +150,9 @@ def scalar_text(value: bool | int | float | str) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise InputError(f"{value} cannot stand in a document: every number has to be finite")
-        return repr(value)
+        digits, e, exponent = repr(value).partition("e")
+        # 1e-05 is a text to readers of YAML 1.1; 1.0e-05 is a number to all of them
+        return f"{digits}{'' if '.' in digits else '.0'}e{exponent}" if e else digits
     if _PLAIN_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_OTHER_TYPES:
         return value
     return json.dumps(value, ensure_ascii=False)
