@@ -19,6 +19,7 @@ __all__ = ["VaryEntry", "dimension", "domain_problem", "owners", "same_range", "
 
 Number = int | float
 
+
 class VaryEntry(BaseModel):
     """What may vary at one place: a list of choices, or a range."""
 
@@ -28,7 +29,9 @@ class VaryEntry(BaseModel):
     low: float | None = Field(None, description="smallest value", strict=True, allow_inf_nan=False)
     high: float | None = Field(None, description="largest value, included", strict=True, allow_inf_nan=False)
     log: StrictBool = Field(False, description="search on a logarithmic scale")
-    step: float | None = Field(None, description="distance of neighbouring values", strict=True, allow_inf_nan=False, gt=0)
+    step: float | None = Field(
+        None, description="distance of neighbouring values", strict=True, allow_inf_nan=False, gt=0
+    )
     when: dict[str, StrictScalar | list[StrictScalar]] = Field(
         default_factory=dict, description="varies only where the keys named here have one of the values given"
     )
@@ -98,9 +101,7 @@ def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
     when = tuple(
         (key, tuple(allowed) if isinstance(allowed, list) else (allowed,)) for key, allowed in entry.when.items()
     )
-    problems = [
-        f"{where}: when: unknown key '{key}'{nearest(key, places())}" for key, _ in when if key not in places()
-    ]
+    problems = [f"{where}: when: unknown key '{key}'{nearest(key, places())}" for key, _ in when if key not in places()]
     problems += [
         f"{where}: when {key}: {problem}"
         for key, allowed in when
@@ -178,8 +179,10 @@ def same_range(a: Dimension, b: Dimension) -> bool:
 def domain_problem(dim: Dimension, value: Scalar) -> str:
     """Why a value lies outside a dimension; empty where it lies inside."""
     if dim.kind == "categorical":
-        return "" if any(type(c) is type(value) and c == value for c in dim.choices) else (
-            f"{value!r} is not among {', '.join(map(str, dim.choices))}"
+        return (
+            ""
+            if any(type(c) is type(value) and c == value for c in dim.choices)
+            else (f"{value!r} is not among {', '.join(map(str, dim.choices))}")
         )
     number = float(value) if not isinstance(value, str) else float("nan")
     if not dim.low <= number <= dim.high:
@@ -187,4 +190,3 @@ def domain_problem(dim: Dimension, value: Scalar) -> str:
     if dim.step and abs((number - dim.low) / dim.step - round((number - dim.low) / dim.step)) > 1e-9:
         return f"{value} is no step of {dim.step:g} from {dim.low:g}"
     return ""
-

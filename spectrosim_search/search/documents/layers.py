@@ -105,7 +105,9 @@ def order(layers: Layers, problems: list[str]) -> tuple[Dimension, ...]:
         if path in done:
             return done[path]
         if path in trail:
-            problems.append(f"{path}: its condition depends on itself: {' → '.join((*trail[trail.index(path):], path))}")
+            problems.append(
+                f"{path}: its condition depends on itself: {' → '.join((*trail[trail.index(path) :], path))}"
+            )
             return None
         dim = layers.vary[path]
         done_here = _conditions(dim, layers, problems, lambda parent: visit(parent, (*trail, path)))

@@ -50,7 +50,9 @@ def study_keys() -> dict[str, Any]:
 
 
 def read_overrides(
-    set_: Mapping[str, Any] | Sequence[str], vary: Mapping[str, Any] | Sequence[str], data: Mapping[str, Any] | None = None
+    set_: Mapping[str, Any] | Sequence[str],
+    vary: Mapping[str, Any] | Sequence[str],
+    data: Mapping[str, Any] | None = None,
 ) -> Overrides:
     """Resolve options. Raises ConfigurationError with every problem: unknown or ambiguous keys, values that do not fit."""
     problems: list[str] = []

@@ -31,7 +31,8 @@ class SpaceDocument(BaseModel):
     description: StrictText = Field("", description="what is searched here and why")
     include: list[StrictText] = Field(default_factory=list, description="other spaces this one contains")
     vary: dict[str, VaryEntry | StrictText | list[StrictScalar]] = Field(
-        default_factory=dict, description="dotted key of a configuration: choices, a range, or its short form 'low..high:log'"
+        default_factory=dict,
+        description="dotted key of a configuration: choices, a range, or its short form 'low..high:log'",
     )
     fixed: dict[str, Any] = Field(default_factory=dict, description="dotted key of a configuration: its one value")
 
@@ -52,13 +53,17 @@ def load_space(name: str, beside: Path | None = None, _open: tuple[str, ...] = (
     """Read a space by bundled name or path. Raises ConfigurationError with all problems of the file."""
     source = find("search_spaces", name, beside)
     if str(source) in _open:
-        raise InputError(f"search space '{name}' includes itself: {' → '.join(Path(p).name for p in (*_open, str(source)))}")
+        raise InputError(
+            f"search space '{name}' includes itself: {' → '.join(Path(p).name for p in (*_open, str(source)))}"
+        )
     document = read(source)
     parsed = parse(document)
     problems: list[str] = []
     own_vary = read_vary(parsed.vary, ("vary",), document, problems)
     own_fixed = read_fixed(parsed.fixed, ("fixed",), document, problems)
-    problems += [f"{document.place(('fixed', key))}: varies and is fixed: give one" for key in own_fixed if key in own_vary]
+    problems += [
+        f"{document.place(('fixed', key))}: varies and is fixed: give one" for key in own_fixed if key in own_vary
+    ]
     folder = source.parent if isinstance(source, Path) else None
     included: list[Space] = []
     for other in parsed.include:

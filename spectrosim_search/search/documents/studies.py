@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -28,6 +28,9 @@ from spectrosim_search.search.documents.text import Document
 
 __all__ = ["list_studies", "load_study", "study_document_model"]
 
+A = TypeVar("A")
+B = TypeVar("B")
+
 
 @functools.cache
 def study_document_model() -> type[BaseModel]:
@@ -37,16 +40,24 @@ def study_document_model() -> type[BaseModel]:
         "name": (StrictText, Field("", description="name of the study; the file's name where left out")),
         "description": (StrictText, Field("", description="what is asked and why")),
         "preset": (StrictText, Field("", description="published setting that gives the starting values")),
-        "base": (dict[str, Any], Field(default_factory=dict, description="dotted key of a configuration: starting value")),
+        "base": (
+            dict[str, Any],
+            Field(default_factory=dict, description="dotted key of a configuration: starting value"),
+        ),
         "spaces": (list[StrictText], Field(default_factory=list, description="search spaces, by name or path")),
-        "fixed": (dict[str, Any], Field(default_factory=dict, description="dotted key: its one value; it does not vary")),
+        "fixed": (
+            dict[str, Any],
+            Field(default_factory=dict, description="dotted key: its one value; it does not vary"),
+        ),
         "vary": (
             dict[str, VaryEntry | StrictText | list[StrictScalar]],
             Field(default_factory=dict, description="dotted key: what varies beside or instead of the spaces"),
         ),
         "known_good": (
             list[dict[str, Any]],
-            Field(default_factory=list, description="configurations tried first: dotted key → value; the rest from base"),
+            Field(
+                default_factory=list, description="configurations tried first: dotted key → value; the rest from base"
+            ),
         ),
     }
     for f in dataclasses.fields(Study):
@@ -55,7 +66,10 @@ def study_document_model() -> type[BaseModel]:
         hint = hints[f.name]
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             model = strict(hint)
-            definitions[f.name] = (model, Field(default_factory=model, description=(hint.__doc__ or "").splitlines()[0]))
+            definitions[f.name] = (
+                model,
+                Field(default_factory=model, description=(hint.__doc__ or "").splitlines()[0]),
+            )
         elif f.name == "baselines":
             definitions[f.name] = (strict(hint), Field(list(f.default), description="methods that need no search"))
         else:
@@ -86,11 +100,12 @@ def load_study(
     source = find("studies", str(name_or_path))
     document = read(source)
     folder = source.parent if isinstance(source, Path) else None
-    parsed = _validated(document, document)
-    overrides = read_overrides(set_, vary, data)
-    fields = _study_fields(document, overrides, folder)
+    parsed, overrides = _together(lambda: _validated(document), lambda: read_overrides(set_, vary, data))
+    fields, (layers, wanted) = _together(
+        lambda: _study_fields(document, overrides, folder), lambda: _compose(parsed, document, overrides, folder)
+    )
+    problems: list[str] = []
     title = fields.pop("name") or source.name.rsplit(".", 1)[0]
-    layers, problems, wanted = _compose(parsed, document, overrides, folder)
     dimensions = order(layers, problems)
     problems += _without_effect(layers, dimensions)
     for i, entry in enumerate(wanted if not overrides else []):
@@ -120,14 +135,27 @@ def load_study(
     return study
 
 
-def _validated(document: Document, shown: Document) -> Any:
+def _together(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """Run two readings of one document; where both fail, the problems of both are raised at once."""
+    try:
+        a = first()
+    except ConfigurationError as error:
+        try:
+            second()
+        except ConfigurationError as other:
+            raise ConfigurationError([*error.problems, *other.problems]) from other
+        raise
+    return a, second()
+
+
+def _validated(document: Document) -> Any:
     if not isinstance(document.data, Mapping):
         raise ConfigurationError([f"{document.where}: a study is a mapping of keys and values"])
     model = study_document_model()
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise ConfigurationError(problems_of(error, model, shown)) from error
+        raise ConfigurationError(problems_of(error, model, document)) from error
 
 
 def _study_fields(document: Document, overrides: Overrides, folder: Path | None) -> dict[str, Any]:
@@ -147,7 +175,8 @@ def _study_fields(document: Document, overrides: Overrides, folder: Path | None)
         if rest.startswith("simulator_parameters."):
             inner, rest = inner.setdefault("simulator_parameters", {}), rest.partition(".")[2]
         inner[rest] = value
-    parsed = _validated(Document(merged, "--set" if overrides.study else document.where), Document(merged, "--set"))
+    # the file alone has passed already: whatever is wrong now came with the options
+    parsed = _validated(Document(merged, "--set", joint=" "))
     fields: dict[str, Any] = {}
     hints = get_type_hints(Study)
     for f in dataclasses.fields(Study):
@@ -161,8 +190,8 @@ def _study_fields(document: Document, overrides: Overrides, folder: Path | None)
 
 def _compose(
     parsed: Any, document: Document, overrides: Overrides, folder: Path | None
-) -> tuple[Layers, list[str], list[dict[str, Scalar]]]:
-    """Stack the layers of the search; returns them with the problems found and the known good entries."""
+) -> tuple[Layers, list[dict[str, Scalar]]]:
+    """Stack the layers of the search; returns them with the known good entries. Raises with every problem."""
     problems: list[str] = []
     layers = Layers()
     if parsed.preset:
@@ -196,10 +225,12 @@ def _compose(
     layers.free(varied)
     layers.fix(overrides.fixed, "--set")
     layers.free(overrides.vary, "--vary", inherit=True)
-    wanted = [read_fixed(entry, ("known_good", str(i)), document, problems) for i, entry in enumerate(parsed.known_good)]
+    wanted = [
+        read_fixed(entry, ("known_good", str(i)), document, problems) for i, entry in enumerate(parsed.known_good)
+    ]
     if problems:
         raise ConfigurationError(problems)
-    return layers, problems, wanted
+    return layers, wanted
 
 
 def _without_effect(layers: Layers, dimensions: tuple[Dimension, ...]) -> list[str]:

@@ -66,12 +66,13 @@ class Document:
     data: Any
     where: str
     lines: dict[tuple[str | int, ...], int] = field(default_factory=dict, compare=False)
+    joint: str = ", "  # between the parts of a place
 
     def place(self, location: tuple[str | int, ...]) -> str:
         """Return ``file, line 12, a.b``: the file, the nearest known line and the dotted path."""
         line = next((self.lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in self.lines), 0)
         dotted = ".".join(str(part) for part in location)
-        return ", ".join(part for part in (self.where, f"line {line}" if line else "", dotted) if part)
+        return self.joint.join(part for part in (self.where, f"line {line}" if line else "", dotted) if part)
 
 
 def parse_yaml(text: str, where: str) -> Document:
