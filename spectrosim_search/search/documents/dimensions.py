@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from spectrosim_search.config.configuration import Scalar
 from spectrosim_search.config.errors import ConfigurationError, nearest
@@ -18,6 +18,8 @@ from spectrosim_search.search.documents.text import parse_scalar
 __all__ = ["VaryEntry", "dimension", "domain_problem", "owners", "same_range", "short_form", "switch_of"]
 
 Number = int | float
+Finite = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Step = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
 
 
 class VaryEntry(BaseModel):
@@ -25,17 +27,16 @@ class VaryEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    choices: list[StrictScalar] | None = Field(None, description="the values to choose from", min_length=1)
-    low: float | None = Field(None, description="smallest value", strict=True, allow_inf_nan=False)
-    high: float | None = Field(None, description="largest value, included", strict=True, allow_inf_nan=False)
-    log: StrictBool = Field(False, description="search on a logarithmic scale")
-    step: float | None = Field(
-        None, description="distance of neighbouring values", strict=True, allow_inf_nan=False, gt=0
-    )
-    when: dict[str, StrictScalar | list[StrictScalar]] = Field(
-        default_factory=dict, description="varies only where the keys named here have one of the values given"
-    )
-    description: StrictText = Field("", description="what the key does and why this range")
+    choices: Annotated[list[StrictScalar] | None, Field(description="the values to choose from", min_length=1)] = None
+    low: Annotated[Finite | None, Field(description="smallest value")] = None
+    high: Annotated[Finite | None, Field(description="largest value, included")] = None
+    log: Annotated[StrictBool, Field(description="search on a logarithmic scale")] = False
+    step: Annotated[Step | None, Field(description="distance of neighbouring values")] = None
+    when: Annotated[
+        dict[str, StrictScalar | list[StrictScalar]],
+        Field(description="varies only where the keys named here have one of the values given"),
+    ] = Field(default_factory=dict)
+    description: Annotated[StrictText, Field(description="what the key does and why this range")] = ""
 
 
 def short_form(text: str, where: str) -> VaryEntry:

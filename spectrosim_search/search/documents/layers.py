@@ -1,8 +1,8 @@
 """Composing a search from its layers: what is fixed, what varies, and under which conditions.
 
-From weakest to strongest: preset, the study's ``base``, its spaces, the study's ``fixed`` and ``vary``, ``--set`` and ``--vary``. A
-layer that fixes a key removes its dimension, a layer that varies it frees it again. Changing a member (``head.type``)
-drops the weaker layers' settings of the old one.
+From weakest to strongest: preset, the study's ``base``, its spaces, the study's ``fixed`` and ``vary``, ``--set``
+and ``--vary``. A layer that fixes a key removes its dimension, a layer that varies it frees it again. Changing a
+member (``head.type``) drops the weaker layers' settings of the old one.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class Layers:
 def order(layers: Layers, problems: list[str]) -> tuple[Dimension, ...]:
     """Dimensions in an order in which conditions come after what they depend on.
 
-    A setting that belongs to some members only becomes conditional on its member. Conditions on keys that do not vary are
-    decided here: they fall away, or the dimension does.
+    A setting that belongs to some members only becomes conditional on its member. Conditions on keys that do not
+    vary are decided here: they fall away, or the dimension does.
     """
     done: dict[str, Dimension | None] = {}
 

@@ -39,7 +39,7 @@ class SpaceDocument(BaseModel):
 
 @dataclass(frozen=True)
 class Space:
-    """A composed space. `origin` names the document each key comes from; `clashes` are keys two documents ask differently."""
+    """A composed space. `origin`: the document of each key; `clashes`: keys that two documents ask differently."""
 
     name: str
     description: str = ""

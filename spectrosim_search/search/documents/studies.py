@@ -34,7 +34,7 @@ B = TypeVar("B")
 
 @functools.cache
 def study_document_model() -> type[BaseModel]:
-    """The form of a study file: the fields of `Study`, with the search written as preset, base, spaces, fixed and vary."""
+    """The form of a study file: the fields of `Study`, the search as preset, base, spaces, fixed and vary."""
     hints = get_type_hints(Study)
     definitions: dict[str, Any] = {
         "name": (StrictText, Field("", description="name of the study; the file's name where left out")),
@@ -71,7 +71,10 @@ def study_document_model() -> type[BaseModel]:
                 Field(default_factory=model, description=(hint.__doc__ or "").splitlines()[0]),
             )
         elif f.name == "baselines":
-            definitions[f.name] = (strict(hint), Field(list(f.default), description="methods that need no search"))
+            definitions[f.name] = (
+                strict(hint),
+                Field(list(Study.baselines), description="methods that need no search"),
+            )
         else:
             definitions[f.name] = (strict(hint), Field(f.default, description=_MEANING[f.name]))
     return create_model("StudyDocument", __config__=ConfigDict(extra="forbid", title="Study"), **definitions)
@@ -93,9 +96,9 @@ def load_study(
 ) -> Study:
     """Compose a study from a bundled name or a file, and options.
 
-    `set_` fixes places of the configuration (``head.width=128``) or of the study (``protocol.folds=2``), `vary` varies
-    places of the configuration (``temperature=0.02..1:log``), `data` replaces fields of `DataSource` (empty values are
-    ignored). Raises InputError for an unknown study, ConfigurationError with every problem at once.
+    `set_` fixes places of the configuration (``head.width=128``) or of the study (``protocol.folds=2``), `vary`
+    varies places of the configuration (``temperature=0.02..1:log``), `data` replaces fields of `DataSource` (empty
+    values are ignored). Raises InputError for an unknown study, ConfigurationError with every problem at once.
     """
     source = find("studies", str(name_or_path))
     document = read(source)
