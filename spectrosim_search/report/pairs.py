@@ -21,9 +21,7 @@ RATES: Floats = np.unique(np.concatenate([np.linspace(0, 0.1, 41), np.linspace(0
 
 def usable(pairs: Sequence[PairScores]) -> tuple[PairScores, ...]:
     """Sets that hold both kinds of pairs and finite similarities."""
-    return tuple(
-        p for p in pairs if p.positive.any() and (~p.positive).any() and bool(np.isfinite(p.similarity).all())
-    )
+    return tuple(p for p in pairs if p.positive.any() and (~p.positive).any() and bool(np.isfinite(p.similarity).all()))
 
 
 def roc(pairs: PairScores) -> tuple[Floats, Floats]:

@@ -56,9 +56,7 @@ def result_rows(record: StudyRecord) -> list[dict[str, str]]:
         cells = {"method": row.title, "kind": row.kind}
         for name in _metric_order(record):
             cells[metric_title(name) + leaking] = _cell(row.metrics.get(name))
-        cells["winner - method" + leaking] = (
-            "" if row.kind == "winner" else interval(row.difference, difference=True)
-        )
+        cells["winner - method" + leaking] = "" if row.kind == "winner" else interval(row.difference, difference=True)
         cells["adjusted p"] = "" if row.kind == "winner" else p_value(row.p_adjusted)
         cells["sd over seeds"] = score(row.seed_sd) if row.seeds > 1 else ""
         cells["seeds"] = str(row.seeds) if row.seeds else ""

@@ -55,7 +55,13 @@ def build(record: StudyRecord) -> go.Figure | None:
     if math.isfinite(expected):
         made.add_vline(x=expected, line_dash="dash", line_width=1.5, line_color=colour("muted"))
         made.add_annotation(
-            x=expected, y=1, yref="y domain", xanchor="left", yanchor="top", xshift=5, text=f"expected {score(expected)}"
+            x=expected,
+            y=1,
+            yref="y domain",
+            xanchor="left",
+            yanchor="top",
+            xshift=5,
+            text=f"expected {score(expected)}",
         )
     made.update_xaxes(title_text="score", range=[0.38, 1.05], tickformat=".1~f")
     made.update_yaxes(showgrid=False, ticks="", range=[-0.5, 1.7])
