@@ -24,7 +24,7 @@ _PROTOCOLS = {
 
 _SCORING = {
     "hold-out": "on groups held out of the whole search, scored once",
-    "corrected-cv": "out of fold in grouped cross-validation with fresh seeds, corrected for the selection of the winner",
+    "corrected-cv": "out of fold in grouped cross-validation with fresh seeds, corrected for having chosen the winner",
 }
 
 

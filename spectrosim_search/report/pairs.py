@@ -1,6 +1,6 @@
 """Curves over scored pairs, computed from the similarities alone (numpy).
 
-Shapes: P pairs; each :class:`PairScores` is judged by itself, since similarities of two trained models do not share a scale.
+Each :class:`PairScores` is judged by itself, since similarities of two trained models do not share a scale.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ TITLE = "Score against cost"
 ORDER = 190
 SECTION = "search"
 CAPTION = (
-    "Mean training seconds of one replicate and search score of each trial; the line joins finished trials that no cheaper "
-    "one matches. Far left on the line: nearly as good for less."
+    "Mean training seconds of one replicate and search score of each trial; the line joins finished trials that no "
+    "cheaper one matches. Far left on the line: nearly as good for less."
 )
 
 

@@ -16,8 +16,9 @@ TITLE = "Epoch curves"
 ORDER = 180
 SECTION = "search"
 CAPTION = (
-    "Mean score of the two validation halves after each epoch (0: before training): every trial on the first cell, which "
-    "all share, and the winner's or best trial's other cells. Marks show the epochs that the halves chose for each other."
+    "Mean score of the two validation halves after each epoch (0: before training): every trial on the first cell, "
+    "which all share, and the winner's or best trial's other cells. Marks show the epochs that the halves chose for "
+    "each other."
 )
 
 _MOST = 150

@@ -15,8 +15,8 @@ TITLE = "Embedding map"
 ORDER = 50
 SECTION = "result"
 CAPTION = (
-    "Spectra as the winner's models see them when they were not trained on them, in two dimensions; lines join spectra of "
-    "one batch. Short lines are good. A flat map bends distances: read neighbourhoods, not lengths."
+    "Spectra as the winner's models see them when they were not trained on them, in two dimensions; lines join spectra "
+    "of one batch. Short lines are good. A flat map bends distances: read neighbourhoods, not lengths."
 )
 
 _MOST_LINES = 3000

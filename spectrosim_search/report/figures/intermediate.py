@@ -22,8 +22,8 @@ TITLE = "Intermediate values per cell"
 ORDER = 120
 SECTION = "search"
 CAPTION = (
-    "Running mean of a trial after each of its cells (fold × seed); dotted lines mark the rungs at which trials are judged "
-    "and hollow marks where one was pruned. Lines that cross late mean that few cells do not rank trials surely."
+    "Running mean of a trial after each of its cells (fold × seed); dotted lines mark the rungs at which trials are "
+    "judged and hollow marks where one was pruned. Lines that cross late mean that few cells do not rank trials surely."
 )
 
 

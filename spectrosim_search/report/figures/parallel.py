@@ -13,7 +13,7 @@ from spectrosim_search.report.figures._axes import Scale
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.numbers import score
 from spectrosim_search.report.theme import colour, figure
-from spectrosim_search.report.trials import ScoredTrial, score_title, scored_trials, search_note, thin, varied
+from spectrosim_search.report.trials import ScoredTrial, scored_trials, search_note, thin, varied
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
@@ -22,8 +22,8 @@ TITLE = "Parallel coordinates"
 ORDER = 140
 SECTION = "search"
 CAPTION = (
-    "A line is a trial, from its parameter values on the left to its score on the right; a line at 'not set' had no such "
-    "parameter. Click a name in the legend to hide or show a class, twice to see it alone."
+    "A line is a trial, from its parameter values on the left to its score on the right; a line at 'not set' had no "
+    "such parameter. Click a name in the legend to hide or show a class, twice to see it alone."
 )
 
 _NOT_SET = -0.14
@@ -121,4 +121,4 @@ def missing(record: StudyRecord) -> str:
     every = scored_trials(record)
     if not every:
         return search_note(record)
-    return "fewer than two trials, or no parameter varied" + f"; see {score_title(record)} in the history"
+    return "fewer than two scored trials, or no parameter varied among them"

@@ -16,8 +16,8 @@ TITLE = "ROC: same-batch pairs found against false alarms"
 ORDER = 40
 SECTION = "result"
 CAPTION = (
-    "All pairs, averaged over the sets of pairs at equal false alarm rate; the band holds the middle 80 % of the winner's "
-    "curves. Crosses are the winner's models at their own thresholds, which were chosen on other pairs."
+    "All pairs, averaged over the sets of pairs at equal false alarm rate; the band holds the middle 80 % of the "
+    "winner's curves. Crosses are the winner's models at their own thresholds, which were chosen on other pairs."
 )
 
 _MOST_CROSSES = 300

@@ -16,8 +16,8 @@ TITLE = "Similarity of pairs from the same and from different batches"
 ORDER = 30
 SECTION = "result"
 CAPTION = (
-    "Share of the winner's confirmed pairs at each similarity, each kind of pair by itself; right of the line a pair is "
-    "called the same. The shaded band holds the middle 80 % of the thresholds that single models chose."
+    "Share of the winner's confirmed pairs at each similarity, each kind of pair by itself; right of the line a pair "
+    "is called the same. The shaded band holds the middle 80 % of the thresholds that single models chose."
 )
 
 _BINS = 60

@@ -17,8 +17,9 @@ TITLE = "Slices: score against each parameter"
 ORDER = 150
 SECTION = "search"
 CAPTION = (
-    "Each panel shows all trials against one parameter while the others vary too; filled marks finished, hollow ones were "
-    "pruned. The sampler visits promising values more often: crowding shows where it looked, height shows what it found."
+    "Each panel shows all trials against one parameter while the others vary too; filled marks finished, hollow ones "
+    "were pruned. The sampler visits promising values more often: crowding shows where it looked, height shows what it "
+    "found."
 )
 
 _COLUMNS = 3

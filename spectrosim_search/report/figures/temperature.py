@@ -13,8 +13,8 @@ TITLE = "Sensitivity to temperature"
 ORDER = 160
 SECTION = "search"
 CAPTION = (
-    "Squares: mean and standard deviation over the trials of each temperature (or of neighbouring ones); other settings vary too. "
-    "These are search scores, made to choose by, and not the confirmed result."
+    "Squares: mean and standard deviation over the trials of each temperature (or of neighbouring ones); other "
+    "settings vary too. These are search scores, made to choose by, and not the confirmed result."
 )
 
 _PATH = "objective.temperature"

@@ -17,8 +17,8 @@ TITLE = "Timeline of workers"
 ORDER = 310
 SECTION = "process"
 CAPTION = (
-    "A bar is a training run; gaps are waiting. Times in which nobody worked (the study was interrupted) are cut out and "
-    "marked by dotted lines."
+    "A bar is a training run; gaps are waiting. Times in which nobody worked (the study was interrupted) are cut out "
+    "and marked by dotted lines."
 )
 
 _MOST_WORKERS = 40
