@@ -22,6 +22,8 @@ _PROTOCOLS = {
     "random-pairs": "random-pairs: pairs split at random; leaks",
 }
 
+_SAMPLERS = {"tpe": "TPE", "random": "random", "qmc": "quasi-random", "gp": "Gaussian process", "cmaes": "CMA-ES"}
+
 _SCORING = {
     "hold-out": "on groups held out of the whole search, scored once",
     "corrected-cv": "out of fold in grouped cross-validation with fresh seeds, corrected for having chosen the winner",
@@ -58,14 +60,20 @@ def detectable(design: Mapping[str, Any]) -> float:
     return float("nan")
 
 
+def _title(record: StudyRecord, name: str) -> str:
+    """Title of a method in the result table; its name where it has no row."""
+    rows = record.confirmation.rows if record.confirmation is not None else ()
+    return next((r.title for r in rows if r.name == name), name)
+
+
 def _searched(record: StudyRecord) -> str:
-    states = Counter(t.state for t in record.trials)
+    states = Counter[str](t.state for t in record.trials)
     parts = [f"{count(states['COMPLETE'])} finished", f"{count(states['PRUNED'])} pruned"]
     parts += [f"{count(states[s])} {word}" for s, word in (("FAIL", "failed"), ("RUNNING", "running")) if states[s]]
     dimensions = len(record.study.dimensions)
     space = f"{dimensions} dimension" + ("s" if dimensions != 1 else "")
     trainings = sum(r.phase == "search" for r in record.replicates)
-    return f"{space}, {record.study.sampler.type} sampler; trials: {', '.join(parts)}; {count(trainings)} training runs"
+    return f"{space}, {_SAMPLERS[record.study.sampler.type]} sampler; trials: {', '.join(parts)}; {count(trainings)} training runs"
 
 
 def _data(record: StudyRecord) -> str:
@@ -97,7 +105,7 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             title = metric_title(c.metric)
             out.append(("Winner", f"trial {c.winner_trial}: {title} {interval(row.metrics.get(c.metric))}"))
         difference = interval(c.verdict.difference, difference=True)
-        out.append(("Against the best baseline", f"{difference} ({c.verdict.best_baseline})"))
+        out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
         kind = "the searched model" if c.export_kind == "model" else "the linear metric"
         out.append(("Recommended for export", kind))
     out.append(("Data", _data(record)))

@@ -54,10 +54,12 @@ def result_rows(record: StudyRecord) -> list[dict[str, str]]:
     out = []
     for row in ordered_methods(record):
         cells = {"method": row.title, "kind": row.kind}
-        for name in _metric_order(record):
-            cells[metric_title(name) + leaking] = _cell(row.metrics.get(name))
+        first, *others = _metric_order(record)
+        cells[metric_title(first) + leaking] = _cell(row.metrics.get(first))
         cells["winner - method" + leaking] = "" if row.kind == "winner" else interval(row.difference, difference=True)
         cells["adjusted p"] = "" if row.kind == "winner" else p_value(row.p_adjusted)
+        for name in others:
+            cells[metric_title(name) + leaking] = _cell(row.metrics.get(name))
         cells["sd over seeds"] = score(row.seed_sd) if row.seeds > 1 else ""
         cells["seeds"] = str(row.seeds) if row.seeds else ""
         cells["settings"] = "; ".join(t for t in (row.settings, row.note) if t)

@@ -119,13 +119,15 @@ def search_note(record: StudyRecord) -> str:
     return f"no trial has a score yet{tail}"
 
 
-def varied(trials: tuple[ScoredTrial, ...]) -> tuple[str, ...]:
-    """Dotted paths that took at least two values among the trials, in order of first appearance."""
+def varied(record: StudyRecord, trials: tuple[ScoredTrial, ...]) -> tuple[str, ...]:
+    """Dotted paths that took at least two values among the trials, in the order of the study's dimensions."""
     values: dict[str, set[Scalar]] = {}
     for t in trials:
         for path, value in t.trial.parameters.items():
             values.setdefault(path, set()).add(value)
-    return tuple(p for p, v in values.items() if len(v) > 1)
+    declared = [d.path for d in record.study.dimensions]
+    order = dict.fromkeys([*declared, *values])
+    return tuple(p for p in order if len(values.get(p, ())) > 1)
 
 
 def thin(trials: tuple[ScoredTrial, ...], limit: int = 2000) -> tuple[tuple[ScoredTrial, ...], str]:

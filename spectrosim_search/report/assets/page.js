@@ -55,7 +55,7 @@
   }
 
   const config = {
-    responsive: true, displaylogo: false, showSendToCloud: false, showTips: false, scrollZoom: false,
+    responsive: true, displayModeBar: window.matchMedia("(hover: hover)").matches ? "hover" : false, displaylogo: false, showSendToCloud: false, showTips: false, scrollZoom: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
   };
 

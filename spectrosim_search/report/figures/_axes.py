@@ -52,7 +52,7 @@ class Scale:
         else:
             chosen = [places[0] + (places[-1] - places[0]) * i / (most - 1) for i in range(most)]
         whole = not self.log and all(float(v).is_integer() for v in values)
-        texts = [scalar(10**p) if self.log else (f"{p:.0f}" if whole else f"{p:.3g}") for p in chosen]
+        texts = [f"{10**p:.2g}" if self.log else (f"{p:.0f}" if whole else f"{p:.2g}") for p in chosen]
         return chosen, texts
 
 

@@ -42,7 +42,6 @@ def build(record: StudyRecord) -> go.Figure | None:
     made = forest(rows, f"winner - method, {metric_title(c.metric)}")
     made.add_vline(x=0, line_width=1.5, line_color=colour("ink"))
     made.add_vline(x=-0.05, line_width=1.5, line_dash="dash", line_color=colour("faint"))
-    made.update_xaxes(tickformat="+.2~f")
     return made
 
 

@@ -54,7 +54,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     if c is None or c.embedding.size == 0:
         return None
     points = c.embedding.astype(np.float64)
-    placed = np.isfinite(points).all(axis=1)
+    placed = np.asarray(np.isfinite(points).all(axis=1))
     if not placed.any():
         return None
     pairs, stratum = _joined(record)

@@ -12,7 +12,7 @@ from spectrosim_search.config.configuration import Scalar
 from spectrosim_search.report.figures._axes import Scale
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.numbers import score
-from spectrosim_search.report.theme import colour, figure
+from spectrosim_search.report.theme import colour, figure, translucent
 from spectrosim_search.report.trials import ScoredTrial, scored_trials, search_note, thin, varied
 from spectrosim_search.search.records import StudyRecord
 
@@ -27,7 +27,7 @@ CAPTION = (
 )
 
 _NOT_SET = -0.14
-_PIXELS_AN_AXIS = 118
+_PIXELS_AN_AXIS = 96
 
 
 def _classes(trials: tuple[ScoredTrial, ...]) -> list[tuple[str, list[ScoredTrial], str, float, float]]:
@@ -45,7 +45,7 @@ def _classes(trials: tuple[ScoredTrial, ...]) -> list[tuple[str, list[ScoredTria
 def build(record: StudyRecord) -> go.Figure | None:
     """Draw up to 600 trials over the parameters that varied."""
     every = scored_trials(record)
-    paths = varied(every)
+    paths = varied(record, every)
     if len(every) < 2 or not paths:
         return None
     trials, note = thin(every, 600)
@@ -107,7 +107,14 @@ def build(record: StudyRecord) -> go.Figure | None:
 
 def _tick(made: go.Figure, place: float, share: float, text: str) -> None:
     made.add_annotation(
-        x=place, y=share, text=text, xanchor="left", xshift=4, font={"size": 11, "color": colour("ink")}
+        x=place,
+        y=share,
+        text=text,
+        xanchor="left",
+        xshift=3,
+        font={"size": 11, "color": colour("ink")},
+        bgcolor=translucent("paper", 0.72),
+        borderpad=0,
     )
 
 

@@ -20,7 +20,7 @@ CAPTION = (
     "is called the same. The shaded band holds the middle 80 % of the thresholds that single models chose."
 )
 
-_BINS = 60
+_BINS = 40
 
 
 def build(record: StudyRecord) -> go.Figure | None:

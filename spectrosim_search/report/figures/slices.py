@@ -35,14 +35,16 @@ def _domain(place: int, count: int, gap: float) -> list[float]:
 def build(record: StudyRecord) -> go.Figure | None:
     """Draw panels on a grid; the page lays the grid out anew for narrow screens (``meta.panels``)."""
     every = scored_trials(record)
-    paths = varied(every)[:_MOST_PANELS]
+    paths = varied(record, every)[:_MOST_PANELS]
     if len(every) < 2 or not paths:
         return None
     trials, note = thin(every, 800)
     columns = min(_COLUMNS, len(paths))
     rows = -(-len(paths) // columns)
     made = figure(height=_PANEL * rows + 40, wide=True, showlegend=False)
-    made.layout.meta.update({"note": note, "panels": len(paths), "panel_height": _PANEL})
+    made.layout.meta.update(
+        {"note": f"Upright axis: {score_title(record)}. {note}".strip(), "panels": len(paths), "panel_height": _PANEL}
+    )
     low, high = min(t.value for t in every), max(t.value for t in every)
     pad = 0.05 * ((high - low) or 1.0)
     for i, path in enumerate(paths):
@@ -95,8 +97,6 @@ def build(record: StudyRecord) -> go.Figure | None:
             text=f"<b>{plot_text(path, 34)}</b>", yshift=2,
         )  # fmt: skip
     made.update_layout(margin={"l": 48, "t": 30})
-    made.update_yaxes(title_text="")
-    made.layout.meta["y_title"] = score_title(record)
     return made
 
 

@@ -37,7 +37,7 @@ def _bars(replicates: list[ReplicateRecord]) -> list[Bar]:
     """One bar a replicate; beyond `_MOST_BARS` neighbours of one worker and kind are drawn as one."""
     bars: list[Bar] = []
     for r in sorted(replicates, key=lambda r: (r.worker, r.started_at)):
-        kind = "bad" if r.status in ("diverged", "failed") else r.phase
+        kind: str = "bad" if r.status in ("diverged", "failed") else r.phase
         bars.append((r.worker, kind, r.started_at, r.started_at + r.total_seconds, 1))
     if len(bars) <= _MOST_BARS:
         return bars
