@@ -1,0 +1,147 @@
+"""The verdict in one sentence and the facts one must know to read it, as plain text.
+
+Pages, tables and the command line share these words. Nothing here imports Plotly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from spectrosim_search.report.marks import leak_notice
+from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
+from spectrosim_search.search.records import MethodRow, StudyRecord
+
+__all__ = ["detectable", "facts", "verdict_sentence", "warnings", "winner_row"]
+
+_PROTOCOLS = {
+    "batch-disjoint": "batch-disjoint: no batch of a test pair was seen in training",
+    "shared-batch": "shared-batch: one spectrum of each test pair is new, its partner was seen in training",
+    "random-pairs": "random-pairs: pairs split at random; leaks",
+}
+
+_SAMPLERS = {"tpe": "TPE", "random": "random", "qmc": "quasi-random", "gp": "Gaussian process", "cmaes": "CMA-ES"}
+
+_SCORING = {
+    "hold-out": "on groups held out of the whole search, scored once",
+    "corrected-cv": "out of fold in grouped cross-validation with fresh seeds, corrected for having chosen the winner",
+}
+
+
+def winner_row(record: StudyRecord) -> MethodRow | None:
+    """Return the winner's row of the result table; None before a confirmation."""
+    if record.confirmation is None:
+        return None
+    return next((r for r in record.confirmation.rows if r.kind == "winner"), None)
+
+
+def verdict_sentence(record: StudyRecord) -> str:
+    """Return the verdict, or why there is none yet."""
+    if record.confirmation is not None:
+        return record.confirmation.verdict.sentence
+    done = Counter(t.state for t in record.trials)
+    if not done:
+        return "No verdict yet: no trial has been started."
+    finished = done["COMPLETE"] + done["PRUNED"]
+    return (
+        f"No verdict yet: {finished} of {record.study.budget.trials} trials are done and nothing is confirmed. "
+        "Search scores flatter the best trial; run the study again to go on to the confirmation."
+    )
+
+
+def detectable(design: Mapping[str, Any]) -> float:
+    """Smallest difference the design can detect, wherever its summary keeps it; NaN where it does not."""
+    for key in ("detectable", "detectable_difference", "smallest_detectable_difference"):
+        value = design.get(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    return float("nan")
+
+
+def _title(record: StudyRecord, name: str) -> str:
+    """Title of a method in the result table; its name where it has no row."""
+    rows = record.confirmation.rows if record.confirmation is not None else ()
+    return next((r.title for r in rows if r.name == name), name)
+
+
+def _searched(record: StudyRecord) -> str:
+    states = Counter[str](t.state for t in record.trials)
+    parts = [f"{count(states['COMPLETE'])} finished", f"{count(states['PRUNED'])} pruned"]
+    parts += [f"{count(states[s])} {word}" for s, word in (("FAIL", "failed"), ("RUNNING", "running")) if states[s]]
+    dimensions = len(record.study.dimensions)
+    space = f"{dimensions} dimension" + ("s" if dimensions != 1 else "")
+    trainings = sum(r.phase == "search" for r in record.replicates)
+    return f"{space}, {_SAMPLERS[record.study.sampler.type]} sampler; trials: {', '.join(parts)}; {count(trainings)} training runs"
+
+
+def _data(record: StudyRecord) -> str:
+    d = record.dataset
+    unit = f" {d.axis_unit}" if d.axis_unit else ""
+    labels = f", {count(d.labels)} labels" if d.labels > 1 else ""
+    return (
+        f"{d.name}: {count(d.spectra)} spectra in {count(d.groups)} groups{labels}; "
+        f"{count(d.channels)} channels from {d.axis_low:g} to {d.axis_high:g}{unit}"
+    )
+
+
+def _score_line(record: StudyRecord) -> str:
+    c = record.confirmation
+    if c is None:
+        return "not confirmed yet"
+    line = f"{metric_title(c.metric)} {_SCORING[c.scoring]}; intervals: 95 %, jackknife over groups"
+    if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
+        line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
+    return line
+
+
+def facts(record: StudyRecord) -> list[tuple[str, str]]:
+    """Return (name, text) in reading order: score, difference, data, protocol, how scored, search, reach, times."""
+    out: list[tuple[str, str]] = []
+    c, row = record.confirmation, winner_row(record)
+    if c is not None:
+        if row is not None:
+            title = metric_title(c.metric)
+            out.append(("Winner", f"trial {c.winner_trial}: {title} {interval(row.metrics.get(c.metric))}"))
+        difference = interval(c.verdict.difference, difference=True)
+        out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
+        kind = "the searched model" if c.export_kind == "model" else "the linear metric"
+        out.append(("Recommended for export", kind))
+    out.append(("Data", _data(record)))
+    protocol = record.study.protocol.name
+    out.append(("Protocol", _PROTOCOLS.get(protocol, protocol)))
+    out.append(("How the score was obtained", _score_line(record)))
+    out.append(("Searched", _searched(record)))
+    reach = detectable(record.design)
+    if math.isfinite(reach):
+        out.append(("Smallest difference this design can detect", f"about {score(reach, 2)}"))
+    else:
+        out.append(("Smallest difference this design can detect", "n/a: the design recorded none"))
+    if c is not None and c.leakage:
+        audit, expected = c.leakage.get("balanced_accuracy"), c.leakage.get("expected")
+        out.append(
+            ("Leakage audit", f"blind to intensities, balanced accuracy {score(audit)}; expected {score(expected)}")
+        )
+    times = f"search {duration(record.search_seconds)}, confirmation {duration(record.confirmation_seconds)}"
+    out.append(("Started", f"{date(record.created_at)}; {times}"))
+    return out
+
+
+def warnings(record: StudyRecord) -> list[str]:
+    """Return every warning of leak, design and confirmation, each once, in this order."""
+    found = [leak_notice(record)] if leak_notice(record) else []
+    of_design = record.design.get("warnings", ())
+    if isinstance(of_design, str):
+        of_design = (of_design,)
+    found += [str(w) for w in of_design]
+    if record.confirmation is not None:
+        found += list(record.confirmation.warnings)
+        gap = record.confirmation.leakage
+        audit, expected = gap.get("balanced_accuracy", math.nan), gap.get("expected", math.nan)
+        if abs(audit - expected) > 0.05:
+            found.append(
+                f"the leakage audit scored {score(audit)} where {score(expected)} was expected "
+                f"({signed(audit - expected)}): look at the splits before trusting any score"
+            )
+    return list(dict.fromkeys(found))

@@ -1,0 +1,59 @@
+"""The figures of the report as a checked family, in the order in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+from spectrosim_search.config import registry
+from spectrosim_search.search.records import StudyRecord
+
+__all__ = ["SECTIONS", "Member", "members"]
+
+Section = Literal["result", "search", "process"]
+
+SECTIONS: dict[Section, str] = {
+    "result": "Result",
+    "search": "Search",
+    "process": "Process",
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One figure: `module` has TITLE, ORDER, SECTION, CAPTION, `build` and `missing`."""
+
+    name: str
+    module: ModuleType
+
+    @property
+    def title(self) -> str:
+        """Heading of the figure."""
+        return str(self.module.TITLE)
+
+    @property
+    def caption(self) -> str:
+        """One or two plain sentences that say how to read the figure."""
+        return str(self.module.CAPTION)
+
+    @property
+    def section(self) -> Section:
+        """Part of the page where the figure stands."""
+        section: Section = self.module.SECTION
+        return section
+
+    def build(self, record: StudyRecord) -> Any:
+        """Return a Plotly figure, or None where the record does not hold what it shows."""
+        return self.module.build(record)
+
+    def missing(self, record: StudyRecord) -> str:
+        """Return in one line why `build` gave None."""
+        return str(self.module.missing(record))
+
+
+def members(section: Section | None = None) -> Iterator[Member]:
+    """All figures, or those of one section, by their ORDER."""
+    found = [Member(n, registry.load("report.figures", n)) for n in registry.names("report.figures")]
+    yield from sorted((m for m in found if section in (None, m.section)), key=lambda m: (m.module.ORDER, m.name))

@@ -1,0 +1,207 @@
+"""The parts of the page that are not figures: headline, result table, trials, configuration, environment.
+
+Every text from outside passes through :func:`html.escape`.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spectrosim_search.config.study import Dimension
+from spectrosim_search.report.headline import facts, verdict_sentence, warnings
+from spectrosim_search.report.marks import leak_notice
+from spectrosim_search.report.numbers import count, metric_title, scalar, score
+from spectrosim_search.report.table import ordered_methods, result_rows
+from spectrosim_search.report.trials import flatten, scored_trials
+from spectrosim_search.search.records import StudyRecord
+
+__all__ = ["environment", "headline", "result_table", "trial_table"]
+
+_MOST_TRIALS = 200
+
+
+def _leak(record: StudyRecord) -> str:
+    notice = leak_notice(record)
+    return f'<p class="leak" role="note">{html.escape(notice)}</p>' if notice else ""
+
+
+def headline(record: StudyRecord) -> str:
+    """Verdict, the facts one must know to read it, and every warning."""
+    c = record.confirmation
+    outcome = c.verdict.outcome if c is not None else "none"
+    lines = "".join(f"<dt>{html.escape(n)}</dt><dd>{html.escape(t)}</dd>" for n, t in facts(record))
+    found = [w for w in warnings(record) if w != leak_notice(record)]
+    listed = "".join(f"<li>{html.escape(w)}</li>" for w in found)
+    block = f'<div class="card warnings"><h3>Warnings</h3><ul>{listed}</ul></div>' if listed else ""
+    description = record.study.description
+    about = f'<p class="lead">{html.escape(description)}</p>' if description else ""
+    return (
+        f'<header><p class="eyebrow">Report of the study</p><h1>{html.escape(record.study.name)}</h1>{about}'
+        f"{_leak(record)}"
+        f'<div class="card verdict {outcome.replace(" ", "-")}"><p class="outcome">Verdict: {html.escape(_word(record))}</p>'
+        f'<p class="sentence">{html.escape(verdict_sentence(record))}</p><dl class="facts">{lines}</dl></div>{block}'
+        '<nav aria-label="Parts of the report"><a href="#result">Result</a><a href="#search">Search</a>'
+        '<a href="#trials">Trials</a><a href="#process">Process</a><a href="#environment">Environment</a></nav></header>'
+    )
+
+
+def _word(record: StudyRecord) -> str:
+    return record.confirmation.verdict.outcome if record.confirmation is not None else "none yet"
+
+
+def _cell(column: str, text: str) -> str:
+    if column == "settings":
+        return f'<td class="long">{html.escape(text)}</td>'
+    if text.startswith("n/a"):
+        value, _, reason = text.partition(" (")
+        small = f"<small>{html.escape(reason.removesuffix(')'))}</small>" if reason else ""
+        return f'<td class="undefined">{value}{small}</td>'
+    value, bracket, rest = text.partition(" [")
+    small = f"<small>{html.escape(bracket.strip() + rest)}</small>" if bracket else ""
+    return f"<td>{html.escape(value)}{small}</td>"
+
+
+def result_table(record: StudyRecord) -> str:
+    """Every method with its metrics and intervals, the winner's difference and the adjusted p value."""
+    rows = result_rows(record)
+    if not rows:
+        return f'<div class="card"><p class="absent">{html.escape(verdict_sentence(record))}</p></div>'
+    columns = [c for c in rows[0] if c not in ("method", "kind")]
+    head = "".join(f'<th scope="col">{html.escape(c)}</th>' for c in columns)
+    body = ""
+    for row, method in zip(rows, ordered_methods(record), strict=True):
+        cells = "".join(_cell(c, row[c]) for c in columns)
+        name = f'<th scope="row">{html.escape(row["method"])}<small>{html.escape(_kind(row["kind"]))}</small></th>'
+        body += f'<tr class="{method.kind}">{name}{cells}</tr>'
+    caption = (
+        "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one family of "
+        "tests, adjusted after Holm. The spread over seeds is training noise, no more. n/a: undefined, with the reason."
+    )
+    leak = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
+    return (
+        f'<div class="card table" style="margin-bottom:16px">{leak}<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="Result table"><table id="result-table"><caption>{caption}</caption>'
+        f'<thead><tr><th scope="col">method</th>{head}</tr></thead><tbody>{body}</tbody></table></div></div>'
+    )
+
+
+def _kind(kind: str) -> str:
+    return {"baseline": "reference row", "oracle": "ceiling, simulated data only", "audit": "leakage audit"}.get(
+        kind, kind
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], label: str) -> str:
+    columns = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in head)
+    body = ""
+    for row in rows:
+        first, *rest = row
+        cells = "".join(f'<td class="{"long" if len(v) > 60 else ""}">{html.escape(v)}</td>' for v in rest)
+        body += f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(label)}"><table><thead><tr>{columns}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def trial_table(record: StudyRecord) -> str:
+    """Why trials ended, and the best of them with their parameters, in folds that open on demand."""
+    every = sorted(scored_trials(record), key=lambda t: (not t.complete, -t.value))
+    reasons = Counter(t.reason for t in record.trials if t.reason and t.state in ("PRUNED", "FAIL"))
+    listed = "".join(f"<li>{html.escape(r)}: {count(n)}</li>" for r, n in reasons.most_common(12))
+    why = f'<h3>Why trials ended early</h3><ul class="reasons">{listed}</ul>' if listed else ""
+    rows = [
+        (
+            f"{t.number}",
+            "finished" if t.complete else "pruned",
+            score(t.value),
+            score(t.spread),
+            str(t.cells),
+            ", ".join(f"{k} {scalar(v)}" for k, v in t.trial.parameters.items()),
+            t.trial.reason,
+        )
+        for t in every[:_MOST_TRIALS]
+    ]
+    head = ("trial", "state", "search score", "sd over cells", "cells", "parameters", "reason")
+    title = "Trials" if len(every) <= _MOST_TRIALS else f"The best {_MOST_TRIALS} of {count(len(every))} trials"
+    mark = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
+    inner = _table(head, rows, "Trials") if rows else '<p class="absent">No trial has a score yet.</p>'
+    return (
+        f'<section class="card" style="margin-top:16px" aria-label="Trials"><h3 id="trials">{title}</h3>{mark}{why}'
+        f"<details><summary>Show the table of trials</summary>{inner}</details></section>"
+    )
+
+
+def _limits(dimension: Dimension) -> str:
+    if dimension.kind == "categorical":
+        return ", ".join(scalar(c) for c in dimension.choices)
+    return f"{dimension.low:g} to {dimension.high:g}" + (", logarithmic" if dimension.log else "")
+
+
+def _configuration(record: StudyRecord) -> str:
+    """The winner's configuration (or the best trial's), with what was searched."""
+    scored = scored_trials(record)
+    wanted = record.confirmation.winner_trial if record.confirmation is not None else None
+    if wanted is None and scored:
+        wanted = max(scored, key=lambda t: (t.complete, t.value)).number
+    trial = next((t for t in record.trials if t.number == wanted), None)
+    if trial is None or trial.configuration is None:
+        return ""
+    limits = {d.path: _limits(d) for d in record.study.dimensions}
+    rows = [(path, scalar(value), limits.get(path, "")) for path, value in flatten(trial.configuration).items()]
+    who = "the winner" if record.confirmation is not None else "the best trial so far"
+    return (
+        f"<details><summary>Configuration of {who}, trial {trial.number} ({html.escape(trial.configuration_id)})</summary>"
+        f"{_table(('setting', 'value', 'searched over'), rows, 'Configuration')}</details>"
+    )
+
+
+def _design_rows(design: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def text(value: Any) -> str:
+        if isinstance(value, float):
+            return f"{value:.4g}" if math.isfinite(value) else "n/a"
+        if isinstance(value, Mapping):
+            return ", ".join(f"{k} {text(v)}" for k, v in value.items())
+        if isinstance(value, (list, tuple)):
+            return "; ".join(text(v) for v in value) or "none"
+        return str(value)
+
+    return [(str(k).replace("_", " "), text(v)) for k, v in design.items() if k not in ("warnings", "importance")]
+
+
+def environment(record: StudyRecord) -> str:
+    """Packages, hardware, fingerprints, the design in figures and the winner's configuration."""
+    confirmation = record.confirmation
+    identities = [
+        ("data fingerprint", record.dataset.fingerprint),
+        ("question", record.study.question),
+        ("study seed", str(record.study.seed)),
+        ("search metric", metric_title(record.study.metric)),
+    ]
+    if confirmation is not None:
+        identities.append(("winner's configuration", confirmation.winner_configuration_id))
+        identities.append(("median chosen epoch", str(confirmation.epochs)))
+    parts = [_table(("what", "value"), identities, "Identities")]
+    for place, one in enumerate(record.environments, 1):
+        used = sum(r.environment_id == one.id for r in record.replicates)
+        rows = [*((k, v) for k, v in one.hardware.items()), *((k, v) for k, v in sorted(one.packages.items()))]
+        name = f"Environment {place} of {len(record.environments)} ({html.escape(one.id)}): {count(used)} training runs"
+        opened = " open" if len(record.environments) == 1 else ""
+        parts.append(
+            f"<details{opened}><summary>{name}</summary>{_table(('what', 'value'), rows, 'Environment')}</details>"
+        )
+    if not record.environments:
+        parts.append('<p class="absent">No environment has been recorded.</p>')
+    design = _design_rows(record.design)
+    if design:
+        parts.append(
+            f"<details><summary>Design in figures</summary>{_table(('what', 'value'), design, 'Design')}</details>"
+        )
+    return (
+        '<section class="card" style="margin-top:16px" aria-labelledby="environment"><h3 id="environment">Environment</h3>'
+        f"{''.join(parts)}{_configuration(record)}</section>"
+    )
