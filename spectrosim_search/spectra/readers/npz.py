@@ -1,0 +1,62 @@
+"""NumPy archives: exact, fast, and the only format that carries the truth of simulated spectra.
+
+Arrays in the archive (N spectra, L channels): ``intensities`` ``(N, L)`` and ``axis`` ``(L,)`` are required;
+``sample_ids``, ``groups``, ``labels``, ``split`` ``(N,)`` text; ``axis_unit`` a single text; ``extra_<name>`` ``(N,)`` text;
+``truth_<name>`` numbers of any shape. Written by :func:`spectrosim_search.spectra.writers.write`; read without pickle.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from spectrosim_search.config.errors import DataError
+from spectrosim_search.spectra.readers._channels import Channels
+from spectrosim_search.spectra.readers._table import Table
+
+__all__ = ["SUFFIXES", "read_table"]
+
+SUFFIXES = (".npz",)
+
+_TEXT = {"sample_ids": "sample_id", "groups": "group", "labels": "label", "split": "split"}
+
+
+def read_table(path: Path) -> Table:
+    """Read the archive. Raises DataError where an array is missing, has a wrong shape or is not numbers."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{path}: is not an NPZ archive of plain arrays; write it without pickled objects") from error
+    for name in ("intensities", "axis"):
+        if name not in arrays:
+            raise DataError(f"{path}: array '{name}' is missing (found: {', '.join(sorted(arrays)) or 'none'})")
+        if arrays[name].dtype.kind not in "iuf":
+            raise DataError(f"{path}: array '{name}' holds {arrays[name].dtype}, not numbers")
+    intensities, axis = arrays["intensities"], arrays["axis"].astype(np.float64)
+    if intensities.ndim != 2 or axis.shape != intensities.shape[1:] or axis.size == 0:
+        raise DataError(f"{path}: intensities {intensities.shape} and axis {axis.shape} should be (N, L) and (L,)")
+    if not np.isfinite(axis).all():
+        raise DataError(f"{path}: axis value number {int(np.flatnonzero(~np.isfinite(axis))[0]) + 1} is not a finite number")
+    n = intensities.shape[0]
+    text = {}
+    for name, values in arrays.items():
+        column = _TEXT.get(name) or (name.removeprefix("extra_") if name.startswith("extra_") else "")
+        if column:
+            if values.shape != (n,):
+                raise DataError(f"{path}: array '{name}' has shape {values.shape} for {n} spectra")
+            text[column] = values.astype(np.str_)
+    with np.errstate(over="ignore"):  # what overflows float32 is reported cell by cell as infinite
+        numbers = intensities.astype(np.float32)
+    return Table(
+        path=path,
+        channels=Channels(np.arange(axis.size), axis, str(arrays.get("axis_unit", ""))),
+        channel_names=tuple(f"{a:.10g}" for a in axis),
+        values=numbers,
+        text=text,
+        rows=np.arange(1, n + 1),
+        truth={k.removeprefix("truth_"): v.astype(np.float64) for k, v in arrays.items() if k.startswith("truth_")},
+    )
