@@ -1,1 +1,9 @@
-"""Methods that need no search."""
+"""Methods that need no search: one module each, with ``TITLE`` and ``fit_score(BaselineInput) -> BaselineOutput``.
+
+Everything is fitted on training rows; settings are chosen by inner grouped folds of the training rows.
+"""
+
+from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
+from spectrosim_search.baselines._run import run, title
+
+__all__ = ["BaselineInput", "BaselineOutput", "run", "title"]

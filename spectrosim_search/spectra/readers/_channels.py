@@ -18,7 +18,7 @@ __all__ = ["Channels", "find_channels", "unit_of"]
 
 _PREFIXED = re.compile(r"^([A-Za-z][A-Za-z/ ]{0,11}?)[ _.:-]?(\d+(?:\.\d+)?)$")
 _SUFFIXED = re.compile(r"^(\d+(?:\.\d+)?) ?(m/z|Th|Da|nm|cm-1|cm\^-1|cm⁻¹|1/cm)$", re.IGNORECASE)
-_FEATURE = re.compile(r"^(\d+(?:\.\d+)?)@(\d+(?:\.\d+)?)$")
+_FEATURE = re.compile(r"^(\d+(?:\.\d+)?)@(\d+(?:\.\d+)?)(?:#\d+)?$")
 _FEWEST = 3  # a common prefix is believed from this many columns on: 'pc1, pc2' beside a spectrum are not an axis
 
 _UNITS = {
