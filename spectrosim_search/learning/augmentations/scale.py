@@ -1,0 +1,25 @@
+"""Scale: the whole spectrum times a factor around one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from spectrosim_search.config.fields import field
+from spectrosim_search.learning.randomness import RowStream
+
+__all__ = ["Settings", "apply"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of scale."""
+
+    probability: float = field(0.5, "share of views changed", low=0.0, high=1.0)
+    strength: float = field(0.1, "the factor lies in 1 ± strength", low=0.0, high=0.95)
+
+
+def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
+    """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``."""
+    return x * (1 + strength * (2 * random.uniform(1) - 1))

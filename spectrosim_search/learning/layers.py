@@ -1,0 +1,72 @@
+"""Layers with a leading replicate axis, written by hand.
+
+Legend: R replicates, M views (rows), T tokens, D features, H heads. All functions are pure; weights come in as
+``(R, …)`` views of the flat parameter buffer. For R = 1 ``baddbmm`` runs as fast as ``linear`` on CPU (measured within
+3 % from width 32 to 512 in float32 and bfloat16), so there is one path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spectrosim_search.learning.randomness import Stream
+
+__all__ = ["Context", "attention", "layer_norm", "linear"]
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight + bias`` per replicate: x ``(R, …, I)``, weight ``(R, I, O)``, bias ``(R, O)``."""
+    flat = x.reshape(x.shape[0], -1, x.shape[-1])
+    out = torch.bmm(flat, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), flat, weight)
+    return out.view(*x.shape[:-1], weight.shape[-1])
+
+
+def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+    """Normalise the last axis of x ``(R, …, D)``, then scale and shift per replicate; gain and bias ``(R, D)``."""
+    size = x.shape[-1]
+    if x.shape[0] == 1:  # the fused kernel does scale and shift in the same pass
+        return F.layer_norm(x, (size,), gain[0], bias[0])
+    shape = (x.shape[0], *([1] * (x.dim() - 2)), size)
+    return torch.addcmul(bias.view(shape), F.layer_norm(x, (size,)), gain.view(shape))
+
+
+def attention(query_key_value: Tensor, heads: int) -> Tensor:
+    """Self-attention of x ``(R, M, T, 3 D)`` → ``(R, M, T, D)`` as matmul, softmax, matmul (Vaswani et al. 2017, eq. 1).
+
+    The fused kernel is not used: its bfloat16 backward is slower than its float32 one on CPU.
+    """
+    replicates, rows, tokens, triple = query_key_value.shape
+    size = triple // (3 * heads)
+    split = query_key_value.view(replicates * rows, tokens, 3, heads, size).permute(2, 0, 3, 1, 4)
+    query, key, value = split.reshape(3, replicates * rows * heads, tokens, size).unbind(0)
+    weights = torch.softmax(torch.bmm(query * size**-0.5, key.transpose(1, 2)), dim=-1)
+    mixed = torch.bmm(weights, value).view(replicates * rows, heads, tokens, size)
+    return mixed.transpose(1, 2).reshape(replicates, rows, tokens, heads * size)
+
+
+@dataclass
+class Context:
+    """What a forward pass knows beside its inputs.
+
+    axis: ``(R, L)`` m/z, wavelength or wavenumber, in the data's unit. values: ``(R,)`` tensors of the settings that may
+    differ between the replicates of a stack (those declared without ``shapes=True``). stream: the replicates'
+    randomness in training, None in inference. Each dropout of a pass takes the next use number, so masks depend on
+    the architecture and the step alone.
+    """
+
+    axis: Tensor
+    values: Mapping[str, Tensor]
+    stream: Stream | None = None
+    use: int = 0
+
+    def dropout(self, x: Tensor, rate: str = "dropout") -> Tensor:
+        """Zero values of x ``(R, …)`` with probability ``values[rate]`` and rescale the rest; identity in inference."""
+        self.use += 1
+        if self.stream is None:
+            return x
+        return self.stream.dropout(x, self.values[rate], self.use)

@@ -1,0 +1,131 @@
+"""Randomness as a function of (seed, step, use, element), never of a generator's state.
+
+Every number is a hash of a counter: it does not depend on the place of a replicate in its stack, on its neighbours, on the
+device or on what was drawn before, and needs no state inside a CUDA graph. The mixing is the 32-bit finaliser
+"lowbias32" (multiplications and xor-shifts; Wellons 2018), keyed with 64 bits: one word before, one between its rounds,
+so that no two streams are shifted copies of each other. All arithmetic is int32 with wrap-round, equal on CPU and GPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["USES", "RowStream", "Stream", "permutations", "seed_words", "words"]
+
+USES = 256  # distinct uses of randomness within one step
+_MASK64 = (1 << 64) - 1
+_GOLDEN, _FIRST, _SECOND = -1640531527, 2146121005, -2073254261  # 0x9E3779B9, 0x7FEB352D, 0x846CA68B as int32
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 32) if word >= 1 << 31 else word
+
+
+def seed_words(seed: int) -> tuple[int, int]:
+    """Return two int32 words from any integer seed (splitmix64, Steele et al. 2014)."""
+    z = (seed + 0x9E3779B97F4A7C15) & _MASK64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
+    z ^= z >> 31
+    return _signed(z >> 32), _signed(z & 0xFFFFFFFF)
+
+
+def _mixed(x: Tensor, between: Tensor | int) -> Tensor:
+    """Scramble int32 words in place and return them; `between` is added after the first round."""
+    x ^= (x >> 16) & 0xFFFF  # the mask makes the arithmetic shift a logical one
+    x *= _FIRST
+    x += between
+    x ^= (x >> 15) & 0x1FFFF
+    x *= _SECOND
+    x ^= (x >> 16) & 0xFFFF
+    return x
+
+
+def words(first: Tensor, second: Tensor, count: int, start: int = 0) -> Tensor:
+    """Return int32 words ``(*K, count)`` of elements `start`… for keys `first`, `second`, int32 ``(*K,)``."""
+    element = torch.arange(start, start + count, dtype=torch.int32, device=first.device) * _GOLDEN
+    return _mixed(element ^ first.unsqueeze(-1), second.unsqueeze(-1))
+
+
+def _uniform(word: Tensor) -> Tensor:
+    """Return float32 in [0, 1) from the upper 24 bits."""
+    return ((word >> 8) & 0xFFFFFF).to(torch.float32) * 2.0**-24
+
+
+@dataclass
+class Stream:
+    """The randomness of one step of a stack: keys of all uses, int32 ``(R, USES)`` each."""
+
+    first: Tensor
+    second: Tensor
+
+    @classmethod
+    def at(cls, seeds: Tensor, step: int | Tensor) -> Stream:
+        """Build for seeds ``(R, 2)`` int32 (from :func:`seed_words`) at one step."""
+        use = torch.arange(USES, dtype=torch.int32, device=seeds.device) * _GOLDEN
+        step = torch.as_tensor(step, dtype=torch.int32, device=seeds.device)
+        base = _mixed(seeds ^ (step * _FIRST), 0)
+        first = _mixed(use ^ base[:, :1], base[:, 1:])
+        return cls(first, _mixed(first ^ base[:, 1:], base[:, :1]))
+
+    @classmethod
+    def of_seeds(cls, seeds: Sequence[int], step: int) -> Stream:
+        """Build on the CPU from plain seeds."""
+        return cls.at(torch.tensor([seed_words(s) for s in seeds], dtype=torch.int32).view(-1, 2), step)
+
+    def words(self, use: int, count: int) -> Tensor:
+        """Return int32 words ``(R, count)``."""
+        return words(self.first[:, use], self.second[:, use], count)
+
+    def uniform(self, use: int, count: int) -> Tensor:
+        """Return float32 ``(R, count)`` in [0, 1)."""
+        return _uniform(self.words(use, count))
+
+    def normal(self, use: int, count: int) -> Tensor:
+        """Return standard normals, float32 ``(R, count)`` (Box and Muller 1958)."""
+        half = (count + 1) // 2
+        drawn = _uniform(self.words(use, 2 * half))
+        radius = (-2 * torch.log(1 - drawn[:, :half])).sqrt_()
+        angle = drawn[:, half:] * (2 * math.pi)
+        return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=-1)[:, :count]
+
+    def dropout(self, x: Tensor, rate: Tensor, use: int) -> Tensor:
+        """Zero values of x ``(R, …)`` with probability `rate` ``(R,)`` and rescale the rest.
+
+        Each 32-bit word serves four elements, so the rate is rounded to 1/256; the scale uses the rounded rate.
+        """
+        count = x[0].numel()
+        threshold = (rate * 256).round().clamp(0, 255)
+        scale = (256 / (256 - threshold)).to(x.dtype)
+        byte = self.words(use, (count + 3) // 4).view(torch.uint8)[:, :count]
+        keep = byte >= threshold.to(torch.uint8).unsqueeze(-1)
+        return x * torch.where(keep, scale.unsqueeze(-1), 0).view(x.shape)
+
+
+@dataclass
+class RowStream:
+    """The randomness of one augmentation: independent numbers for each of M rows; each call is a use of its own."""
+
+    stream: Stream
+    rows: int
+    use: int
+
+    def uniform(self, count: int) -> Tensor:
+        """Return float32 ``(R, M, count)`` in [0, 1)."""
+        self.use += 1
+        return self.stream.uniform(self.use, self.rows * count).view(-1, self.rows, count)
+
+    def normal(self, count: int) -> Tensor:
+        """Return standard normals, float32 ``(R, M, count)``."""
+        self.use += 1
+        return self.stream.normal(self.use, self.rows * count).view(-1, self.rows, count)
+
+
+def permutations(stream: Stream, use: int, size: int) -> Tensor:
+    """Return one permutation of ``range(size)`` a replicate, int64 ``(R, size)``: the order of hashed keys."""
+    return stream.words(use, size).argsort(dim=-1, stable=True)
