@@ -117,13 +117,14 @@ def estimate_from_dict(mapping: Mapping[str, Any]) -> Estimate:
     return Estimate(**values)
 
 
-def decide(parts: Sequence[OutOfFold], groups: NDArray[np.int64], *, seed: int = 0) -> Decision:
+def decide(parts: Sequence[OutOfFold], units: NDArray[np.int64], *, seed: int = 0) -> Decision:
     """Choose threshold and calibration on out-of-fold pairs and estimate what they will do to new groups.
 
-    `groups` ``(N,)``: group codes of the spectra. Each fold's pairs are judged by the threshold chosen on the other folds'; with
-    one fold that cannot be, so two folds at least are needed. The intervals delete groups in at most 40 blocks, choose the
-    thresholds anew each time, and use Student's t with blocks - 1 degrees of freedom. A rate of exactly 0 (or 1) gets the exact
-    binomial limit over groups instead, since its jackknife has no spread. Above 200,000 pairs the intervals use a seeded share.
+    `units` ``(N,)``: codes of what is resampled: groups, or the coarser units that a split column keeps together. Each fold's
+    pairs are judged by the threshold chosen on the other folds', so two folds at least are needed. The intervals delete units in
+    at most 40 blocks, choose the thresholds anew each time, and use Student's t with blocks - 1 degrees of freedom. A rate of
+    exactly 0 (or 1) gets the exact binomial limit over units instead, since its jackknife has no spread. Above 200,000 pairs the
+    intervals use a seeded share of them.
 
     Raises DataError where fewer than two folds hold both same- and different-group pairs.
     """
@@ -134,22 +135,20 @@ def decide(parts: Sequence[OutOfFold], groups: NDArray[np.int64], *, seed: int =
             "more groups with two or more spectra are needed"
         )
     similarity, positive = _pool(both, "similarity"), _pool(both, "positive")
-    pairs = np.unique(_unordered(_pool(both, "left"), _pool(both, "right")), axis=0)
-    same = groups[pairs[:, 0]] == groups[pairs[:, 1]]
-    present = np.unique(groups[pairs])
-    different_groups = np.unique(_unordered(groups[pairs[~same, 0]], groups[pairs[~same, 1]]), axis=0)
+    pairs, first = np.unique(_unordered(_pool(both, "left"), _pool(both, "right")), axis=0, return_index=True)
+    same = positive[first]
+    between = np.unique(_unordered(units[pairs[~same, 0]], units[pairs[~same, 1]]), axis=0)
     slope, intercept = verification.calibrate(similarity, positive)
-    estimates = _intervals(_share(both, seed), groups)
     return Decision(
         threshold=float(verification.choose_threshold(similarity, positive)),
-        **estimates,
+        **_intervals(_share(both, seed), units),
         calibration=Calibration(
             slope=float(slope),
             intercept=float(intercept),
-            lowest=-math.log(len(np.unique(groups[pairs[same, 0]])) + 1),
-            highest=math.log(len(different_groups) + 1),
+            lowest=-math.log(len(np.unique(units[pairs[same, 0]])) + 1),
+            highest=math.log(len(between) + 1),
         ),
-        groups=len(present),
+        groups=len(np.unique(units[pairs])),
         same_pairs=int(same.sum()),
         different_pairs=int((~same).sum()),
         folds=len({p.fold for p in both}),
@@ -185,15 +184,15 @@ def _share(parts: Sequence[OutOfFold], seed: int) -> list[OutOfFold]:
     return kept
 
 
-def _intervals(parts: Sequence[OutOfFold], groups: NDArray[np.int64]) -> dict[str, Estimate]:
+def _intervals(parts: Sequence[OutOfFold], units: NDArray[np.int64]) -> dict[str, Estimate]:
     """Delete-one-block jackknife of every number a reader is told."""
-    left, right = groups[_pool(parts, "left")], groups[_pool(parts, "right")]
+    left, right = units[_pool(parts, "left")], units[_pool(parts, "right")]
     present = np.unique(np.concatenate([left, right]))
     blocks = np.array_split(present, min(_BLOCKS, len(present)))
     full = _numbers(parts, [np.ones(len(p.positive), bool) for p in parts])
     deleted = []
     for block in blocks:
-        keep = [~(np.isin(groups[p.left], block) | np.isin(groups[p.right], block)) for p in parts]
+        keep = [~(np.isin(units[p.left], block) | np.isin(units[p.right], block)) for p in parts]
         deleted.append(_numbers(parts, keep))
     return {
         name: _jackknife(value, np.array([d[name] for d in deleted]), len(present), rate=name.startswith("false"))

@@ -27,11 +27,11 @@ def embed_prepared(folder: ModelFolder, prepared: NDArray[np.float32], device: s
 
         raw = embed(configuration, folder.parameters, prepared, folder.axis, device=device)
         return unit_rows(raw)
-    centre, projection = folder.parameters["centre"], folder.parameters["projection"]
+    mean, projection = folder.parameters["mean"], folder.parameters["projection"]
     out = np.empty((len(prepared), projection.shape[1]), np.float32)
     for start in range(0, len(prepared), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        out[rows] = (prepared[rows] - centre) @ projection
+        out[rows] = (prepared[rows] - mean) @ projection
     return unit_rows(out)
 
 

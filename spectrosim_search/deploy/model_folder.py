@@ -4,7 +4,7 @@
 
     model.json               facts: schema version, kind, data, axis unit, intensities, threshold, error rates, versions
     configuration.yaml       the document the model was trained from; `train` takes it again
-    weights.safetensors      weights of the network, or centre and projection of a linear metric
+    weights.safetensors      weights of the network, or mean and projection of a linear metric
     preprocessing.safetensors  fitted preprocessing
     axis.safetensors         the axis the model knows, float64 (L,)
     README.md                the same for a person to read
@@ -44,14 +44,14 @@ _HASHED = ("configuration.yaml", "weights.safetensors", "preprocessing.safetenso
 class ModelFolder:
     """A trained model with all that is known of it. L channels.
 
-    `parameters`: weights of the network; for a linear metric ``centre (L,)`` and ``projection (L, k)``. `decision` is None where the
+    `parameters`: weights of the network; for a linear metric ``mean (L,)`` and ``projection (L, k)``. `decision` is None where the
     data had too few groups to choose and judge a threshold. `data`: name, fingerprint, spectra, groups, labels.
     `training`: epochs, seed, what was chosen, seconds. `notes`: warnings of the training, told to every reader.
     """
 
     name: str
     document: ExportDocument
-    parameters: Mapping[str, NDArray[np.float32]]
+    parameters: Mapping[str, NDArray[Any]]
     preprocessing: State
     axis: NDArray[np.float64]
     axis_unit: str
