@@ -56,7 +56,7 @@ class IntensityRange:
         """Return the JSON form."""
         return asdict(self)
 
-    def warnings(self, intensities: NDArray[np.float32]) -> tuple[str, ...]:
+    def warnings(self, intensities: NDArray[np.float32], name: str) -> tuple[str, ...]:
         """Say, with counts, what of spectra ``(N, L)`` lies outside; a factor of two beyond the range is let pass."""
         if not len(intensities):
             return ()
@@ -70,16 +70,16 @@ class IntensityRange:
             outside = (values < low / _SLACK) | (values > high * _SLACK)
             if outside.any():
                 found.append(
-                    f"{int(outside.sum())} of {n} spectra have a {what} outside the training data's "
+                    f"{int(outside.sum())} of {n} spectra of '{name}' have a {what} outside the training data's "
                     f"{low:.3g} to {high:.3g} (theirs: {values[outside].min():.3g} to {values[outside].max():.3g})"
                 )
         negative = (intensities < 0).any(axis=1)
         if self.lowest >= 0 and negative.any():
-            found.append(f"{int(negative.sum())} of {n} spectra have negative intensities; the training data have none")
+            found.append(f"{int(negative.sum())} of {n} spectra of '{name}' have negative intensities; the training data have none")
         empty = zeros > max(2 * self.zeros_high, self.zeros_high + 0.2)
         if empty.any():
             found.append(
-                f"{int(empty.sum())} of {n} spectra are zero in up to {100 * zeros.max():.0f} % of the channels; "
+                f"{int(empty.sum())} of {n} spectra of '{name}' are zero in up to {100 * zeros.max():.0f} % of the channels; "
                 f"training spectra in at most {100 * self.zeros_high:.0f} %"
             )
         return tuple(found)

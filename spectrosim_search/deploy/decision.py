@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError
-from spectrosim_search.evaluation import verification
+from spectrosim_search.evaluation import calibration, verification
 from spectrosim_search.evaluation.scores import Estimate
 
-__all__ = ["Calibration", "Decision", "OutOfFold", "decide", "estimate_from_dict", "estimate_to_dict"]
+__all__ = ["BoundedCalibration", "Decision", "OutOfFold", "decide", "estimate_from_dict", "estimate_to_dict"]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -42,7 +42,7 @@ class OutOfFold:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class BoundedCalibration:
     """Natural-log likelihood ratio = slope × similarity + intercept, kept within `lowest` and `highest`.
 
     A class-balanced logistic regression, so that the fitted log odds are the log likelihood ratio. The limits keep a straight line
@@ -66,7 +66,9 @@ class Decision:
     """How similarities are judged, and how often that is expected to be wrong on groups never seen.
 
     `false_same`: share of different-group pairs called the same. `false_different`: share of same-group pairs called different.
-    Intervals are 95 %, delete-one-group jackknife (see :func:`decide`). The scores are out-of-fold; where the configuration
+    `cllr`: cost in bits of the log likelihood ratios of a fold under the calibration of the other folds (0 perfect, 1 no
+    information); `min_cllr`: what the best calibration of these very pairs would cost. Intervals are 95 %, delete-one-group
+    jackknife (see :func:`decide`). The scores are out-of-fold; where the configuration
     was chosen on the same spectra they are somewhat too good, and the study's corrected score is the one to quote.
     """
 
@@ -76,7 +78,9 @@ class Decision:
     balanced_accuracy: Estimate
     auc: Estimate
     matched_auc: Estimate
-    calibration: Calibration
+    cllr: float
+    min_cllr: float
+    calibration: BoundedCalibration
     groups: int  # groups that occur in out-of-fold pairs
     same_pairs: int  # distinct pairs, each counted once however many seeds scored it
     different_pairs: int
@@ -91,7 +95,7 @@ class Decision:
             if isinstance(value, Estimate):
                 out[name] = estimate_to_dict(value)
             else:
-                out[name] = asdict(value) if isinstance(value, Calibration) else value
+                out[name] = asdict(value) if isinstance(value, BoundedCalibration) else value
         return out
 
     @classmethod
@@ -100,8 +104,9 @@ class Decision:
         values: dict[str, Any] = {name: mapping[name] for name in cls.__dataclass_fields__}
         for name in ("false_same", "false_different", "balanced_accuracy", "auc", "matched_auc"):
             values[name] = estimate_from_dict(values[name])
-        values["calibration"] = Calibration(**{k: float(v) for k, v in values["calibration"].items()})
-        values["threshold"] = float(values["threshold"])
+        values["calibration"] = BoundedCalibration(**{k: float(v) for k, v in values["calibration"].items()})
+        for name in ("threshold", "cllr", "min_cllr"):
+            values[name] = float(values[name])
         return cls(**values)
 
 
@@ -138,13 +143,17 @@ def decide(parts: Sequence[OutOfFold], units: NDArray[np.int64], *, seed: int = 
     pairs, first = np.unique(_unordered(_pool(both, "left"), _pool(both, "right")), axis=0, return_index=True)
     same = positive[first]
     between = np.unique(_unordered(units[pairs[~same, 0]], units[pairs[~same, 1]]), axis=0)
-    slope, intercept = verification.calibrate(similarity, positive)
+    line = calibration.calibrate(similarity, positive)
+    share = _share(both, seed)
+    cost, floor = _calibration_cost(share)
     return Decision(
         threshold=float(verification.choose_threshold(similarity, positive)),
-        **_intervals(_share(both, seed), units),
-        calibration=Calibration(
-            slope=float(slope),
-            intercept=float(intercept),
+        **_intervals(share, units),
+        cllr=cost,
+        min_cllr=floor,
+        calibration=BoundedCalibration(
+            slope=line.slope,
+            intercept=line.intercept,
             lowest=-math.log(len(np.unique(units[pairs[same, 0]])) + 1),
             highest=math.log(len(between) + 1),
         ),
@@ -182,6 +191,20 @@ def _share(parts: Sequence[OutOfFold], seed: int) -> list[OutOfFold]:
         }
         kept.append(OutOfFold(part.fold, part.seed, **fields))
     return kept
+
+
+def _calibration_cost(parts: Sequence[OutOfFold]) -> tuple[float, float]:
+    """Cllr of each fold under the others' calibration, and its minimum, pooled."""
+    ratios, truth, raw = [], [], []
+    for fold in sorted({p.fold for p in parts}):
+        inside, outside = [p for p in parts if p.fold == fold], [p for p in parts if p.fold != fold]
+        line = calibration.calibrate(_pool(outside, "similarity"), _pool(outside, "positive"))
+        similarity = _pool(inside, "similarity")
+        ratios.append(calibration.log_likelihood_ratio(similarity, line))
+        truth.append(_pool(inside, "positive"))
+        raw.append(similarity)
+    positive = np.concatenate(truth)
+    return calibration.cllr(np.concatenate(ratios), positive), calibration.min_cllr(np.concatenate(raw), positive)
 
 
 def _intervals(parts: Sequence[OutOfFold], units: NDArray[np.int64]) -> dict[str, Estimate]:

@@ -90,7 +90,8 @@ def _evidence(d: Decision) -> str:
     c = d.calibration
     return (
         f"Natural-log likelihood ratio = {c.slope:.3f} × similarity {c.intercept:+.3f}, kept within {c.lowest:.2f} and "
-        f"{c.highest:.2f}: {d.groups} groups cannot support stronger evidence."
+        f"{c.highest:.2f}: {d.groups} groups cannot support stronger evidence. Cost of these ratios (Cllr) {d.cllr:.3f} bits, {d.min_cllr:.3f} at "
+        "best; 1 bit is no information."
     )
 
 

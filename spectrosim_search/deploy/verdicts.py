@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.deploy.decision import Decision
+from spectrosim_search.evaluation.calibration import probability
 
 __all__ = ["GalleryVerdicts", "PairVerdicts"]
 
@@ -143,10 +144,9 @@ def _judge(
     if decision is None:
         return None, None, None
     ratio = decision.calibration.log_likelihood_ratio(similarity)
-    odds = ratio + np.log(prior) - np.log1p(-prior)
     # similarities are float32: an equal float64 threshold must not be missed by rounding
     same = similarity >= np.float32(decision.threshold)
-    return same, ratio, 1 / (1 + np.exp(-odds))
+    return same, ratio, probability(ratio, prior)
 
 
 def _lists(n: int, *arrays: NDArray[Any] | None) -> tuple[list[Any], ...]:

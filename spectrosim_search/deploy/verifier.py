@@ -57,9 +57,13 @@ class Verifier:
         Warns with OutsideTrainingWarning, one for each thing found. Raises DataError where the spectra do not cover the model's
         axis or its preprocessing cannot take them.
         """
+        return self._embed(spectra, stacklevel=3)
+
+    def _embed(self, spectra: SpectraSet, stacklevel: int) -> NDArray[np.float32]:
+        """Embed; warnings point to the caller of the public method."""
         intensities, found = self._prepare(spectra)
         for message in found:
-            warnings.warn(message, OutsideTrainingWarning, stacklevel=2)
+            warnings.warn(message, OutsideTrainingWarning, stacklevel=stacklevel)
         return embed_prepared(self.folder, self.folder.preprocessing.transform(intensities), self.device)
 
     def verify_pairs(self, spectra: SpectraSet, pairs: Pairs | None = None, *, prior: float = 0.5) -> PairVerdicts:
@@ -76,7 +80,7 @@ class Verifier:
             left, right = np.triu_indices(len(spectra), k=1)
         else:
             left, right = _rows(pairs, spectra)
-        z = self.embed(spectra)
+        z = self._embed(spectra, stacklevel=3)
         similarity = _dots(z, left, right)
         return PairVerdicts.of(spectra.sample_ids[left], spectra.sample_ids[right], similarity, self._decision, prior)
 
@@ -93,7 +97,7 @@ class Verifier:
         if not len(known):
             raise InputError(f"no spectrum of the gallery '{gallery.name}' has a group: name its group column")
         names, codes = np.unique(known.groups, return_inverse=True)
-        z_queries, z_known = self.embed(queries), self.embed(known)
+        z_queries, z_known = self._embed(queries, stacklevel=3), self._embed(known, stacklevel=3)
         order = np.argsort(codes, kind="stable")
         starts = np.searchsorted(codes[order], np.arange(len(names)))
         counts = np.bincount(codes, minlength=len(names))
@@ -113,7 +117,7 @@ class Verifier:
 
     def _prepare(self, spectra: SpectraSet) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         intensities, found = align(spectra, self.folder.axis, self.folder.axis_unit)
-        return intensities, found + self.folder.intensities.warnings(intensities)
+        return intensities, found + self.folder.intensities.warnings(intensities, spectra.name)
 
 
 def _check_prior(prior: float) -> None:
