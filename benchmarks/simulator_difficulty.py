@@ -1,6 +1,7 @@
 """How hard the simulated fish are: matched-label AUC on held-out batches of fixed methods and of the oracle.
 
-Each seed is another population; a label-stratified third of its batches is held out. Prints mean and standard deviation over seeds::
+Each seed is another population; a label-stratified third of its batches is held out. Prints mean and standard
+deviation over seeds::
 
     python benchmarks/simulator_difficulty.py --seeds 20 --set fish_spread=0.6
 """

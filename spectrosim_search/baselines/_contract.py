@@ -39,8 +39,8 @@ class BaselineOutput:
     """Scores of one baseline, and of a linear metric what is needed to use it.
 
     `parameters`: ``mean`` ``(L,)`` and ``projection`` ``(L, k)`` of the metric, ``preprocessing.mean`` and
-    ``preprocessing.factor`` ``(L,)`` of the fitted preprocessing, whose settings are `preprocessing`. Embedding of a spectrum:
-    (preprocessed - mean) @ projection, compared by cosine.
+    ``preprocessing.factor`` ``(L,)`` of the fitted preprocessing, whose settings are `preprocessing`. Embedding of a
+    spectrum: (preprocessed - mean) @ projection, compared by cosine.
     """
 
     similarities: tuple[NDArray[np.float32], ...]  # (P,) for each set of pairs

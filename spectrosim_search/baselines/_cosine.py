@@ -17,9 +17,7 @@ def unit_rows(x: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(x / np.where(norm > 0, norm, 1.0))
 
 
-def pair_cosine(
-    unit: NDArray[np.float64], left: NDArray[np.int64], right: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def pair_cosine(unit: NDArray[np.float64], left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
     """Cosine of the rows `left` and `right` of unit-length rows ``(N, D)`` → ``(P,)``."""
     out = np.empty(left.size, np.float32)
     step = max(1, _PAIRS_AT_ONCE * 64 // max(64, unit.shape[1]))

@@ -47,7 +47,8 @@ def _draw_groups(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray
 
 
 def inner_folds(data: BaselineInput) -> list[InnerFold]:
-    """Three label-stratified grouped folds of the training rows (two where groups are few, none where even those fail)."""
+    """Three label-stratified grouped folds of the training rows (two where groups are few, none where even those
+    fail)."""
     rng = np.random.default_rng([data.seed, 0x1FE])
     groups = training_groups(data)
     kept = _draw_groups(groups, rng)
@@ -98,7 +99,8 @@ def score(fold: InnerFold, similarity: NDArray[np.float32]) -> InnerScore:
 def best(data: BaselineInput, scores: Sequence[Sequence[InnerScore]]) -> tuple[int, float, str]:
     """Number of the best setting, its mean score over folds and the name of that score; ties: the first.
 
-    `scores[setting][fold]`. By matched-label AUC where any fold defines it (unless the study asks for AUC over all pairs), else by AUC.
+    `scores[setting][fold]`. By matched-label AUC where any fold defines it (unless the study asks for AUC over all
+    pairs), else by AUC.
     """
     table = np.array(scores, dtype=np.float64)  # (settings, folds, 2)
     which = 1 if data.metric == "auc" or np.isnan(table[:, :, 0]).all() else 0

@@ -1,8 +1,8 @@
 """The linear metric: PCA, then whitening by the covariance within groups, compared by cosine.
 
-Directions in which spectra of one group differ much count little, and the reverse (Mahalanobis distance of the within-group
-covariance; "within-class covariance normalisation", Hatch et al. 2006). The covariance is shrunk towards its mean
-diagonal (Ledoit and Wolf 2004), for a training set has fewer spectra than directions.
+Directions in which spectra of one group differ much count little, and the reverse (Mahalanobis distance of the
+within-group covariance; "within-class covariance normalisation", Hatch et al. 2006). The covariance is shrunk towards
+its mean diagonal (Ledoit and Wolf 2004), for a training set has fewer spectra than directions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _RANK = 1e-10  # eigenvalues below this share of the largest are rounding
 
 @dataclass(frozen=True, eq=False)
 class Principal:
-    """Principal axes of training spectra: mean ``(L,)``, axes ``(L, k)`` orthonormal, scores ``(n, k)`` of the training."""
+    """Principal axes of training spectra: mean ``(L,)``, axes ``(L, k)`` orthonormal, scores ``(n, k)`` of the
+    training."""
 
     mean: NDArray[np.float64]
     axes: NDArray[np.float64]
@@ -74,7 +75,7 @@ def within_covariance(scores: NDArray[np.float64], groups: NDArray[np.int64]) ->
     freedom = int((sizes - 1).sum())
     if freedom == 0:
         raise DataError("no training group has two spectra: the variation within groups cannot be estimated")
-    return residual.T @ residual / freedom
+    return np.asarray(residual.T @ residual / freedom)
 
 
 def whitening(covariance: NDArray[np.float64], shrinkage: float) -> NDArray[np.float64]:
@@ -86,7 +87,7 @@ def whitening(covariance: NDArray[np.float64], shrinkage: float) -> NDArray[np.f
     shrunk = (1 - shrinkage) * covariance + shrinkage * size * np.eye(k)
     value, vector = np.linalg.eigh(shrunk)
     root = 1 / np.sqrt(np.maximum(value, 1e-12 * size))
-    return (vector * root) @ vector.T
+    return np.asarray((vector * root) @ vector.T)
 
 
 def fit_metric(x: NDArray[np.floating], groups: NDArray[np.int64], k: int, shrinkage: float) -> LinearMetric:

@@ -40,14 +40,17 @@ def with_scale(base: Preprocessing, scale: Literal["none", "standard"]) -> Prepr
 
 
 def fixed(data: BaselineInput) -> Preprocessing:
-    """Square root and scaled channels; SNV in place of the root where intensities can be negative."""
+    """Square root; SNV in its place where intensities can be negative.
+
+    Channels are not scaled: in mass spectra that lifts the noise of thousands of empty channels to the size of peaks.
+    """
     negative = bool((data.spectra.intensities < 0).any())
-    return Preprocessing(intensity="snv" if negative else "sqrt", scale="standard")
+    return Preprocessing(intensity="snv" if negative else "sqrt", scale="none")
 
 
 def describe(settings: Preprocessing) -> str:
     """One line for the table."""
-    parts = [settings.intensity if settings.intensity != "none" else "raw"]
+    parts: list[str] = [settings.intensity if settings.intensity != "none" else "raw"]
     if settings.derivative:
         parts[0] += f" + {_ORDINAL[settings.derivative]} derivative"
     if settings.scale == "standard":

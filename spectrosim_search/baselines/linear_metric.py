@@ -1,4 +1,4 @@
-"""Linear metric with fixed settings: square root, scaled channels, 20 principal axes, shrinkage .1."""
+"""Linear metric with fixed settings: square root, 60 principal axes, shrinkage .1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spectrosim_search.spectra.preprocessing import fit
 __all__ = ["AXES", "SHRINKAGE", "TITLE", "fit_score", "with_settings"]
 
 TITLE = "linear metric"
-AXES = 20
+AXES = 60
 SHRINKAGE = 0.1
 
 

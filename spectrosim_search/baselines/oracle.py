@@ -1,15 +1,15 @@
 """The oracle of simulated data: the log likelihood ratio of two fish, all of the population known.
 
-For latent log-profiles u, v of fish of species s (mean μ), with batch covariance B and fish covariance F, both Gaussian and the
-batch effects integrated out::
+For latent log-profiles u, v of fish of species s (mean μ), with batch covariance B and fish covariance F, both
+Gaussian and the batch effects integrated out::
 
     same batch:       u + v - 2μ ~ N(0, 4B + 2F),  u - v ~ N(0, 2F),  independent
     different batches: u - μ_u ~ N(0, B + F),       v - μ_v ~ N(0, B + F),  independent
 
-similarity = log p(u, v | same) - log p(u, v | different). It is the ceiling of the population (Neyman and Pearson): no method
-that sees the measured spectra does better on average, while on a finite set one may by chance. Fish of
-two species cannot share a batch; the likelihood of *same* is then the average over the species their batch might be of, which is
-far below that of *different* but finite.
+similarity = log p(u, v | same) - log p(u, v | different). It is the ceiling of the population (Neyman and Pearson):
+no method that sees the measured spectra does better on average, while on a finite set one may by chance. Fish of two
+species cannot share a batch; the likelihood of *same* is then the average over the species their batch might be of,
+which is far below that of *different* but finite.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def fit_score(data: BaselineInput) -> BaselineOutput:
 
     def same(u: NDArray[np.float64], v: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
         jacobian = k * np.log(2.0)  # of (u, v) → (u + v, u - v)
-        return half_sum.log_density(u + v - 2 * mean) + half_difference.log_density(u - v) + jacobian
+        return np.asarray(half_sum.log_density(u + v - 2 * mean) + half_difference.log_density(u - v) + jacobian)
 
     similarities = []
     for pairs in data.pairs:

@@ -24,8 +24,8 @@ TITLE = "nearest training centroid"
 def fit_score(data: BaselineInput) -> BaselineOutput:
     """Cosine between a spectrum and the centroid of its partner's training group.
 
-    Of two training spectra: the mean of both directions. Of two held-out spectra (`batch-disjoint`): the cosine between their
-    profiles of similarity to all training centroids.
+    Of two training spectra: the mean of both directions. Of two held-out spectra (`batch-disjoint`): the cosine
+    between their profiles of similarity to all training centroids.
     """
     settings = fixed(data)
     state = fit(settings, data.spectra.intensities[data.train])
@@ -50,7 +50,5 @@ def _score(
     right_to_left = to_centroids[pairs.right, np.maximum(a, 0)]
     neither = np.einsum("pg,pg->p", profiles[pairs.left], profiles[pairs.right])
     both = (left_to_right + right_to_left) / 2
-    chosen = np.select(
-        [(a >= 0) & (b >= 0), b >= 0, a >= 0], [both, left_to_right, right_to_left], default=neither
-    )
+    chosen = np.select([(a >= 0) & (b >= 0), b >= 0, a >= 0], [both, left_to_right, right_to_left], default=neither)
     return chosen.astype(np.float32)

@@ -85,11 +85,15 @@ def inspect(spectra: SpectraSet) -> Inspection:
     if singletons:
         warnings.append(f"{singletons} groups hold one spectrum: they train but give no positive pair")
     if negatives:
-        warnings.append(f"{negatives:.2%} of the intensities are negative: preprocessing 'sqrt' and 'log' cannot take them")
+        warnings.append(
+            f"{negatives:.2%} of the intensities are negative: preprocessing 'sqrt' and 'log' cannot take them"
+        )
     by_label = Counter(next(iter(labels)) for labels in by_group.values() if len(labels) == 1)
     few = sorted(label for label, count in by_label.items() if label and count < 2)
     if few:
-        warnings.append(f"{len(few)} labels have a single group ({', '.join(few[:3])}): they cannot be on both sides of a split")
+        warnings.append(
+            f"{len(few)} labels have a single group ({', '.join(few[:3])}): they cannot be on both sides of a split"
+        )
     unlabelled = int((spectra.labels == "").sum())
     if 0 < unlabelled < len(spectra):
         warnings.append(f"{unlabelled} spectra have no label and are left out of the matched-label AUC")

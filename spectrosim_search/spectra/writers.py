@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -44,7 +44,9 @@ def write(spectra: SpectraSet, path: str | Path) -> None:
             else:
                 _write_delimited(spectra, stream, delimiter)
     else:
-        raise InputError(f"{path}: spectra are written as .csv, .csv.gz, .tsv, .tsv.gz or .npz; choose one of these suffixes")
+        raise InputError(
+            f"{path}: spectra are written as .csv, .csv.gz, .tsv, .tsv.gz or .npz; choose one of these suffixes"
+        )
 
 
 @contextmanager
@@ -67,6 +69,8 @@ def _atomic(path: Path) -> Iterator[BinaryIO]:
 
 
 def _write_npz(spectra: SpectraSet, stream: BinaryIO) -> None:
+    named: dict[str, Any] = {f"extra_{k}": v for k, v in spectra.extra.items()}
+    named |= {f"truth_{k}": v for k, v in spectra.truth.items()}
     np.savez_compressed(
         stream,
         intensities=spectra.intensities,
@@ -76,8 +80,7 @@ def _write_npz(spectra: SpectraSet, stream: BinaryIO) -> None:
         groups=spectra.groups,
         labels=spectra.labels,
         split=spectra.split,
-        **{f"extra_{k}": v for k, v in spectra.extra.items()},
-        **{f"truth_{k}": v for k, v in spectra.truth.items()},
+        **named,
     )
 
 

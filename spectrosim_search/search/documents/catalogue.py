@@ -143,7 +143,7 @@ def family_of(path: str) -> str:
 
 @functools.cache
 def places() -> Mapping[str, tuple[Place, ...]]:
-    """All places by path, in the order of a configuration; several entries where several members share a path."""
+    """All places by path, in the order of a configuration; several entries, the default member's first, where shared."""
     found: dict[str, list[Place]] = {}
 
     def add(items: Iterable[Place]) -> None:
@@ -152,8 +152,8 @@ def places() -> Mapping[str, tuple[Place, ...]]:
 
     add(_fields(Preprocessing, "preprocessing"))
     for family, package in COMPONENTS.items():
-        members = registry.names(package)
-        add([Place(f"{family}.type", "str", DEFAULT_TYPES[family], _MEANING_OF_TYPE[family], options=members)])
+        members = sorted(registry.names(package), key=lambda name: (name != DEFAULT_TYPES[family], name))
+        add([Place(f"{family}.type", "str", DEFAULT_TYPES[family], _MEANING_OF_TYPE[family], options=tuple(members))])
         for member in members:
             add(_fields(registry.load(package, member).Settings, family, member))
     for member in registry.names(FAMILIES[AUGMENTATIONS]):

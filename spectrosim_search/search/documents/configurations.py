@@ -115,7 +115,9 @@ def contradictions(configuration: Configuration) -> list[str]:
     found: list[str] = []
     pre, positives, training = configuration.preprocessing, configuration.positives, configuration.training
     if pre.derivative and pre.window % 2 == 0:
-        found.append(f"preprocessing.window: {pre.window} is even; a Savitzky-Golay window is odd: use {pre.window + 1}")
+        found.append(
+            f"preprocessing.window: {pre.window} is even; a Savitzky-Golay window is odd: use {pre.window + 1}"
+        )
     if positives.source != "views" and positives.spectra_per_group > training.batch_size:
         found.append(
             f"positives.spectra_per_group: {positives.spectra_per_group} spectra of a group do not fit into "
@@ -159,7 +161,9 @@ def configuration_from_yaml(text: str, where: str = "configuration") -> Configur
 def _from_document(document: Document) -> Configuration:
     data = document.data
     if not isinstance(data, Mapping):
-        raise ConfigurationError([f"{document.where}: a configuration is a mapping with the sections {', '.join(_ORDER)}"])
+        raise ConfigurationError(
+            [f"{document.where}: a configuration is a mapping with the sections {', '.join(_ORDER)}"]
+        )
     problems: list[str] = []
     values: dict[str, Any] = {}
     for section, content in data.items():
@@ -191,7 +195,9 @@ def _misplaced(path: str, value: Any, types: Mapping[str, Any]) -> str:
     if family == AUGMENTATIONS and len(parts) == 2:
         if parts[1] not in member_names(family):
             return f"unknown augmentation{nearest(parts[1], member_names(family))}"
-        return "" if value is True else "is not a mapping of keys and values (leave an augmentation out to switch it off)"
+        return (
+            "" if value is True else "is not a mapping of keys and values (leave an augmentation out to switch it off)"
+        )
     if family == AUGMENTATIONS and parts[1] not in member_names(family):
         return ""  # said once, at the augmentation itself
     owner = parts[1] if family == AUGMENTATIONS else str(types.get(family, ""))
@@ -199,7 +205,11 @@ def _misplaced(path: str, value: Any, types: Mapping[str, Any]) -> str:
         return ""  # said once, at the type
     place = place_for(path, owner)
     if place is None:
-        siblings = [p.rsplit(".", 1)[1] for p in places() if p.rsplit(".", 1)[0] == path.rsplit(".", 1)[0] and place_for(p, owner)]
+        siblings = [
+            p.rsplit(".", 1)[1]
+            for p in places()
+            if p.rsplit(".", 1)[0] == path.rsplit(".", 1)[0] and place_for(p, owner)
+        ]
         whose = f" of {family.removesuffix('s')} {owner}" if family else ""
         return f"unknown key{whose}{nearest(parts[-1], siblings)}"
     return place.problem(value)

@@ -73,7 +73,12 @@ def model_of(cls: type) -> type[BaseModel]:
             default = dict(default) if get_origin(inner) is tuple else list(default)
         definitions[f.name] = (
             strict(hints[f.name]),
-            Field(default, description=f"{meta.get('description', '')}{unit}" or None, ge=meta.get("low"), le=meta.get("high")),
+            Field(
+                default,
+                description=f"{meta.get('description', '')}{unit}" or None,
+                ge=meta.get("low"),
+                le=meta.get("high"),
+            ),
         )
     return create_model(
         cls.__name__, __config__=ConfigDict(extra="forbid"), __doc__=(cls.__doc__ or "").splitlines()[0], **definitions
@@ -152,7 +157,11 @@ def _has(model: Any, part: str | int) -> bool:
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, BaseModel)
+    ):
         return [annotation]
     if get_origin(annotation) is Literal:
         return []

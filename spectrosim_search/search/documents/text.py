@@ -66,12 +66,13 @@ class Document:
     data: Any
     where: str
     lines: dict[tuple[str | int, ...], int] = field(default_factory=dict, compare=False)
+    joint: str = ", "  # between the parts of a place
 
     def place(self, location: tuple[str | int, ...]) -> str:
         """Return ``file, line 12, a.b``: the file, the nearest known line and the dotted path."""
         line = next((self.lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in self.lines), 0)
         dotted = ".".join(str(part) for part in location)
-        return ", ".join(part for part in (self.where, f"line {line}" if line else "", dotted) if part)
+        return self.joint.join(part for part in (self.where, f"line {line}" if line else "", dotted) if part)
 
 
 def parse_yaml(text: str, where: str) -> Document:
@@ -150,7 +151,9 @@ def scalar_text(value: bool | int | float | str) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise InputError(f"{value} cannot stand in a document: every number has to be finite")
-        return repr(value)
+        digits, e, exponent = repr(value).partition("e")
+        # 1e-05 is a text to readers of YAML 1.1; 1.0e-05 is a number to all of them
+        return f"{digits}{'' if '.' in digits else '.0'}e{exponent}" if e else digits
     if _PLAIN_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_OTHER_TYPES:
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -35,9 +35,13 @@ def rowwise(settings: Preprocessing, x: NDArray[np.floating]) -> NDArray[np.floa
         )
     if settings.derivative:
         if settings.window % 2 == 0:
-            raise ConfigurationError([f"preprocessing.window is {settings.window}; a Savitzky-Golay window must be odd"])
+            raise ConfigurationError(
+                [f"preprocessing.window is {settings.window}; a Savitzky-Golay window must be odd"]
+            )
         if settings.window > x.shape[1]:
-            raise DataError(f"the derivative's window of {settings.window} channels is wider than the spectra ({x.shape[1]})")
+            raise DataError(
+                f"the derivative's window of {settings.window} channels is wider than the spectra ({x.shape[1]})"
+            )
     out = np.empty(x.shape, np.float32)
     for start in range(0, x.shape[0], _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)

@@ -14,4 +14,4 @@ NEEDS_NON_NEGATIVE = True
 
 def apply(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """``(N, L)`` → ``(N, L)``."""
-    return np.log1p(tic.apply(x) * x.shape[1])
+    return np.asarray(np.log1p(tic.apply(x) * x.shape[1]))

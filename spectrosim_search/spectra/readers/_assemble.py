@@ -16,7 +16,18 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["Roles", "assemble"]
 
-_GROUP_NAMES = ("group", "group_id", "batch", "batch_id", "lot", "culture", "individual", "subject", "patient", "compound")
+_GROUP_NAMES = (
+    "group",
+    "group_id",
+    "batch",
+    "batch_id",
+    "lot",
+    "culture",
+    "individual",
+    "subject",
+    "patient",
+    "compound",
+)
 _LABEL_NAMES = ("label", "class", "species", "variety", "category", "type", "instrument")
 _ID_NAMES = ("sample_id", "id", "sample", "sample_name", "name", "spectrum", "spectrum_id", "file", "filename")
 _SPLIT_NAMES = ("split",)
@@ -59,7 +70,7 @@ class _Finder:
         raise InputError(f"{self.table.path}: no column '{column}' for {option}{nearest(column, known)}")
 
     def usual(self, names: Iterable[str], what: str) -> str:
-        free = {_plain(n): n for n in reversed(self.table.text) if n not in self.taken}
+        free = {_plain(n): n for n in reversed(tuple(self.table.text)) if n not in self.taken}
         found = [free[n] for n in names if n in free]
         if not found:
             return ""
@@ -82,7 +93,9 @@ def _ids(table: Table, column: str) -> NDArray[np.str_]:
     ids: NDArray[np.str_] = np.char.strip(table.text[column])
     empty = np.flatnonzero(ids == "")
     if empty.size:
-        raise DataError(f"{table.path}: row {table.rows[empty[0]]}, column '{column}': the sample id is empty; give every row an id")
+        raise DataError(
+            f"{table.path}: row {table.rows[empty[0]]}, column '{column}': the sample id is empty; give every row an id"
+        )
     if np.unique(ids).size < n:
         first: dict[str, int] = {}
         for row, value in zip(table.rows.tolist(), ids.tolist(), strict=True):
@@ -101,14 +114,18 @@ def _groups_by_pattern(table: Table, ids: NDArray[np.str_], pattern: str, warnin
     except re.error as error:
         raise InputError(f"--group-pattern '{pattern}' is not a regular expression: {error}") from error
     if compiled.groups < 1:
-        raise InputError(f"--group-pattern '{pattern}' has no capture group; put the part that names the group in brackets")
+        raise InputError(
+            f"--group-pattern '{pattern}' has no capture group; put the part that names the group in brackets"
+        )
     matches = [compiled.search(i) for i in ids.tolist()]
     groups = np.array([(m.group(1) or "") if m else "" for m in matches], dtype=np.str_)
     missed = int((groups == "").sum())
     if missed == groups.size:
         raise DataError(f"{table.path}: --group-pattern '{pattern}' fits no sample id (the first is '{ids[0]}')")
     if missed:
-        warnings.append(f"--group-pattern fits {groups.size - missed} of {groups.size} sample ids; the others have no group")
+        warnings.append(
+            f"--group-pattern fits {groups.size - missed} of {groups.size} sample ids; the others have no group"
+        )
     return groups
 
 
@@ -135,7 +152,9 @@ def _sorted_axis(table: Table, warnings: list[str]) -> tuple[NDArray[np.float64]
         if repeated.size:
             twins = order[repeated[0]], order[repeated[0] + 1]
             names = " and ".join(f"'{table.channel_names[t]}'" for t in twins)
-            raise DataError(f"{table.path}: axis value {axis[twins[0]]:g} occurs twice (columns {names}); merge or remove one")
+            raise DataError(
+                f"{table.path}: axis value {axis[twins[0]]:g} occurs twice (columns {names}); merge or remove one"
+            )
         if not (steps < 0).all():
             warnings.append("the axis was not sorted; columns were put in increasing order")
         axis, values = axis[order], values[:, order]  # a falling axis (wavenumbers) is usual: turned round in silence
@@ -143,7 +162,7 @@ def _sorted_axis(table: Table, warnings: list[str]) -> tuple[NDArray[np.float64]
 
 
 def _count_duplicates(values: NDArray[np.float32]) -> int:
-    return values.shape[0] - len({row.tobytes() for row in values})
+    return int(values.shape[0]) - len({row.tobytes() for row in values})
 
 
 def assemble(table: Table, roles: Roles) -> SpectraSet:
@@ -206,14 +225,18 @@ def assemble(table: Table, roles: Roles) -> SpectraSet:
 def _leave_out(spectra: SpectraSet, table: Table, warnings: list[str]) -> SpectraSet:
     from dataclasses import replace
 
-    zero = ~spectra.intensities.any(axis=1)
+    zero: NDArray[np.bool_] = np.logical_not(spectra.intensities.any(axis=1))
     if zero.all():
         raise DataError(f"{table.path}: every spectrum is zero throughout")
     if zero.any():
         ids = ", ".join(spectra.sample_ids[zero][:3].tolist())
-        warnings.append(f"left out {int(zero.sum())} spectra that are zero throughout ({ids}{', …' if zero.sum() > 3 else ''})")
-        spectra = spectra.select(~zero)
+        warnings.append(
+            f"left out {int(zero.sum())} spectra that are zero throughout ({ids}{', …' if zero.sum() > 3 else ''})"
+        )
+        spectra = spectra.select(np.flatnonzero(~zero))
     doubles = _count_duplicates(spectra.intensities)
     if doubles:
-        warnings.append(f"{doubles} spectra repeat another one exactly; copies in one group make it look easier than it is")
+        warnings.append(
+            f"{doubles} spectra repeat another one exactly; copies in one group make it look easier than it is"
+        )
     return replace(spectra, warnings=tuple(warnings))

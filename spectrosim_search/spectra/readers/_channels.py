@@ -70,8 +70,9 @@ def _number(name: str, decimal: str) -> float:
 def find_channels(header: Sequence[str], path: Path, decimal: str = ".") -> Channels:
     """Find the axis in a heading.
 
-    In this order: plain numbers; one common prefix (``p0``, ``mz_77.04``) or a unit behind the number (``1100 nm``); ``mass@time`` of
-    feature tables, sorted by mass: where masses repeat, the feature's number is the axis. Raises DataError if no column fits.
+    In this order: plain numbers; one common prefix (``p0``, ``mz_77.04``) or a unit behind the number (``1100 nm``);
+    ``mass@time`` of feature tables, sorted by mass: where masses repeat, the feature's number is the axis. Raises
+    DataError if no column fits.
     """
     numbers = np.array([_number(name, decimal) for name in header])
     columns = np.flatnonzero(np.isfinite(numbers))
@@ -88,7 +89,9 @@ def find_channels(header: Sequence[str], path: Path, decimal: str = ".") -> Chan
             chosen = [i for i, m in matches.items() if m.group(label) == kind]
             values = np.array([float(matches[i].group(value)) for i in chosen])
             return Channels(np.array(chosen), values, unit_of(kind) or unit_of(first))
-    features = [(float(m.group(1)), float(m.group(2)), i) for i, n in enumerate(header) if (m := _FEATURE.match(n.strip()))]
+    features = [
+        (float(m.group(1)), float(m.group(2)), i) for i, n in enumerate(header) if (m := _FEATURE.match(n.strip()))
+    ]
     if len(features) >= _FEWEST:
         features.sort()
         masses = np.array([f[0] for f in features])

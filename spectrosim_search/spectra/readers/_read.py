@@ -28,7 +28,9 @@ def suffixes() -> dict[str, str]:
         if spec is None or spec.origin is None:
             continue
         for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "SUFFIXES" for t in node.targets):
+            if isinstance(node, ast.Assign) and any(
+                isinstance(t, ast.Name) and t.id == "SUFFIXES" for t in node.targets
+            ):
                 found.update(dict.fromkeys(ast.literal_eval(node.value), name))
     return found
 

@@ -36,4 +36,6 @@ class Table:
 
 def bad_cell(path: Path, row: int, column: str, value: object) -> DataError:
     """The error for a cell that is not a number."""
-    return DataError(f"{path}: row {row}, column '{column}': '{value}' is not a number; correct the cell or remove the row")
+    return DataError(
+        f"{path}: row {row}, column '{column}': '{value}' is not a number; correct the cell or remove the row"
+    )

@@ -54,7 +54,7 @@ def read_table(path: Path) -> Table:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError) as error:
         raise DataError(f"{path}: is not an Excel workbook; export it again or save it as CSV") from error
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     try:
         if len(book.sheetnames) > 1:
             warnings = (f"read the first of {len(book.sheetnames)} sheets ('{book.sheetnames[0]}')",)
@@ -69,7 +69,9 @@ def read_table(path: Path) -> Table:
         texts = sorted(set(range(len(header))) - set(numeric))
         names = [header[i] for i in texts]
         if len(set(names)) < len(names):
-            raise DataError(f"{path}: two columns are named '{next(n for n in names if names.count(n) > 1)}'; rename one")
+            raise DataError(
+                f"{path}: two columns are named '{next(n for n in names if names.count(n) > 1)}'; rename one"
+            )
         values, rows = [], []
         cells: dict[int, list[str]] = {i: [] for i in texts}
         for number, line in enumerate(lines, start=2):

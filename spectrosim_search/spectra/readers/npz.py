@@ -1,8 +1,9 @@
 """NumPy archives: exact, fast, and the only format that carries the truth of simulated spectra.
 
 Arrays in the archive (N spectra, L channels): ``intensities`` ``(N, L)`` and ``axis`` ``(L,)`` are required;
-``sample_ids``, ``groups``, ``labels``, ``split`` ``(N,)`` text; ``axis_unit`` a single text; ``extra_<name>`` ``(N,)`` text;
-``truth_<name>`` numbers of any shape. Written by :func:`spectrosim_search.spectra.writers.write`; read without pickle.
+``sample_ids``, ``groups``, ``labels``, ``split`` ``(N,)`` text; ``axis_unit`` a single text; ``extra_<name>``
+``(N,)`` text; ``truth_<name>`` numbers of any shape. Written by :func:`spectrosim_search.spectra.writers.write`; read
+without pickle.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def read_table(path: Path) -> Table:
     if intensities.ndim != 2 or axis.shape != intensities.shape[1:] or axis.size == 0:
         raise DataError(f"{path}: intensities {intensities.shape} and axis {axis.shape} should be (N, L) and (L,)")
     if not np.isfinite(axis).all():
-        raise DataError(f"{path}: axis value number {int(np.flatnonzero(~np.isfinite(axis))[0]) + 1} is not a finite number")
+        raise DataError(
+            f"{path}: axis value number {int(np.flatnonzero(~np.isfinite(axis))[0]) + 1} is not a finite number"
+        )
     n = intensities.shape[0]
     text = {}
     for name, values in arrays.items():

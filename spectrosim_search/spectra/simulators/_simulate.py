@@ -44,8 +44,8 @@ def _checked(name: str, settings: type[Any], parameters: dict[str, Scalar]) -> A
 def simulate(name: str = "reims", **parameters: Scalar) -> SpectraSet:
     """Simulate spectra, deterministic by the parameter ``seed``; `truth` holds what the oracle needs.
 
-    Raises InputError for an unknown simulator and ConfigurationError naming every parameter that is unknown, of another type or
-    out of range.
+    Raises InputError for an unknown simulator and ConfigurationError naming every parameter that is unknown, of
+    another type or out of range.
     """
     module = registry.load(_FAMILY, name)
     spectra: SpectraSet = module.simulate(_checked(name, module.Settings, dict(parameters)))

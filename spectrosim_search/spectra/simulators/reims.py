@@ -4,13 +4,14 @@ Each fish has a log-profile over peaks that all fish share::
 
     latent = species mean + batch effect + fish effect,    effects Gaussian, covariance = factor factorᵀ + diagonal
 
-Fish of one batch share the batch effect. The fish effect is strong in a few directions (fat, water, the cut) and the batch effect
-weaker in others: comparing spectra as they are sees mostly fish, comparing them after whitening by the variation inside batches sees
-batches. The measurement then adds its nuisances: intensity scale, m/z drift, baseline, shot noise, detector noise.
+Fish of one batch share the batch effect. The fish effect is strong in a few directions (fat, water, the cut) and the
+batch effect weaker in others: comparing spectra as they are sees mostly fish, comparing them after whitening by the
+variation inside batches sees batches. The measurement then adds its nuisances: intensity scale, m/z drift, baseline,
+shot noise, detector noise.
 
-The default has the shape of the data of the first paper (72 fish of two species, 24 batches, 2,080 bins from m/z 77.04 to 999.32);
-how hard it is was measured by ``benchmarks/simulator_difficulty.py``. Every part draws from its own random stream, so
-that changing one nuisance leaves the others as they were.
+The default has the shape of the SpectroSim paper's data (72 fish of two species, 24 batches, 2,080 bins from m/z 77.04
+to 999.32); how hard it is was measured by ``benchmarks/simulator_difficulty.py``. Every part draws from its own
+random stream, so that changing one nuisance leaves the others as they were.
 """
 
 from __future__ import annotations
@@ -28,7 +29,18 @@ __all__ = ["Settings", "simulate"]
 
 _SPECIES = ("hoki", "jack mackerel")
 _REACH = 5.0  # peak widths on either side of a peak's centre that are drawn
-_STREAMS = {"peaks": 0, "species": 1, "factors": 2, "batches": 3, "fish": 4, "sizes": 5, "scale": 6, "drift": 7, "base": 8, "noise": 9}
+_STREAMS = {
+    "peaks": 0,
+    "species": 1,
+    "factors": 2,
+    "batches": 3,
+    "fish": 4,
+    "sizes": 5,
+    "scale": 6,
+    "drift": 7,
+    "base": 8,
+    "noise": 9,
+}
 
 
 @dataclass(frozen=True)
@@ -43,16 +55,20 @@ class Settings:
     channels: int = field(2080, "bins of the m/z axis", low=16, high=200000)
     mz_low: float = field(77.04, "centre of the first bin", unit="Th", low=1.0, high=1e5)
     mz_high: float = field(999.32, "centre of the last bin", unit="Th", low=1.0, high=1e5)
-    peaks: int = field(200, "peaks shared by all fish", low=2, high=20000)
+    peaks: int = field(120, "peaks shared by all fish", low=2, high=20000)
     peak_width: float = field(0.35, "standard deviation of a peak along m/z", unit="Th", low=0.01, high=50.0)
     peak_spread: float = field(1.2, "spread of log peak heights", low=0.0, high=5.0)
     species_spread: float = field(0.3, "spread of species means around the common log-profile", low=0.0, high=5.0)
-    batch_rank: int = field(8, "directions of the batch effect", low=0, high=200)
-    batch_spread: float = field(0.3, "spread of the batch effect of a peak, along its directions", low=0.0, high=5.0)
-    batch_residual: float = field(0.05, "spread of the batch effect of a peak, independent of other peaks", low=0.0, high=5.0)
-    fish_rank: int = field(4, "directions of the fish effect", low=0, high=200)
-    fish_spread: float = field(0.6, "spread of the fish effect of a peak, along its directions", low=0.0, high=5.0)
-    fish_residual: float = field(0.15, "spread of the fish effect of a peak, independent of other peaks", low=0.01, high=5.0)
+    batch_rank: int = field(5, "directions of the batch effect", low=0, high=200)
+    batch_spread: float = field(0.25, "spread of the batch effect of a peak, along its directions", low=0.0, high=5.0)
+    batch_residual: float = field(
+        0.02, "spread of the batch effect of a peak, independent of other peaks", low=0.0, high=5.0
+    )
+    fish_rank: int = field(6, "directions of the fish effect", low=0, high=200)
+    fish_spread: float = field(0.45, "spread of the fish effect of a peak, along its directions", low=0.0, high=5.0)
+    fish_residual: float = field(
+        0.4, "spread of the fish effect of a peak, independent of other peaks", low=0.01, high=5.0
+    )
     scale_spread: float = field(0.5, "spread of the logarithm of a spectrum's total intensity", low=0.0, high=5.0)
     drift: float = field(0.05, "spread of a spectrum's shift along m/z", unit="Th", low=0.0, high=10.0)
     baseline: float = field(0.2, "mean share of the baseline in a spectrum's ions", low=0.0, high=0.9)
@@ -61,9 +77,7 @@ class Settings:
     detector_noise: float = field(2.0, "detector noise of a bin before cutting at zero", unit="ions", low=0.0, high=1e9)
 
 
-def _covariance_factor(
-    rng: np.random.Generator, peaks: int, rank: int, spread: float
-) -> NDArray[np.float64]:
+def _covariance_factor(rng: np.random.Generator, peaks: int, rank: int, spread: float) -> NDArray[np.float64]:
     """``(K, rank)`` such that the diagonal of factor factorᵀ is spread² on average."""
     if rank == 0:
         return np.zeros((peaks, 0))
@@ -73,9 +87,10 @@ def _covariance_factor(
 def simulate(settings: Settings) -> SpectraSet:
     """Simulate one set of spectra.
 
-    `truth` (N fish, K peaks, S species; what is not per fish has a leading axis of 1): ``latent`` ``(N, K)`` log-profiles, ``species``
-    ``(N,)`` codes, ``species_means`` ``(1, S, K)``, ``batch_factor`` and ``fish_factor`` ``(1, K, rank)``, ``batch_variance`` and
-    ``fish_variance`` ``(1, K)`` diagonals, ``peaks`` ``(1, K)`` in Th. Raises ConfigurationError for an empty axis.
+    `truth` (N fish, K peaks, S species; what is not per fish has a leading axis of 1): ``latent`` ``(N, K)``
+    log-profiles, ``species`` ``(N,)`` codes, ``species_means`` ``(1, S, K)``, ``batch_factor`` and ``fish_factor``
+    ``(1, K, rank)``, ``batch_variance`` and ``fish_variance`` ``(1, K)`` diagonals, ``peaks`` ``(1, K)`` in Th.
+    Raises ConfigurationError for an empty axis.
     """
     s = settings
     if s.mz_low >= s.mz_high:
@@ -135,7 +150,7 @@ def _measure(
 ) -> NDArray[np.float64]:
     """From log-profiles ``(N, K)`` to intensities ``(N, L)`` in ions: peak shapes and all nuisances."""
     n = latent.shape[0]
-    step = axis[1] - axis[0]
+    step = float(axis[1] - axis[0])
     reach = int(np.ceil(_REACH * s.peak_width / step)) + 1
     drift = streams["drift"].normal(scale=s.drift, size=n)
     total = s.ions or 1e6  # without shot noise only the ratio to the detector's noise matters
@@ -146,7 +161,7 @@ def _measure(
     for i in range(n):
         centre = position + drift[i]
         bins = np.rint((centre - axis[0]) / step).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
-        inside = (bins >= 0) & (bins < axis.size)
+        inside: NDArray[np.bool_] = (bins >= 0) & (bins < axis.size)
         safe = np.clip(bins, 0, axis.size - 1)
         shape = np.exp(-0.5 * ((axis[safe] - centre[:, None]) / s.peak_width) ** 2) * inside
         signal = np.bincount(safe.ravel(), (shape * np.exp(latent[i])[:, None]).ravel(), minlength=axis.size)
