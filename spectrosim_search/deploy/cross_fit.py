@@ -1,0 +1,156 @@
+"""Out-of-fold similarities of the very procedure that trains the model: its threshold and error rates rest on them.
+
+Always batch-disjoint, whatever protocol the study had: a model that is handed over meets groups it has never seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.baselines import BaselineInput, BaselineOutput, run
+from spectrosim_search.baselines.linear_metric import with_settings
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import RunError
+from spectrosim_search.deploy.decision import OutOfFold
+from spectrosim_search.deploy.document import LinearMetric
+from spectrosim_search.learning.tasks import EvaluationPairs, ReplicateResult, ReplicateTask, TrainingData
+from spectrosim_search.protocol.cells import Cell, CellSplit
+from spectrosim_search.protocol.design import Design
+from spectrosim_search.protocol.pairs import PairSet
+from spectrosim_search.spectra import preprocessing
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["CrossFit", "Progress", "cross_fit_linear", "cross_fit_network", "fit_linear", "train_cells"]
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and the share of all the work that is done, 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """Scored pairs of all cells, and the epochs chosen in them (two a cell; none where nothing was chosen)."""
+
+    parts: tuple[OutOfFold, ...]
+    epochs: tuple[int, ...]
+    diverged: int = 0
+
+
+def cross_fit_network(
+    configuration: Configuration,
+    spectra: SpectraSet,
+    design: Design,
+    cells: tuple[Cell, ...],
+    *,
+    device: str,
+    progress: Progress,
+) -> CrossFit:
+    """Train every cell and keep what it says of the groups it has not seen.
+
+    Each half of a fold is scored at the epoch the other half chose. Where the design has no second halves (4 to 7 groups)
+    no epoch can be chosen: every cell trains for the configuration's epochs. Raises RunError where every cell diverges.
+    """
+    splits = [design.split(cell.fold, cell.seed) for cell in cells]
+    results = train_cells(configuration, spectra, cells, splits, device=device, progress=progress)
+    parts: list[OutOfFold] = []
+    epochs: list[int] = []
+    diverged = [r.reason for r in results if r.status == "diverged"]
+    if len(diverged) == len(results):
+        raise RunError(f"training diverged in every fold ({diverged[0]}): lower the learning rate")
+    for cell, split, result in zip(cells, splits, results):
+        for half, similarity in zip(_judged(split), result.similarities):
+            parts.append(_part(cell, half, similarity))
+        if result.status != "diverged" and len(split.halves[1]):
+            epochs.extend(result.chosen_epochs)
+    return CrossFit(tuple(parts), tuple(epochs), len(diverged))
+
+
+def train_cells(
+    configuration: Configuration,
+    spectra: SpectraSet,
+    cells: tuple[Cell, ...],
+    splits: list[CellSplit],
+    *,
+    device: str,
+    progress: Progress,
+) -> list[ReplicateResult]:
+    """Train one replicate a cell: one after the other on a processor, as one stack on a GPU."""
+    from spectrosim_search.learning.engine import train_stack
+
+    data: dict[str, TrainingData] = {}
+    tasks = []
+    for cell, split in zip(cells, splits):
+        key = f"fold {cell.fold}"
+        if key not in data:
+            state = preprocessing.fit(configuration.preprocessing, spectra.intensities[split.train])
+            data[key] = TrainingData(
+                state.transform(spectra.intensities), spectra.axis, split.groups, split.relation
+            )
+        both = len(split.halves[1]) > 0
+        halves = (_pairs(split.halves[0]), _pairs(split.halves[1])) if both else None
+        tasks.append(
+            ReplicateTask(
+                key=f"fold {cell.fold} seed {cell.seed}",
+                configuration=configuration,
+                seed=cell.seed,
+                data=key,
+                train=split.train,
+                halves=halves,
+                test=None if both else _pairs(split.halves[0]),
+                epochs=None if both else configuration.training.epochs,
+            )
+        )
+    chunks = [tasks] if device.startswith("cuda") else [[task] for task in tasks]
+    results: list[ReplicateResult] = []
+    for chunk in chunks:
+        progress("cross-validation", len(results) / len(tasks))
+        used = {task.data: data[task.data] for task in chunk}
+        results.extend(train_stack(chunk, used, device=device, precision=configuration.training.precision))
+    return results
+
+
+def cross_fit_linear(
+    settings: LinearMetric, spectra: SpectraSet, design: Design, cells: tuple[Cell, ...], *, progress: Progress
+) -> CrossFit:
+    """Fit the linear metric, its settings chosen anew, on the training groups of every cell."""
+    parts: list[OutOfFold] = []
+    for done, cell in enumerate(cells):
+        progress("cross-validation", done / len(cells))
+        split = design.split(cell.fold, cell.seed)
+        halves = _judged(split)
+        output = fit_linear(settings, spectra, design, split.train, split.groups, halves, cell.seed)
+        parts.extend(_part(cell, half, similarity) for half, similarity in zip(halves, output.similarities))
+    return CrossFit(tuple(parts), ())
+
+
+def fit_linear(
+    settings: LinearMetric,
+    spectra: SpectraSet,
+    design: Design,
+    train: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    pairs: tuple[PairSet, ...],
+    seed: int,
+) -> BaselineOutput:
+    """Fit on the rows `train` and score `pairs`; the reference rows of a study are fitted by the same code."""
+    data = BaselineInput(spectra, train, groups, design.codes.labels, None, pairs, seed=seed)
+    if settings.settings == "given":
+        p = settings.preprocessing
+        line = f"{p.intensity}, scale {p.scale}, k {settings.components}, shrinkage {settings.shrinkage:g}"
+        return with_settings(data, p, settings.components, settings.shrinkage, line)
+    return run("linear-metric-tuned" if settings.settings == "tuned" else "linear-metric", data)
+
+
+def _judged(split: CellSplit) -> tuple[PairSet, ...]:
+    return tuple(half for half in split.halves if len(half))
+
+
+def _pairs(half: PairSet) -> EvaluationPairs:
+    return EvaluationPairs(half.left, half.right, half.positive, half.stratum)
+
+
+def _part(cell: Cell, half: PairSet, similarity: NDArray[np.float32]) -> OutOfFold:
+    return OutOfFold(cell.fold, cell.seed, half.left, half.right, half.positive, half.stratum, similarity)

@@ -1,0 +1,145 @@
+"""The document that `export` writes and `train` reads: what to train, and where that came from.
+
+Two kinds. ``kind: model`` holds a configuration of a contrastive model, key for key as a configuration file has it;
+``kind: linear-metric`` holds the settings of a linear metric. Both may carry a ``provenance`` section. A plain configuration file
+without `kind` is a model without provenance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from spectrosim_search.config.configuration import Configuration, Preprocessing
+from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
+from spectrosim_search.config.fields import content_hash, field, plain
+
+__all__ = ["ExportDocument", "Kind", "LinearMetric", "document_from_yaml", "document_to_yaml", "load_export"]
+
+Kind = Literal["model", "linear-metric"]
+
+
+@dataclass(frozen=True)
+class LinearMetric:
+    """PCA, whitening by the within-group covariance with shrinkage, cosine: fitted in one step, no training."""
+
+    settings: Literal["tuned", "fixed", "given"] = field(
+        "tuned",
+        "tuned: preprocessing, components and shrinkage are chosen on inner grouped folds of the training spectra, as the "
+        "reference row of a study does; fixed: those of the reference row with fixed settings; given: those below",
+    )
+    components: int = field(20, "principal components kept (settings: given)", low=1, high=100_000)
+    shrinkage: float = field(
+        0.1, "share of the within-group covariance replaced by its mean diagonal (settings: given)", low=0.0, high=1.0
+    )
+    preprocessing: Preprocessing = Preprocessing()  # with settings: given
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the YAML form; what is decided elsewhere is left out."""
+        if self.settings != "given":
+            return {"settings": self.settings}
+        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True)
+class ExportDocument:
+    """What to train: `configuration` for ``kind: model``, `linear_metric` for the other kind; the one not meant is None."""
+
+    kind: Kind
+    configuration: Configuration | None = None
+    linear_metric: LinearMetric | None = None
+    provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = {"model": self.configuration, "linear-metric": self.linear_metric}
+        if given[self.kind] is None or sum(v is not None for v in given.values()) != 1:
+            raise InputError(f"a document of kind '{self.kind}' holds exactly what that kind needs")
+
+    @property
+    def identity(self) -> str:
+        """Sixteen hexadecimal digits that name what is trained; the provenance is not part of it."""
+        if self.configuration is not None:
+            return self.configuration.identity
+        return content_hash({"kind": self.kind, "linear_metric": plain(self.linear_metric)})
+
+
+def document_to_yaml(document: ExportDocument, header: str = "") -> str:
+    """Write a document; `header` becomes comment lines at its top."""
+    import yaml
+
+    from spectrosim_search.search.documents.configurations import configuration_to_yaml
+
+    lines = [f"# {line}".rstrip() for line in header.splitlines()]
+    text = "\n".join(lines) + ("\n\n" if lines else "") + f"kind: {document.kind}\n\n"
+    if document.configuration is not None:
+        text += configuration_to_yaml(document.configuration)
+    else:
+        text += yaml.safe_dump({"linear_metric": plain(document.linear_metric)}, sort_keys=False)
+    if document.provenance:
+        provenance = {"provenance": plain(dict(document.provenance))}
+        text += "\n" + yaml.safe_dump(provenance, sort_keys=False, width=110, allow_unicode=True)
+    return text
+
+
+def document_from_yaml(text: str, where: str = "document") -> ExportDocument:
+    """Read a document; raises ConfigurationError listing every mistake, each with its place."""
+    from spectrosim_search.search.documents.configurations import configuration_from_mapping
+    from spectrosim_search.search.documents.text import parse_yaml
+
+    data = parse_yaml(text, where).data
+    if not isinstance(data, Mapping):
+        raise ConfigurationError([f"{where}: a document is a mapping of keys and values"])
+    rest = dict(data)
+    kind = rest.pop("kind", "model")
+    provenance = rest.pop("provenance", None)
+    provenance = {} if provenance is None else provenance
+    if kind not in ("model", "linear-metric"):
+        raise ConfigurationError([f"{where}: kind: unknown kind '{kind}'{nearest(str(kind), ['model', 'linear-metric'])}"])
+    if not isinstance(provenance, Mapping):
+        raise ConfigurationError([f"{where}: provenance: is not a mapping of keys and values"])
+    if kind == "model":
+        return ExportDocument("model", configuration=configuration_from_mapping(rest, where), provenance=provenance)
+    return ExportDocument("linear-metric", linear_metric=_linear_metric(rest, where), provenance=provenance)
+
+
+def _linear_metric(rest: Mapping[str, Any], where: str) -> LinearMetric:
+    from pydantic import BaseModel, ValidationError
+
+    from spectrosim_search.search.documents.models import build, model_of, problems_of
+    from spectrosim_search.search.documents.text import Document
+
+    unknown = [f"{where}: {key}: unknown key{nearest(str(key), ['linear_metric'])}" for key in rest if key != "linear_metric"]
+    section = rest.get("linear_metric")
+    if section is None:
+        section = {}
+    model = model_of(LinearMetric)
+    try:
+        checked = model.model_validate(section)
+    except ValidationError as error:
+        raise ConfigurationError([*unknown, *problems_of(error, model, Document(section, f"{where}: linear_metric"))]) from error
+    found = build(LinearMetric, checked)
+    if isinstance(found.preprocessing, BaseModel):  # the nested section is still in its checked form
+        found = dataclasses.replace(found, preprocessing=build(Preprocessing, found.preprocessing))
+    given = sorted(set(section) - {"settings"})
+    if found.settings != "given" and given:
+        unknown.append(
+            f"{where}: linear_metric: {', '.join(given)} only count with settings: given (here: {found.settings})"
+        )
+    if unknown:
+        raise ConfigurationError(unknown)
+    return found
+
+
+def load_export(path: str | Path) -> ExportDocument:
+    """Read a document from a file. Raises InputError where there is none, ConfigurationError listing every mistake in it."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"'{path}' is not a text file (UTF-8)") from error
+    return document_from_yaml(text, where=str(path))

@@ -1,0 +1,178 @@
+"""From a study to a document a person can read and `train` can use."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from spectrosim_search.config.errors import InputError
+from spectrosim_search.deploy.document import ExportDocument, LinearMetric, document_to_yaml
+from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.search.records import ConfirmationRecord, MethodRow, StudyRecord, TrialRecord
+
+__all__ = ["export", "export_document"]
+
+_METRICS = {
+    "matched_auc": "matched-label AUC",
+    "auc": "AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "average_precision": "average precision",
+    "mcc": "Matthews correlation",
+}
+
+
+def export(record: StudyRecord, trial: int | None = None) -> str:
+    """Return the YAML of what a study recommends, or of one trial.
+
+    Where the linear metric won the confirmation, its document is what is exported; `trial` asks for a network all the same.
+    Without a confirmation the best complete trial is exported and its header says that its score is too good. Raises InputError
+    where there is no such trial, or none is complete.
+    """
+    document = export_document(record, trial)
+    return document_to_yaml(document, _header(document, record))
+
+
+def export_document(record: StudyRecord, trial: int | None = None) -> ExportDocument:
+    """The document itself; see :func:`export`."""
+    confirmation = record.confirmation
+    if trial is not None:
+        chosen = _trial(record, trial)
+        return _model(record, chosen, _row_of(confirmation, chosen), "asked for by its number")
+    if confirmation is None:
+        return _model(record, _best(record), None, "best score of the search, not confirmed")
+    if confirmation.export_kind == "linear-metric":
+        return _linear(record, confirmation)
+    chosen = _trial(record, confirmation.winner_trial)
+    how = f"best of {_counted(record)} trials, confirmed with fresh seeds"
+    return _model(record, chosen, _row_of(confirmation, chosen), how)
+
+
+def _trial(record: StudyRecord, number: int) -> TrialRecord:
+    found = next((t for t in record.trials if t.number == number), None)
+    if found is None:
+        numbers = sorted(t.number for t in record.trials)
+        known = f"it has {numbers[0]} to {numbers[-1]}" if numbers else "it has none yet"
+        raise InputError(f"study '{record.study.name}' has no trial {number}: {known}")
+    if found.configuration is None:
+        raise InputError(f"trial {number} of study '{record.study.name}' has no configuration yet: choose another")
+    return found
+
+
+def _best(record: StudyRecord) -> TrialRecord:
+    complete = [
+        t
+        for t in record.trials
+        if t.state == "COMPLETE" and t.configuration is not None and t.value is not None and math.isfinite(t.value)
+    ]
+    if not complete:
+        raise InputError(f"study '{record.study.name}' has no complete trial yet: run it on, or name a trial")
+    return max(complete, key=lambda t: (t.value if t.value is not None else -math.inf, -t.number))
+
+
+def _row_of(confirmation: ConfirmationRecord | None, trial: TrialRecord) -> MethodRow | None:
+    rows = confirmation.rows if confirmation else ()
+    trained = [r for r in rows if r.kind in ("winner", "finalist", "preset")]
+    return next((r for r in trained if r.configuration_id == trial.configuration_id), None)
+
+
+def _model(record: StudyRecord, trial: TrialRecord, row: MethodRow | None, how: str) -> ExportDocument:
+    provenance = _provenance(record, how, row)
+    provenance["trial"] = trial.number
+    provenance["configuration"] = trial.configuration_id
+    if row is None and trial.value is not None and math.isfinite(trial.value):
+        provenance["search_score"] = round(trial.value, 6)
+    confirmation = record.confirmation
+    if confirmation and trial.configuration_id == confirmation.winner_configuration_id:
+        provenance["epochs"] = confirmation.epochs
+    return ExportDocument("model", configuration=trial.configuration, provenance=provenance)
+
+
+def _linear(record: StudyRecord, confirmation: ConfirmationRecord) -> ExportDocument:
+    """The better of the two linear reference rows; the other baselines have no document and leave it to the tuned one."""
+    name = "linear-metric" if confirmation.verdict.best_baseline == "linear-metric" else "linear-metric-tuned"
+    row = next((r for r in confirmation.rows if r.name == name), None)
+    how = f"the linear metric stood its ground against {_counted(record)} trials"
+    provenance = _provenance(record, how, row)
+    baseline = next((b for b in record.baselines if b.name == name), None)
+    settings = (row.settings if row else "") or (baseline.settings if baseline else "")
+    if settings:
+        provenance["settings_in_study"] = settings
+    metric = LinearMetric(settings="fixed" if name == "linear-metric" else "tuned")
+    return ExportDocument("linear-metric", linear_metric=metric, provenance=provenance)
+
+
+def _provenance(record: StudyRecord, how: str, row: MethodRow | None) -> dict[str, Any]:
+    study, data = record.study, record.dataset
+    out: dict[str, Any] = {
+        "study": study.name,
+        "chosen": how,
+        "data": data.name,
+        "data_fingerprint": data.fingerprint,
+        "spectra": data.spectra,
+        "groups": data.groups,
+        "protocol": study.protocol.name,
+        "metric": study.metric,
+        "trials": _counted(record),
+    }
+    if row is not None:
+        out["scores"] = {name: _plain(value) for name, value in row.metrics.items()}
+        out["seeds"] = row.seeds
+    confirmation = record.confirmation
+    if confirmation is not None:
+        out["scoring"] = confirmation.scoring
+        out["confirmed_at"] = datetime.fromtimestamp(confirmation.created_at, UTC).isoformat(timespec="seconds")
+        out["verdict"] = confirmation.verdict.outcome
+        out["verdict_sentence"] = confirmation.verdict.sentence
+        out["best_baseline"] = confirmation.verdict.best_baseline
+        out["difference"] = _plain(confirmation.verdict.difference)
+    packages = record.environments[-1].packages if record.environments else {}
+    if packages:
+        out["packages"] = dict(packages)
+    return out
+
+
+def _counted(record: StudyRecord) -> int:
+    return sum(t.state in ("COMPLETE", "PRUNED") for t in record.trials)
+
+
+def _plain(estimate: Estimate) -> dict[str, float | str]:
+    """Defined numbers, rounded to what a reader can use; an undefined value is told by its note."""
+    values = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    out: dict[str, float | str] = {k: round(v, 4) for k, v in values.items() if math.isfinite(v)}
+    if estimate.note:
+        out["note"] = estimate.note
+    return out
+
+
+def _header(document: ExportDocument, record: StudyRecord) -> str:
+    p, study, data = document.provenance, record.study, record.dataset
+    what = f"trial {p['trial']}" if document.kind == "model" else "the linear metric"
+    lines = [
+        f"{what[0].upper()}{what[1:]} of study '{study.name}': {p['chosen']}.",
+        f"Data: {data.name} ({data.spectra} spectra, {data.groups} groups, fingerprint {data.fingerprint}).",
+        _score_line(p, study.metric, study.protocol.name),
+    ]
+    if record.confirmation is not None:
+        lines.append(f"Verdict of the study: {record.confirmation.verdict.sentence}")
+        if document.kind == "model" and record.confirmation.export_kind == "linear-metric":
+            lines.append("The study recommends the linear metric instead of a network: export without naming a trial.")
+    if study.protocol.name == "random-pairs":
+        lines.append("Protocol random-pairs leaks: its scores say nothing about new batches.")
+    lines += ["", "Train it:  spectrosim-search train THIS_FILE --data YOUR_SPECTRA --out MODEL"]
+    return "\n".join(lines)
+
+
+def _score_line(p: Any, metric: str, protocol: str) -> str:
+    scores = p.get("scores", {})
+    name = metric if "value" in scores.get(metric, {}) else "auc"
+    score = scores.get(name, {})
+    if "value" in score:
+        interval = f" (95 % interval {score['low']:.3f} to {score['high']:.3f})" if {"low", "high"} <= set(score) else ""
+        return f"Score: {_METRICS[name]} {score['value']:.3f}{interval}, protocol {protocol}, {p['seeds']} seeds."
+    if "search_score" in p:
+        return (
+            f"Score in the search: {_METRICS[metric]} {p['search_score']:.3f}; not confirmed, and too good by having been looked "
+            "at among others."
+        )
+    return "Score: none yet."

@@ -1,0 +1,137 @@
+"""The README.md of a model folder, written for the chemist who is handed it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from spectrosim_search.evaluation.scores import Estimate
+
+if TYPE_CHECKING:
+    from spectrosim_search.deploy.decision import Decision
+    from spectrosim_search.deploy.model_folder import ModelFolder
+
+__all__ = ["model_card"]
+
+
+def model_card(folder: ModelFolder) -> str:
+    """Return Markdown: what the model is, what it learnt from, how good it is, its limits, how to use it."""
+    return "\n\n".join([_what(folder), _data(folder), _quality(folder), _limits(folder), _use(folder)]) + "\n"
+
+
+def _what(folder: ModelFolder) -> str:
+    kind = (
+        "a contrastive neural network"
+        if folder.document.kind == "model"
+        else "a linear metric (principal components, whitened by the spread within groups); it beat the searched networks or was "
+        "asked for"
+    )
+    return (
+        f"# {folder.name}\n\n"
+        f"Tells whether two spectra come from the same group (batch, lot, culture, individual: whatever `group` was in the "
+        f"training data). It is {kind}. Two spectra are compared by one number, the similarity, between -1 and 1.\n\n"
+        f"Trained on {folder.created_at[:10]}; identity `{folder.document.identity}`."
+    )
+
+
+def _data(folder: ModelFolder) -> str:
+    d, unit = folder.data, f" {folder.axis_unit}" if folder.axis_unit else ""
+    lines = [
+        "## Trained on",
+        "",
+        f"- {d['spectra']} spectra of {d['groups']} groups"
+        + (f" and {d['labels']} labels" if d["labels"] else "")
+        + f" from '{d['name']}' (fingerprint `{d['fingerprint']}`)",
+        f"- axis: {len(folder.axis)} channels, {folder.axis[0]:g} to {folder.axis[-1]:g}{unit}",
+        f"- mean intensity of a spectrum {folder.intensities.level_low:.3g} to {folder.intensities.level_high:.3g}, "
+        f"in the units of the file; preprocessing: {_preprocessing(folder)}",
+    ]
+    for key, title in (("epochs", "epochs"), ("settings", "settings chosen")):
+        if folder.training.get(key):
+            lines.append(f"- {title}: {folder.training[key]}")
+    return "\n".join(lines)
+
+
+def _preprocessing(folder: ModelFolder) -> str:
+    p = folder.preprocessing.settings
+    parts = [p.intensity]
+    if p.derivative:
+        parts.append(f"derivative {p.derivative} over {p.window} channels")
+    parts.append("channels standardised" if p.scale == "standard" else "channels not scaled")
+    return ", ".join(parts)
+
+
+def _quality(folder: ModelFolder) -> str:
+    if folder.decision is None:
+        return (
+            "## How good\n\nUnknown: the training data had too few groups to choose a threshold and judge it. The model gives "
+            "similarities only."
+        )
+    d = folder.decision
+    rows = [
+        ("different groups called the same", d.false_same),
+        ("the same group called different", d.false_different),
+        ("balanced accuracy", d.balanced_accuracy),
+        ("AUC, all pairs", d.auc),
+        ("AUC, pairs of equal labels only", d.matched_auc),
+    ]
+    table = "\n".join(f"| {name} | {_estimate(value)} |" for name, value in rows)
+    return (
+        f"## How good, on groups never seen\n\n"
+        f"Measured by {d.folds}-fold cross-validation with whole groups left out (protocol batch-disjoint), {d.seeds} "
+        f"training {'run' if d.seeds == 1 else 'runs'} a fold, over {d.groups} groups, {d.same_pairs} same-group and "
+        f"{d.different_pairs} different-group pairs. Intervals are 95 % over groups.\n\n"
+        f"| | value (interval) |\n|---|---|\n{table}\n\n"
+        f"Two spectra are called the same at a similarity of {d.threshold:.4f} or more. {_evidence(d)}"
+    )
+
+
+def _evidence(d: Decision) -> str:
+    c = d.calibration
+    return (
+        f"Natural-log likelihood ratio = {c.slope:.3f} × similarity {c.intercept:+.3f}, kept within {c.lowest:.2f} and "
+        f"{c.highest:.2f}: {d.groups} groups cannot support stronger evidence. Cost of these ratios (Cllr) {d.cllr:.3f} bits, {d.min_cllr:.3f} at "
+        "best; 1 bit is no information."
+    )
+
+
+def _limits(folder: ModelFolder) -> str:
+    lines = [
+        "## Limits",
+        "",
+        "- The error rates hold for new groups of the same kind of sample, measured the same way. A new instrument, season or species "
+        "is outside; test it first.",
+        "- They were measured on models trained on part of the groups; this one was trained on all.",
+        "- A probability needs a prior: how often you expect a pair to be of one group. The default of one half is a convention.",
+        "- Pairs that share a spectrum are not independent evidence.",
+    ]
+    if folder.document.provenance.get("data_fingerprint") == folder.data["fingerprint"]:
+        lines.append(
+            "- The configuration was chosen by a search on these same spectra, so the rates above are somewhat too good. The "
+            "study's own score, corrected for that, is in `configuration.yaml` under provenance."
+        )
+    lines += [f"- {note}" for note in folder.notes]
+    return "\n".join(lines)
+
+
+def _use(folder: ModelFolder) -> str:
+    name = folder.name
+    return (
+        "## How to use\n\n"
+        f"    spectrosim-search verify {name} new-spectra.csv\n"
+        f"    spectrosim-search verify {name} unknown.csv --gallery known.csv --prior 0.1\n"
+        f"    spectrosim-search embed {name} new-spectra.csv\n\n"
+        "or in Python:\n\n"
+        "    from spectrosim_search.deploy.verifier import Verifier\n"
+        "    from spectrosim_search.spectra.readers import read\n\n"
+        f'    result = Verifier.load("{name}").verify_pairs(read("new-spectra.csv"), prior=0.5)\n\n'
+        "Warnings tell when axis or intensities lie outside the training data."
+    )
+
+
+def _estimate(e: Estimate) -> str:
+    if not math.isfinite(e.value):
+        return f"n/a ({e.note})" if e.note else "n/a"
+    if not (math.isfinite(e.low) and math.isfinite(e.high)):
+        return f"{e.value:.3f}" + (f" ({e.note})" if e.note else "")
+    return f"{e.value:.3f} ({e.low:.3f} to {e.high:.3f})"

@@ -1,0 +1,222 @@
+"""The model folder: all that verifying needs, in files that hold no code.
+
+::
+
+    model.json               facts: schema version, kind, data, axis unit, intensities, threshold, error rates, versions
+    configuration.yaml       the document the model was trained from; `train` takes it again
+    weights.safetensors      weights of the network, or mean and projection of a linear metric
+    preprocessing.safetensors  fitted preprocessing
+    axis.safetensors         the axis the model knows, float64 (L,)
+    README.md                the same for a person to read
+
+``model.json`` names the SHA-256 of every other file but README.md. Nothing is unpickled. A folder appears complete or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.config.configuration import Preprocessing
+from spectrosim_search.config.errors import DataError, InputError
+from spectrosim_search.config.fields import plain
+from spectrosim_search.deploy._folder_writing import write_folder
+from spectrosim_search.deploy.alignment import IntensityRange
+from spectrosim_search.deploy.decision import Decision
+from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
+from spectrosim_search.spectra.preprocessing import State
+
+__all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "save"]
+
+SCHEMA_VERSION = 1
+MARKER = "model.json"
+_HASHED = ("configuration.yaml", "weights.safetensors", "preprocessing.safetensors", "axis.safetensors")
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFolder:
+    """A trained model with all that is known of it. L channels.
+
+    `parameters`: weights of the network; for a linear metric ``mean (L,)`` and ``projection (L, k)``. `decision` is None where the
+    data had too few groups to choose and judge a threshold. `data`: name, fingerprint, spectra, groups, labels.
+    `training`: epochs, seed, what was chosen, seconds. `notes`: warnings of the training, told to every reader.
+    """
+
+    name: str
+    document: ExportDocument
+    parameters: Mapping[str, NDArray[Any]]
+    preprocessing: State
+    axis: NDArray[np.float64]
+    axis_unit: str
+    intensities: IntensityRange
+    decision: Decision | None
+    data: Mapping[str, Any]
+    training: Mapping[str, Any]
+    packages: Mapping[str, str]
+    created_at: str  # ISO 8601, UTC
+    notes: tuple[str, ...] = ()
+    path: Path | None = field(default=None)
+
+    def facts(self) -> dict[str, Any]:
+        """What ``model.json`` says, without the hashes."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "kind": self.document.kind,
+            "identity": self.document.identity,
+            "created_at": self.created_at,
+            "axis": {
+                "unit": self.axis_unit,
+                "channels": len(self.axis),
+                "low": float(self.axis[0]),
+                "high": float(self.axis[-1]),
+            },
+            "intensities": self.intensities.to_dict(),
+            "preprocessing": plain(self.preprocessing.settings),
+            "decision": self.decision.to_dict() if self.decision else None,
+            "data": dict(self.data),
+            "training": dict(self.training),
+            "packages": dict(self.packages),
+            "notes": list(self.notes),
+        }
+
+
+def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> ModelFolder:
+    """Write a model folder in one rename and return it with its path.
+
+    Raises InputError where something is in the way (a model is replaced with `force` only) or the disk does not take it.
+    """
+    from dataclasses import replace
+
+    from safetensors.numpy import save as pack
+
+    from spectrosim_search.deploy.model_card import model_card
+
+    path = Path(path)
+    content = {
+        "configuration.yaml": document_to_yaml(folder.document, f"what the model '{folder.name}' was trained from").encode(),
+        "weights.safetensors": pack({k: np.ascontiguousarray(v) for k, v in folder.parameters.items()}),
+        "preprocessing.safetensors": pack({k: np.ascontiguousarray(v) for k, v in folder.preprocessing.to_arrays().items()}),
+        "axis.safetensors": pack({"axis": np.ascontiguousarray(folder.axis, dtype=np.float64)}),
+    }
+    facts = folder.facts() | {"files": {name: hashlib.sha256(content[name]).hexdigest() for name in _HASHED}}
+    content["model.json"] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    content["README.md"] = model_card(folder).encode()
+    write_folder(path, content, force=force, marker=MARKER)
+    return replace(folder, path=path)
+
+
+def load(path: str | Path) -> ModelFolder:
+    """Read a model folder.
+
+    Raises InputError where `path` is no model folder or was written by another schema version, DataError where a file is missing,
+    damaged or does not fit the others; each message names the file.
+    """
+    path = Path(path)
+    facts = _read_facts(path)
+    content = {name: _read(path, name, facts["files"]) for name in _HASHED}
+    arrays = {name: _unpack(content[name], path / name) for name in _HASHED if name.endswith(".safetensors")}
+    try:
+        document = document_from_yaml(content["configuration.yaml"].decode(), where=str(path / "configuration.yaml"))
+        folder = ModelFolder(
+            name=str(facts["name"]),
+            document=document,
+            parameters=arrays["weights.safetensors"],
+            preprocessing=State.from_arrays(
+                Preprocessing(**facts["preprocessing"]), arrays["preprocessing.safetensors"]
+            ),
+            axis=arrays["axis.safetensors"]["axis"],
+            axis_unit=str(facts["axis"]["unit"]),
+            intensities=IntensityRange(**facts["intensities"]),
+            decision=Decision.from_dict(facts["decision"]) if facts["decision"] is not None else None,
+            data=dict(facts["data"]),
+            training=dict(facts["training"]),
+            packages=dict(facts["packages"]),
+            created_at=str(facts["created_at"]),
+            notes=tuple(facts["notes"]),
+            path=path,
+        )
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error
+    _check_shapes(folder, facts)
+    return folder
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise InputError(f"'{path}' is not a model folder: `train` makes one")
+    file = path / MARKER
+    if not file.is_file():
+        raise InputError(f"'{path}' is not a model folder: {MARKER} is missing")
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{file}' cannot be read ({error}): train the model again") from error
+    if not isinstance(facts, dict) or "schema_version" not in facts:
+        raise DataError(f"'{file}' is damaged (no schema_version): train the model again")
+    if facts["schema_version"] != SCHEMA_VERSION:
+        raise InputError(
+            f"'{path}' has schema version {facts['schema_version']}, this program reads {SCHEMA_VERSION}: "
+            "train the model again, or use the version of the program that wrote it"
+        )
+    if not isinstance(facts.get("files"), dict):
+        raise DataError(f"'{file}' is damaged (no files): train the model again")
+    return facts
+
+
+def _read(path: Path, name: str, hashes: Mapping[str, str]) -> bytes:
+    try:
+        content = (path / name).read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"'{path / name}' is missing: copy the whole model folder, or train the model again") from error
+    except OSError as error:
+        raise DataError(f"'{path / name}' cannot be read: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != hashes.get(name):
+        raise DataError(f"'{path / name}' was changed or damaged since the model was trained: copy or train it again")
+    return content
+
+
+def _unpack(content: bytes, file: Path) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as unpack
+
+    try:
+        arrays: dict[str, NDArray[Any]] = unpack(content)
+    except SafetensorError as error:
+        raise DataError(f"'{file}' is damaged ({error}): copy or train the model again") from error
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise DataError(f"'{file}' is damaged ('{name}' holds values that are not finite): train the model again")
+    return arrays
+
+
+def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:
+    """Every array must fit the axis; the network must give an embedding for a spectrum of zeros."""
+    from spectrosim_search.deploy.embedding import embed_prepared
+
+    length = len(folder.axis)
+    where = f"'{folder.path}'"
+    wrong = [
+        f"{what} has {found} channels"
+        for what, found in (
+            (MARKER, facts["axis"].get("channels")),
+            ("preprocessing.safetensors", folder.preprocessing.mean.size),
+        )
+        if found != length
+    ]
+    if wrong:
+        raise DataError(f"{where}: {wrong[0]}, the axis {length}: the files do not belong together")
+    if folder.document.kind != facts["kind"]:
+        raise DataError(f"{where}: configuration.yaml is of kind '{folder.document.kind}', {MARKER} says '{facts['kind']}'")
+    try:
+        embed_prepared(folder, np.zeros((1, length), np.float32))
+    except (RuntimeError, ValueError, KeyError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{where}: weights.safetensors does not fit the configuration ({reason})") from error
