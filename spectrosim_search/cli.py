@@ -201,9 +201,7 @@ def status(study: StudyArgument = "", storage: StorageOption = DEFAULT_STORAGE, 
 
 
 @app.command()
-def studies(
-    study: StudyArgument = "", storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False
-) -> None:
+def studies(study: StudyArgument = "", storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
     """List the studies of a database."""
     from spectrosim_search.cli_display import print_studies
     from spectrosim_search.search.store import Store

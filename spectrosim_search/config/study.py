@@ -108,6 +108,7 @@ class Confirmation:
 
     finalists: int = field(3, "best trials trained again", low=1)
     seeds: int = field(30, "fresh seeds of each finalist", low=1)
+    preset_seeds: int = field(5, "fresh seeds of each preset", low=1)
     minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
     presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
     share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)

@@ -130,7 +130,9 @@ def pick_winner(candidates: Sequence[Candidate], folds: int) -> Candidate:
     """The finalist with the best score over its fresh seeds."""
     finalists = [c for c in candidates if c.kind == "finalist" and c.complete_seeds(folds)]
     if not finalists:
-        raise RunError("no finalist has a complete seed: give the study more time (--minutes) or more trials (--trials)")
+        raise RunError(
+            "no finalist has a complete seed: give the study more time (--minutes) or more trials (--trials)"
+        )
     return max(finalists, key=lambda c: (_rankable(c.score(folds)), -(c.trial or 0)))
 
 
@@ -303,15 +305,11 @@ def _threshold(c: Candidate) -> float:
     pairs = [p for r in c.replicates.values() for p in r.pairs]
     if not pairs:
         return float("nan")
-    return choose_threshold(
-        np.concatenate([p.similarity for p in pairs]), np.concatenate([p.positive for p in pairs])
-    )
+    return choose_threshold(np.concatenate([p.similarity for p in pairs]), np.concatenate([p.positive for p in pairs]))
 
 
 def _seed_sd(c: Candidate, folds: int) -> float:
-    means = [
-        statistics.fmean(c.replicates[s, f].score for f in range(folds)) for s in c.complete_seeds(folds)
-    ]
+    means = [statistics.fmean(c.replicates[s, f].score for f in range(folds)) for s in c.complete_seeds(folds)]
     means = [m for m in means if m == m]
     return statistics.stdev(means) if len(means) > 1 else float("nan")
 

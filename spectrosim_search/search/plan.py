@@ -1,0 +1,41 @@
+"""What a study will cost, measured on this machine before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.study import Study
+from spectrosim_search.search.workbench import Workbench
+
+__all__ = ["first_configuration", "seconds_a_replicate"]
+
+PROBE_EPOCHS = 2
+PROCESS_MIB = 320  # a worker with torch loaded
+
+
+def first_configuration(study: Study) -> Configuration:
+    """The configuration that a study tries first: its first known good one, or the middle of its space."""
+    from spectrosim_search.search.space import build_configuration, middle
+
+    known = dict(study.known_good[0]) if study.known_good else {}
+    return build_configuration(study, {**middle(study, known), **known})
+
+
+def seconds_a_replicate(bench: Workbench, configuration: Configuration) -> tuple[float, int]:
+    """Seconds of a replicate that is not stopped early, and MiB of memory a worker needs.
+
+    Two epochs of the first cell are trained, one thread, and scaled to the full schedule.
+    """
+    from spectrosim_search.learning.engine import single_thread, train_stack
+
+    item = bench.search_item(configuration, None, 0)
+    data = bench.data([item])
+    task = bench.task(item)
+    short = replace(configuration, training=replace(configuration.training, epochs=PROBE_EPOCHS))
+    with single_thread():
+        train_stack([replace(task, configuration=short)], data)  # warm-up: first calls allocate
+        (result,) = train_stack([replace(task, configuration=short)], data)
+    seconds = result.total_seconds * configuration.training.epochs / PROBE_EPOCHS
+    spectra = sum(d.spectra.nbytes for d in data.values()) + bench.spectra.intensities.nbytes
+    return seconds, PROCESS_MIB + 2 * spectra // 2**20

@@ -1,0 +1,310 @@
+"""The front door: prepare a study, plan it, run it to its verdict, read it back."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.study import Study
+from spectrosim_search.search.records import BaselineRecord, StudyRecord
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+if TYPE_CHECKING:
+    import optuna
+
+    from spectrosim_search.search.confirmation import Candidate
+    from spectrosim_search.search.progress import Listener
+    from spectrosim_search.search.reference import ReferenceScores
+    from spectrosim_search.search.store import Store
+    from spectrosim_search.search.workbench import WorkItem, Workbench
+    from spectrosim_search.search.workers.pool import Pool
+
+__all__ = ["Prepared", "check_writable", "default_workers", "optuna_study", "plan_study", "prepare_study", "read_study", "run_study"]
+
+KEPT_SEEDS = 3  # seeds whose scored pairs are kept for the figures of reference rows
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study with its spectra, checked, before anything is written."""
+
+    study: Study
+    spectra: SpectraSet
+
+
+def prepare_study(
+    study: str | Path | Study = "transformer",
+    *,
+    name: str = "",
+    data: str = "",
+    columns: Mapping[str, str] | None = None,
+    set_: Sequence[str] = (),
+    vary: Sequence[str] = (),
+    spectra: SpectraSet | None = None,
+) -> Prepared:
+    """Compose a study and read its spectra.
+
+    `study` is a bundled name, a YAML file or a :class:`Study`; `data` a file of spectra with its `columns`; `spectra` spectra
+    already at hand. The name in the database is `name`, or the study's with the data's. Raises InputError for anything wrong.
+    """
+    from spectrosim_search.search.documents import load_study
+    from spectrosim_search.spectra.load import load
+
+    if isinstance(study, Study):
+        composed = study
+    else:
+        given = {key: value for key, value in (columns or {}).items() if value}
+        if data:
+            given["path"] = data
+        composed = load_study(study, set_=set_, vary=vary, data=given)
+    if spectra is None:
+        spectra = load(composed.data)
+    if not name:
+        name = f"{composed.name}-{_stem(composed.data.path)}" if composed.data.path else composed.name
+    return Prepared(replace(composed, name=name), spectra)
+
+
+def _stem(path: str) -> str:
+    """Name of a data file without its suffixes; ``maldi/spectra.csv.gz`` is named after its folder."""
+    stem = Path(path).name.split(".", 1)[0]
+    return Path(path).resolve().parent.name if stem == "spectra" else stem
+
+
+def read_study(name: str, storage: str) -> StudyRecord:
+    """Frozen record of a study, with the importance of its parameters. Raises InputError where it does not exist."""
+    from spectrosim_search.search.importance import parameter_importance
+    from spectrosim_search.search.store import Store
+
+    with Store(storage, read_only=True) as store:
+        record = store.record(name)
+        importance = parameter_importance(store.optuna_study(name))
+    return replace(record, design={**record.design, "importance": importance})
+
+
+def optuna_study(name: str, storage: str) -> optuna.Study:
+    """The Optuna study behind a study, writable: for the dashboard's artefacts."""
+    from spectrosim_search.search.store import Store
+
+    with Store(storage) as store:
+        return store.optuna_study(name)
+
+
+def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, Any]:
+    """What a run would do: cells, replicates, time, memory, and what its design can detect.
+
+    Time comes from training the study's first configuration for two epochs on this machine, its memory from the size of the data.
+    """
+    from spectrosim_search.search.budget import confirmation_replicates
+    from spectrosim_search.search.plan import first_configuration, seconds_a_replicate
+    from spectrosim_search.search.workbench import Workbench
+
+    study, bench = prepared.study, Workbench(prepared.spectra, prepared.study)
+    configuration = first_configuration(study)
+    each, memory = seconds_a_replicate(bench, configuration)
+    slots = max(1, default_workers() if workers is None else workers)
+    cells, trials = len(bench.cells), study.budget.trials
+    # A third of the trials passes each rung judged by rank; those that pass the last climb to all cells.
+    share, searched, last = 1.0, 0.0, 0
+    for rung in [r for r in study.ladder.rungs if r < cells]:
+        searched += trials * share * (rung - last)
+        share, last = share * study.ladder.keep, rung
+    searched += trials * share * (cells - last)
+    confirmed = confirmation_replicates(study, bench.design.folds)
+    summary = bench.design.summary()
+    return {
+        "study": study.name,
+        "protocol": study.protocol.name,
+        "scoring": bench.design.scoring,
+        "folds": bench.design.folds,
+        "cells a trial": cells,
+        "trials": trials,
+        "search replicates (about)": round(searched),
+        "confirmation replicates (at most)": confirmed,
+        "seconds a replicate (at most)": round(each, 2),
+        "search minutes (at most)": round(searched * each / slots / 60, 1),
+        "confirmation minutes (at most)": round(confirmed * each / slots / 60, 1),
+        "budget minutes": study.budget.minutes or "no limit",
+        "workers": slots,
+        "memory a worker (MiB, about)": memory,
+        **{k: v for k, v in summary.items() if k != "warnings"},
+        "warnings": tuple(prepared.spectra.warnings) + tuple(bench.design.warnings),
+    }
+
+
+def default_workers() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def run_study(
+    prepared: Prepared,
+    *,
+    storage: str = "sqlite:///spectrosim.db",
+    workers: int | None = None,
+    address: str = "",
+    gpus_per_trial: float = 0.0,
+    confirm: bool = True,
+    on_event: Listener | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> StudyRecord:
+    """Search and confirm; on a study that exists, go on where it stopped.
+
+    Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record. Raises
+    InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
+    """
+    from spectrosim_search.search.budget import reserve_for
+    from spectrosim_search.search.driver import Driver
+    from spectrosim_search.search.progress import silent
+    from spectrosim_search.search.store import Store
+    from spectrosim_search.search.workbench import Workbench
+    from spectrosim_search.search.workers import make_pool
+
+    study, spectra = prepared.study, prepared.spectra
+    say = on_note or (lambda text: None)
+    bench = Workbench(spectra, study)
+    for line in _announce(bench):
+        say(line)
+    with Store(storage) as store:
+        store.open_study(study, bench.dataset, bench.design.summary())
+        pool = make_pool(
+            study,
+            spectra,
+            workers=default_workers() if workers is None else workers,
+            address=address,
+            gpus_per_trial=gpus_per_trial,
+        )
+        with closing(pool):
+            reserve = reserve_for(study, bench.design.folds) if confirm else None
+            Driver(study, store, bench, pool, reserve=reserve, listener=on_event or silent).run()
+            if confirm:
+                _confirm(study, store, bench, pool, say, on_event or silent)
+    return read_study(study.name, storage)
+
+
+def _announce(bench: Workbench) -> list[str]:
+    """What is about to be searched and what it can show, before anything is trained."""
+    summary = bench.design.summary()
+    parts = summary.get("parts", ())
+    lines = [
+        f"{len(bench.spectra)} spectra × {bench.spectra.axis.size} channels; protocol {bench.study.protocol.name}, "
+        f"score by {bench.design.scoring}, {bench.design.folds} folds"
+    ]
+    for part in parts:
+        lines.append("  " + ", ".join(f"{k} {v}" for k, v in part.items()))
+    detectable = summary.get("detectable_difference", math.nan)
+    lines.append(f"smallest difference this design can detect: {detectable:.2f} AUC")
+    return lines + [f"warning: {w}" for w in (*bench.spectra.warnings, *bench.design.warnings)]
+
+
+def _confirm(
+    study: Study, store: Store, bench: Workbench, pool: Pool, say: Callable[[str], None], listener: Listener
+) -> None:
+    from spectrosim_search.search.confirmation import (
+        choose_candidates,
+        conclude,
+        confirm_items,
+        held_out_items,
+        pick_winner,
+    )
+    from spectrosim_search.search.documents import load_preset
+
+    started = time.monotonic()
+    record = store.record(study.name)
+    presets: dict[str, Configuration] = {name: load_preset(name) for name in study.confirmation.presets}
+    candidates = choose_candidates(
+        record.trials,
+        presets,
+        finalists=study.confirmation.finalists,
+        seeds=study.confirmation.seeds,
+        preset_seeds=study.confirmation.preset_seeds,
+    )
+    if not any(c.kind == "finalist" for c in candidates):
+        raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
+    for candidate in candidates:
+        store.add_configuration(candidate.configuration)
+    deadline = math.inf
+    if study.budget.minutes > 0:
+        used = record.search_seconds + _zero(record.confirmation_seconds)
+        deadline = started + max(20.0, study.budget.minutes * 60 - used)
+    say(f"confirmation: {len(candidates)} configurations with fresh seeds")
+    _train(confirm_items(candidates, bench), study, store, pool, deadline, listener)
+    finished = [c for c in candidates if len(c.complete_seeds(bench.design.folds)) > 0]
+    winner = pick_winner(finished, bench.design.folds)
+    if bench.design.hold_out is not None:
+        say("the held-out groups are scored once")
+        last = [winner, *(c for c in finished if c.kind == "preset")]
+        _train(held_out_items(last, bench), study, store, pool, math.inf, listener)
+    search = {
+        t.number: [
+            r
+            for r in record.replicates
+            if r.phase == "search" and r.configuration_id == t.configuration_id and r.pairs
+        ]
+        for t in record.trials
+        if t.state == "COMPLETE"
+    }
+    conclusion, references = conclude(bench, finished, search, on_step=say)
+    conclusion = replace(conclusion, embedding=_embedding(bench, winner))
+    for reference in references:
+        store.set_baseline(study.name, _baseline(reference, bench.design.folds))
+    store.set_confirmation(study.name, conclusion)
+    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
+
+
+def _zero(value: float) -> float:
+    return value if value == value else 0.0
+
+
+def _train(
+    work: Sequence[tuple[Candidate, WorkItem]],
+    study: Study,
+    store: Store,
+    pool: Pool,
+    deadline: float,
+    listener: Listener,
+) -> None:
+    """Train what is not in the database yet, until the deadline; every result is committed as it comes."""
+    from spectrosim_search.search.driver import run_items
+
+    owners: dict[str, Candidate] = {item.key: candidate for candidate, item in work}
+    known = store.replicates(study.name, [item.key for _, item in work])
+    for record in known:
+        owners[record.key].add(record)
+    done = {record.key for record in known}
+    missing = [item for _, item in work if item.key not in done]
+    for record in run_items(pool, missing, store, study.name, deadline=deadline, listener=listener):
+        owners[record.key].add(record)
+
+
+def _baseline(scores: ReferenceScores, folds: int) -> BaselineRecord:
+    cells = scores.held_out or scores.cells[: KEPT_SEEDS * folds]
+    return BaselineRecord(
+        name=scores.name,
+        title=scores.title,
+        pairs=tuple(p for cell in cells for p in cell),
+        settings=scores.settings,
+        seconds=scores.seconds,
+    )
+
+
+def _embedding(bench: Workbench, winner: Candidate) -> Any:
+    from spectrosim_search.search.embedding_map import embedding_map
+
+    return embedding_map(bench, winner.configuration)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError where a file cannot be written, before hours are spent on what goes into it."""
+    parent = path.parent
+    if not parent.exists():
+        parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"{parent}: not writable; choose another place for {path.name}")
