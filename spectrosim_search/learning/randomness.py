@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["USES", "RowStream", "Stream", "permutations", "seed_words", "words"]
+__all__ = ["USES", "Purpose", "RowStream", "Stream", "permutations", "seed_words", "words"]
 
+Purpose = Literal["step", "start", "order"]
+_PURPOSES = ("step", "start", "order")
 USES = 256  # distinct uses of randomness within one step
 _MASK64 = (1 << 64) - 1
 _GOLDEN, _FIRST, _SECOND = -1640531527, 2146121005, -2073254261  # 0x9E3779B9, 0x7FEB352D, 0x846CA68B as int32
@@ -26,9 +29,12 @@ def _signed(word: int) -> int:
     return word - (1 << 32) if word >= 1 << 31 else word
 
 
-def seed_words(seed: int) -> tuple[int, int]:
-    """Return two int32 words from any integer seed (splitmix64, Steele et al. 2014)."""
-    z = (seed + 0x9E3779B97F4A7C15) & _MASK64
+def seed_words(seed: int, purpose: Purpose = "step") -> tuple[int, int]:
+    """Return two int32 words from any integer seed (splitmix64, Steele et al. 2014).
+
+    `purpose` keeps starting values, batch order and the draws inside a step apart.
+    """
+    z = (seed * 4 + _PURPOSES.index(purpose) + 1) * 0x9E3779B97F4A7C15 & _MASK64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
     z ^= z >> 31
@@ -74,9 +80,9 @@ class Stream:
         return cls(first, _mixed(first ^ base[:, 1:], base[:, :1]))
 
     @classmethod
-    def of_seeds(cls, seeds: Sequence[int], step: int) -> Stream:
+    def of_seeds(cls, seeds: Sequence[int], step: int, purpose: Purpose = "step") -> Stream:
         """Build on the CPU from plain seeds."""
-        return cls.at(torch.tensor([seed_words(s) for s in seeds], dtype=torch.int32).view(-1, 2), step)
+        return cls.at(torch.tensor([seed_words(s, purpose) for s in seeds], dtype=torch.int32).view(-1, 2), step)
 
     def words(self, use: int, count: int) -> Tensor:
         """Return int32 words ``(R, count)``."""
