@@ -1,8 +1,9 @@
 """Every place a configuration has, by dotted path: type, default, limits, unit and meaning.
 
-The places of preprocessing, positives, optimiser and training come from the dataclasses in `config.configuration`; those
-of encoders, heads, objectives and augmentations from the ``Settings`` beside their code, found through the registry. One
-path can belong to several members of a family (``head.out`` is a setting of every head), each with its own limits.
+The places of preprocessing, positives, optimiser and training come from the dataclasses in `config.configuration`;
+those of encoders, heads, objectives and augmentations from the ``Settings`` beside their code, found through the
+registry. One path can belong to several members of a family (``head.out`` is a setting of every head), each with
+its own limits.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def field_place(path: str, field: dataclasses.Field[Any], hint: Any, owner: str 
     return Place(
         path=path,
         kind=typing.cast(Literal["bool", "int", "float", "str"], hint.__name__),
-        default=field.default,
+        default=typing.cast(Scalar, field.default),
         description=str(meta.get("description", "")),
         unit=str(meta.get("unit", "")),
         low=meta.get("low"),
@@ -143,7 +144,7 @@ def family_of(path: str) -> str:
 
 @functools.cache
 def places() -> Mapping[str, tuple[Place, ...]]:
-    """All places by path, in the order of a configuration; several entries where several members share a path."""
+    """All places by path, in the order of a configuration; where members share one, the default member's first."""
     found: dict[str, list[Place]] = {}
 
     def add(items: Iterable[Place]) -> None:
@@ -152,8 +153,8 @@ def places() -> Mapping[str, tuple[Place, ...]]:
 
     add(_fields(Preprocessing, "preprocessing"))
     for family, package in COMPONENTS.items():
-        members = registry.names(package)
-        add([Place(f"{family}.type", "str", DEFAULT_TYPES[family], _MEANING_OF_TYPE[family], options=members)])
+        members = sorted(registry.names(package), key=lambda name: (name != DEFAULT_TYPES[family], name))
+        add([Place(f"{family}.type", "str", DEFAULT_TYPES[family], _MEANING_OF_TYPE[family], options=tuple(members))])
         for member in members:
             add(_fields(registry.load(package, member).Settings, family, member))
     for member in registry.names(FAMILIES[AUGMENTATIONS]):

@@ -10,7 +10,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from spectrosim_search.config.configuration import Component, Configuration, Scalar
+from spectrosim_search.config.configuration import (
+    Component,
+    Configuration,
+    Optimiser,
+    Positives,
+    Preprocessing,
+    Scalar,
+    Training,
+)
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.presets import preset
 from spectrosim_search.search.documents.catalogue import (
@@ -60,9 +68,9 @@ def configuration_paths(configuration: Configuration) -> dict[str, Scalar]:
 def configuration_from_paths(values: Mapping[str, Scalar]) -> Configuration:
     """Build a configuration from dotted paths; what is not given has its default.
 
-    Settings of members that are not chosen (``head.width`` with the linear head, ``augmentations.flip.probability`` with flip
-    off) are ignored: a base may serve several members. Raises ConfigurationError with every problem: unknown
-    path, value that does not fit, settings that contradict each other.
+    Settings of members that are not chosen (``head.width`` with the linear head, ``augmentations.flip.probability``
+    with flip off) are ignored: a base may serve several members. Raises ConfigurationError with every problem:
+    unknown path, value that does not fit, settings that contradict each other.
     """
     problems: list[str] = []
     types = {family: str(values.get(f"{family}.type", DEFAULT_TYPES[family])) for family in COMPONENTS}
@@ -94,8 +102,16 @@ def configuration_from_paths(values: Mapping[str, Scalar]) -> Configuration:
             chosen.extend(resolved.values())
     if problems:
         raise ConfigurationError(problems)
-    static = {name: cls(**sections[name]) for name, cls in SECTIONS.items()}
-    configuration = Configuration(**static, **components, augmentations=tuple(sorted(chosen, key=lambda a: a.type)))
+    configuration = Configuration(
+        preprocessing=Preprocessing(**sections["preprocessing"]),
+        encoder=components["encoder"],
+        head=components["head"],
+        objective=components["objective"],
+        augmentations=tuple(sorted(chosen, key=lambda a: a.type)),
+        positives=Positives(**sections["positives"]),
+        optimiser=Optimiser(**sections["optimiser"]),
+        training=Training(**sections["training"]),
+    )
     if problems := contradictions(configuration):
         raise ConfigurationError(problems)
     return configuration
@@ -115,7 +131,9 @@ def contradictions(configuration: Configuration) -> list[str]:
     found: list[str] = []
     pre, positives, training = configuration.preprocessing, configuration.positives, configuration.training
     if pre.derivative and pre.window % 2 == 0:
-        found.append(f"preprocessing.window: {pre.window} is even; a Savitzky-Golay window is odd: use {pre.window + 1}")
+        found.append(
+            f"preprocessing.window: {pre.window} is even; a Savitzky-Golay window is odd: use {pre.window + 1}"
+        )
     if positives.source != "views" and positives.spectra_per_group > training.batch_size:
         found.append(
             f"positives.spectra_per_group: {positives.spectra_per_group} spectra of a group do not fit into "
@@ -127,7 +145,8 @@ def contradictions(configuration: Configuration) -> list[str]:
 def flatten(mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Dotted paths of nested or already dotted keys; an augmentation given as a mapping is switched on.
 
-    ``{"encoder": {"width": 64}, "augmentations": {"flip": {}}}`` → ``{"encoder.width": 64, "augmentations.flip": True}``.
+    ``{"encoder": {"width": 64}, "augmentations": {"flip": {}}}`` → ``{"encoder.width": 64, "augmentations.flip":
+    True}``.
     """
     found: dict[str, Any] = {}
     for key, value in mapping.items():
@@ -145,8 +164,8 @@ def flatten(mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
 def configuration_from_mapping(data: Any, where: str = "configuration") -> Configuration:
     """Validate the plain form of a configuration (as `Configuration.to_dict` gives it; sections may be left out).
 
-    Raises ConfigurationError with every problem at once: unknown sections, keys, members, settings, values outside their
-    limits, contradictions.
+    Raises ConfigurationError with every problem at once: unknown sections, keys, members, settings, values outside
+    their limits, contradictions.
     """
     return _from_document(Document(data, where))
 
@@ -159,7 +178,9 @@ def configuration_from_yaml(text: str, where: str = "configuration") -> Configur
 def _from_document(document: Document) -> Configuration:
     data = document.data
     if not isinstance(data, Mapping):
-        raise ConfigurationError([f"{document.where}: a configuration is a mapping with the sections {', '.join(_ORDER)}"])
+        raise ConfigurationError(
+            [f"{document.where}: a configuration is a mapping with the sections {', '.join(_ORDER)}"]
+        )
     problems: list[str] = []
     values: dict[str, Any] = {}
     for section, content in data.items():
@@ -191,7 +212,9 @@ def _misplaced(path: str, value: Any, types: Mapping[str, Any]) -> str:
     if family == AUGMENTATIONS and len(parts) == 2:
         if parts[1] not in member_names(family):
             return f"unknown augmentation{nearest(parts[1], member_names(family))}"
-        return "" if value is True else "is not a mapping of keys and values (leave an augmentation out to switch it off)"
+        return (
+            "" if value is True else "is not a mapping of keys and values (leave an augmentation out to switch it off)"
+        )
     if family == AUGMENTATIONS and parts[1] not in member_names(family):
         return ""  # said once, at the augmentation itself
     owner = parts[1] if family == AUGMENTATIONS else str(types.get(family, ""))
@@ -199,7 +222,11 @@ def _misplaced(path: str, value: Any, types: Mapping[str, Any]) -> str:
         return ""  # said once, at the type
     place = place_for(path, owner)
     if place is None:
-        siblings = [p.rsplit(".", 1)[1] for p in places() if p.rsplit(".", 1)[0] == path.rsplit(".", 1)[0] and place_for(p, owner)]
+        siblings = [
+            p.rsplit(".", 1)[1]
+            for p in places()
+            if p.rsplit(".", 1)[0] == path.rsplit(".", 1)[0] and place_for(p, owner)
+        ]
         whose = f" of {family.removesuffix('s')} {owner}" if family else ""
         return f"unknown key{whose}{nearest(parts[-1], siblings)}"
     return place.problem(value)
@@ -209,7 +236,7 @@ _ORDER = tuple(f.name for f in dataclasses.fields(Configuration))
 
 
 def configuration_to_yaml(configuration: Configuration, header: str = "") -> str:
-    """Write a configuration with the meaning and unit of every key; reading it back gives an equal one, hash included."""
+    """Write a configuration with meaning and unit of every key; reading it back gives an equal one, hash included."""
     lines = [f"# {line}".rstrip() for line in header.splitlines()]
     for section, content in configuration.to_dict().items():
         lines.append("")

@@ -1,14 +1,14 @@
 """Validation of plain data against frozen dataclasses: pydantic models made from their fields, all problems at once.
 
-The dataclasses in `config` know nothing of pydantic. Each becomes a model that forbids unknown keys, takes no value of
-another type (``"3"`` is not 3, ``true`` is not 1) and checks the limits that stand in the field's metadata.
+The dataclasses in `config` know nothing of pydantic. Each becomes a model that forbids unknown keys, takes no value
+of another type (``"3"`` is not 3, ``true`` is not 1) and checks the limits that stand in the field's metadata.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import types
+import inspect
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -73,7 +73,12 @@ def model_of(cls: type) -> type[BaseModel]:
             default = dict(default) if get_origin(inner) is tuple else list(default)
         definitions[f.name] = (
             strict(hints[f.name]),
-            Field(default, description=f"{meta.get('description', '')}{unit}" or None, ge=meta.get("low"), le=meta.get("high")),
+            Field(
+                default,
+                description=f"{meta.get('description', '')}{unit}" or None,
+                ge=meta.get("low"),
+                le=meta.get("high"),
+            ),
         )
     return create_model(
         cls.__name__, __config__=ConfigDict(extra="forbid"), __doc__=(cls.__doc__ or "").splitlines()[0], **definitions
@@ -152,7 +157,7 @@ def _has(model: Any, part: str | int) -> bool:
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return [annotation]
     if get_origin(annotation) is Literal:
         return []

@@ -1,7 +1,7 @@
 """YAML text to plain data and scalars back to text.
 
-Documents are read by a safe loader with the core schema of YAML 1.2 in place of PyYAML's 1.1: ``1e-3`` is a number, ``on``
-and ``no`` are words, dates stay text, ``010`` is ten. A key that stands twice in one mapping is an error.
+Documents are read by a safe loader with the core schema of YAML 1.2 in place of PyYAML's 1.1: ``1e-3`` is a number,
+``on`` and ``no`` are words, dates stay text, ``010`` is ten. A key that stands twice in one mapping is an error.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ _WORDS_OF_OTHER_TYPES = {"true", "false", "null", "yes", "no", "on", "off", "y",
 class _Loader(yaml.SafeLoader):
     """SafeLoader with YAML 1.2 scalars; constructs nothing but dict, list, str, int, float, bool and None."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
-
+_Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1's
 for _tag, _pattern, _first in _RESOLVERS:
-    # YAML 1.1's PyYAML looks resolvers up by the first character; the empty scalar has the key "".
+    # resolvers are looked up by the first character; the empty scalar has the key ""
     _keys = [c if c != "\0" else "" for c in _first]
     _Loader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _keys)
 
@@ -66,12 +65,13 @@ class Document:
     data: Any
     where: str
     lines: dict[tuple[str | int, ...], int] = field(default_factory=dict, compare=False)
+    joint: str = ", "  # between the parts of a place
 
     def place(self, location: tuple[str | int, ...]) -> str:
         """Return ``file, line 12, a.b``: the file, the nearest known line and the dotted path."""
         line = next((self.lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in self.lines), 0)
         dotted = ".".join(str(part) for part in location)
-        return ", ".join(part for part in (self.where, f"line {line}" if line else "", dotted) if part)
+        return self.joint.join(part for part in (self.where, f"line {line}" if line else "", dotted) if part)
 
 
 def parse_yaml(text: str, where: str) -> Document:
@@ -150,7 +150,9 @@ def scalar_text(value: bool | int | float | str) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise InputError(f"{value} cannot stand in a document: every number has to be finite")
-        return repr(value)
+        digits, e, exponent = repr(value).partition("e")
+        # 1e-05 is a text to readers of YAML 1.1; 1.0e-05 is a number to all of them
+        return f"{digits}{'' if '.' in digits else '.0'}e{exponent}" if e else digits
     if _PLAIN_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_OTHER_TYPES:
         return value
     return json.dumps(value, ensure_ascii=False)

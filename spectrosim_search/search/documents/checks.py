@@ -1,0 +1,88 @@
+"""Contradictions between settings that are each allowed: in a study's sections and in what its search can draw."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+
+from spectrosim_search.config.configuration import Scalar
+from spectrosim_search.config.errors import ConfigurationError
+from spectrosim_search.config.study import Dimension, Study
+from spectrosim_search.search.documents.configurations import configuration_from_paths
+from spectrosim_search.search.documents.layers import active
+
+__all__ = ["draw", "search_problems", "study_problems"]
+
+_DRAWS = 60
+_SHOWN = 5
+
+
+def study_problems(study: Study, where: str) -> list[str]:
+    """Contradictions in protocol, ladder, budget and confirmation, one line each."""
+    found: list[str] = []
+    rungs, protocol, confirmation = study.ladder.rungs, study.protocol, study.confirmation
+    if not rungs or list(rungs) != sorted(set(rungs)) or rungs[0] < 1:
+        found.append(f"ladder.rungs: {list(rungs)} does not rise from at least 1, e.g. [1, 3, 6]")
+    if protocol.folds == 1:
+        found.append("protocol.folds: one fold leaves nothing to train on: use 2 or more, or 0 for automatic")
+    if confirmation.minimum_seeds > confirmation.seeds:
+        found.append(
+            f"confirmation.minimum_seeds: {confirmation.minimum_seeds} is above confirmation.seeds "
+            f"({confirmation.seeds}): a confirmation would never be shown; lower it too"
+        )
+    if study.data.path and study.data.simulator_parameters:
+        found.append("data: has a path and simulator_parameters: spectra are read or simulated, not both")
+    for name in ("baselines",):
+        values = getattr(study, name)
+        found += [f"{name}: '{v}' stands twice" for i, v in enumerate(values) if v in values[:i]]
+    return [f"{where}: {problem}" for problem in found]
+
+
+def draw(dimensions: tuple[Dimension, ...], generator: random.Random) -> dict[str, Scalar]:
+    """One random point of the search, conditions respected."""
+    values: dict[str, Scalar] = {}
+    for dim in dimensions:
+        if not active(dim, values):
+            continue
+        if dim.kind == "categorical":
+            values[dim.path] = generator.choice(dim.choices)
+        elif dim.kind == "int":
+            step = int(dim.step or 1)
+            values[dim.path] = int(dim.low) + step * generator.randint(0, int(dim.high - dim.low) // step)
+        else:
+            values[dim.path] = generator.uniform(dim.low, dim.high)
+    return values
+
+
+def _ends(dim: Dimension) -> tuple[Scalar, ...]:
+    if dim.kind == "categorical":
+        return dim.choices
+    return (int(dim.low), int(dim.high)) if dim.kind == "int" else (dim.low, dim.high)
+
+
+def _candidates(study: Study) -> Iterator[Mapping[str, Scalar]]:
+    """Known good points, random ones, then every pair of choices inside one section around a random point."""
+    yield from (dict(entry) for entry in study.known_good)
+    generator = random.Random(0)
+    drawn = [draw(study.dimensions, generator) for _ in range(_DRAWS if study.dimensions else 1)]
+    yield from drawn
+    for a, b in itertools.combinations(study.dimensions, 2):
+        if a.path.split(".")[0] != b.path.split(".")[0] or "float" in (a.kind, b.kind):
+            continue
+        around = next((values for values in drawn if a.path in values and b.path in values), None)
+        if around is not None and not any(dict(d.when).keys() & {a.path, b.path} for d in study.dimensions):
+            yield from ({**around, a.path: x, b.path: y} for x, y in itertools.product(_ends(a), _ends(b)))
+
+
+def search_problems(study: Study) -> list[str]:
+    """What would make a trial of this study impossible, found before the first one starts."""
+    found: list[str] = []
+    for values in _candidates(study):
+        try:
+            configuration_from_paths({**dict(study.base), **values})
+        except ConfigurationError as error:
+            found += [problem for problem in error.problems if problem not in found]
+        if len(found) >= _SHOWN:
+            break
+    return found
