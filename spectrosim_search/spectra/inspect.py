@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spectrosim_search.spectra._duplicates import count_duplicates
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["Inspection", "inspect"]
@@ -27,7 +28,7 @@ class Inspection:
     axis_low: float
     axis_high: float
     axis_unit: str
-    axis_step: float  # median distance of neighbouring channels
+    axis_step: float  # median distance of neighbouring channels; 0 with a single one
     axis_regular: bool  # all distances within 1 % of the median
     intensity_low: float
     intensity_high: float
@@ -74,8 +75,8 @@ def inspect(spectra: SpectraSet) -> Inspection:
     singletons = sum(1 for s in sizes.values() if s == 1)
     pairs = sum(s * (s - 1) // 2 for s in sizes.values())
     step = np.diff(spectra.axis)
-    median = float(np.median(step)) if step.size else float("nan")
-    duplicates = len(spectra) - len({row.tobytes() for row in x})
+    median = float(np.median(step)) if step.size else 0.0
+    duplicates = count_duplicates(x)
     negatives = float((x < 0).mean())
     protocol, reason = _protocol(len(sizes), len(sizes) - singletons)
 

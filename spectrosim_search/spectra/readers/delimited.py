@@ -99,7 +99,8 @@ def _chunks(path: Path, dialect: _Dialect, dtype: dict[int, Any]) -> Iterator[pd
         "low_memory": False,
         "chunksize": max(1, _CELLS_A_CHUNK // width),
     }
-    with pd.read_csv(path, **options) as reader:
+    # What overflows float32 becomes infinite and is reported with its row and column later.
+    with np.errstate(over="ignore"), pd.read_csv(path, **options) as reader:
         yield from reader
 
 
