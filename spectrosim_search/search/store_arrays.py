@@ -28,9 +28,7 @@ class PairSets:
         self._study_id = study_id
         self._known: dict[str, Mapping[str, NDArray[Any]]] = {}
 
-    def store(
-        self, pairs: Sequence[PairScores], **others: NDArray[Any]
-    ) -> tuple[str, bytes]:
+    def store(self, pairs: Sequence[PairScores], **others: NDArray[Any]) -> tuple[str, bytes]:
         """Return the ids of the index arrays as JSON, and the blob of similarities, thresholds and `others`."""
         ids: list[str] = []
         for p in pairs:

@@ -19,7 +19,9 @@ from spectrosim_search.config.errors import InputError, MissingExtraError
 __all__ = ["BUSY_SECONDS", "database_errors", "engine_options", "locate", "make_engine", "redacted", "sqlite_file"]
 
 BUSY_SECONDS = 60
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs"})
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs"}
+)
 _SECRET = frozenset({"password", "passwd", "pwd", "sslpassword", "passfile"})
 
 

@@ -20,7 +20,7 @@ from spectrosim_search.search.store_tables import LeaseRow
 __all__ = ["Identity", "Lease", "database_now", "drop", "drop_dead", "live", "renew", "take"]
 
 
-class database_now(FunctionElement[float]):  # noqa: N801  (reads as an SQL function)
+class database_now(FunctionElement[float]):
     """Seconds since the epoch by the database's clock, so that machines need not agree on theirs."""
 
     type = sa.Double()

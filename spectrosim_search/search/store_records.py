@@ -139,9 +139,7 @@ def read_confirmation(engine: Engine, study_id: int, pairs: PairSets) -> Confirm
     return from_json(ConfirmationRecord, row.record, pairs=scored, embedding=embedding)
 
 
-def trial_records(
-    trials: list[FrozenTrial], configurations: Mapping[str, Configuration]
-) -> tuple[TrialRecord, ...]:
+def trial_records(trials: list[FrozenTrial], configurations: Mapping[str, Configuration]) -> tuple[TrialRecord, ...]:
     """Optuna's trials with the configurations they stand for."""
     out = []
     for t in trials:

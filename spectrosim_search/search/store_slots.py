@@ -16,10 +16,11 @@ from spectrosim_search.config.errors import RunError
 from spectrosim_search.search import store_leases
 from spectrosim_search.search.store_tables import LeaseRow, SlotRow
 
-__all__ = ["Slot", "claim", "finish", "free", "grant", "read", "start", "take_over"]
+__all__ = ["DONE", "OPEN", "Final", "Slot", "claim", "finish", "free", "grant", "read", "start", "take_over"]
 
 OPEN = ("asking", "running")
 DONE = ("complete", "pruned")
+Final = Literal["complete", "pruned"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,8 @@ _COLUMNS = (
 def read(engine: Engine, study_id: int) -> tuple[Slot, ...]:
     """All slots of a study in order."""
     with engine.connect() as connection:
-        rows = connection.execute(
-            sa.select(*_COLUMNS).where(SlotRow.study_id == study_id).order_by(SlotRow.slot)
-        ).all()
-    return tuple(Slot(*row) for row in rows)
+        rows = connection.execute(sa.select(*_COLUMNS).where(SlotRow.study_id == study_id).order_by(SlotRow.slot)).all()
+    return tuple(Slot(**row._mapping) for row in rows)
 
 
 def claim(engine: Engine, study_id: int, driver: str, total: int) -> Slot | None:
@@ -119,9 +118,7 @@ def take_over(engine: Engine, study_id: int, driver: str, total: int) -> int:
 
 def start(engine: Engine, study_id: int, slot: Slot, number: int, configuration_id: str, granted: int) -> None:
     """Note the Optuna trial that fills a slot."""
-    _update(
-        engine, study_id, slot, state="running", number=number, configuration_id=configuration_id, granted=granted
-    )
+    _update(engine, study_id, slot, state="running", number=number, configuration_id=configuration_id, granted=granted)
 
 
 def grant(engine: Engine, study_id: int, slot: Slot, cells: int) -> None:
@@ -129,9 +126,7 @@ def grant(engine: Engine, study_id: int, slot: Slot, cells: int) -> None:
     _update(engine, study_id, slot, granted=cells)
 
 
-def finish(
-    engine: Engine, study_id: int, slot: Slot, state: Literal["complete", "pruned"], value: float | None, reason: str
-) -> None:
+def finish(engine: Engine, study_id: int, slot: Slot, state: Final, value: float | None, reason: str) -> None:
     """Close a slot for good."""
     _update(engine, study_id, slot, state=state, value=value, reason=reason)
 

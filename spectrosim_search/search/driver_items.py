@@ -1,0 +1,109 @@
+"""Training a fixed list of replicates: what the confirmation does after the search."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+from spectrosim_search.config.errors import RunError
+from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, Interruption
+from spectrosim_search.search.progress import Listener, ReplicateDone, WorkerLost, silent
+from spectrosim_search.search.records import ReplicateRecord
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.workbench import WorkItem
+from spectrosim_search.search.workers.pool import Finished, Pool
+
+__all__ = ["run_items"]
+
+WAIT_SECONDS = 1.0
+DEATHS = 2
+
+
+def run_items(
+    pool: Pool,
+    items: Iterable[WorkItem],
+    store: Store,
+    on_result: Callable[[ReplicateRecord], None],
+    *,
+    study: str,
+    go_on: Callable[[], bool] = lambda: True,
+    listener: Listener = silent,
+    grace: float = GRACE_SECONDS,
+) -> tuple[ReplicateRecord, ...]:
+    """Train items in their order, but those stored before; commit each as it ends and hand it to `on_result`.
+
+    Stored ones are handed over first. `go_on` is asked before each submission: once it says no, running replicates end
+    and the rest is left out. Replicates that kill two workers are left out as well. Returns all records, in the order
+    of the items. Raises Interrupted on Ctrl-C and RunError where no replicate survives its workers.
+    """
+    wanted = {item.key: item for item in items}
+    phases = {item.phase for item in wanted.values()}
+    records = {r.key: r for phase in sorted(phases) for r in store.replicates(study, phase) if r.key in wanted}
+    for record in records.values():
+        on_result(record)
+    waiting = deque(item for key, item in wanted.items() if key not in records)
+    for item in waiting:
+        store.add_configuration(item.configuration)
+    running: dict[str, WorkItem] = {}
+    deaths: Counter[str] = Counter()
+    lost: list[str] = []
+    try:
+        with Interruption(pool.hurry, grace=grace) as interruption:
+            while waiting or running:
+                more = not interruption.requested and go_on()
+                while more and waiting and pool.free > 0:
+                    batch = _stack(waiting, pool.capacity)
+                    running |= {item.key: item for item in batch}
+                    pool.submit(batch)
+                    more = go_on()
+                if interruption.requested and (not running or interruption.left <= 0):
+                    raise Interrupted(f"interrupted; the same command goes on with study '{study}'")
+                if not running and not more:
+                    break
+                for event in pool.events(min(WAIT_SECONDS, interruption.left)):
+                    if isinstance(event, Finished):
+                        record = event.record
+                        store.add_replicate(study, record, event.environment)
+                        running.pop(record.key, None)
+                        records[record.key] = record
+                        listener(
+                            ReplicateDone(
+                                record.key,
+                                record.phase,
+                                record.trial_number,
+                                record.cell,
+                                record.status,
+                                record.score,
+                                record.worker,
+                                record.total_seconds,
+                            )
+                        )
+                        on_result(record)
+                        continue
+                    listener(WorkerLost(event.worker, event.reason, len(event.keys)))
+                    for key in event.keys:
+                        deaths[key] += 1
+                        again = running.pop(key, None)
+                        if again is not None and deaths[key] < DEATHS:
+                            waiting.appendleft(again)
+                        elif again is not None:
+                            lost.append(f"{event.reason}")
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; the same command goes on with study '{study}'") from None
+    if lost and not records:
+        raise RunError(f"every replicate killed its workers ({lost[-1]}); look at memory and drivers")
+    return tuple(records[key] for key in wanted if key in records)
+
+
+def _stack(waiting: deque[WorkItem], capacity: int) -> list[WorkItem]:
+    """Take the next item and others that can be trained together with it."""
+    first = waiting.popleft()
+    batch = [first]
+    if capacity > 1:
+        # One configuration's replicates share a stack; looking further is not worth the search.
+        for item in [i for i in waiting if i.configuration_id == first.configuration_id and i.phase == first.phase]:
+            if len(batch) == capacity:
+                break
+            waiting.remove(item)
+            batch.append(item)
+    return batch

@@ -1,0 +1,148 @@
+"""The driver's dealings with Optuna: asking, reporting, telling.
+
+Trials are asked for in a mirror of the study in memory and written to the database in one transaction, complete with
+their parameters. So a trial is there or not, whenever the driver dies; asking costs no queries; and what the sampler
+sees depends on the trials alone, not on the storage, which makes a resumed study repeat number for number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.study import Study
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.store_optuna import optuna_errors
+from spectrosim_search.search.store_records import CONFIGURATION_ATTRIBUTE, REASON_ATTRIBUTE, SLOT_ATTRIBUTE
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, TrialState
+
+__all__ = ["TrialBook"]
+
+# A slot whose trial failed is asked for again: another seed, or the same configuration would come back.
+_ATTEMPT_STRIDE = 1_000_003
+
+
+class TrialBook:
+    """Optuna's trials of one study, in the database and mirrored in memory."""
+
+    def __init__(self, store: Store, study: Study) -> None:
+        import optuna
+
+        self._study = study
+        self._url = store.engine.url
+        self._shared = store.shared
+        self._optuna = store.optuna_study(study.name)
+        self._storage = store.optuna_storage()
+        with optuna_errors(self._url):
+            self._id = self._storage.get_study_id_from_name(study.name)
+        self._memory = optuna.storages.InMemoryStorage()
+        self._mirror = optuna.create_study(
+            storage=self._memory, direction="maximize", pruner=optuna.pruners.NopPruner()
+        )
+        self._mirror_id = self._memory.get_study_id_from_name(self._mirror.study_name)
+        self._places: dict[int, int] = {}  # trial number → id in the mirror
+        self.sync()
+
+    def sync(self) -> None:
+        """Bring the mirror up to date with trials that others wrote."""
+        with optuna_errors(self._url):
+            for trial in self._storage.get_all_trials(self._id, deepcopy=False):
+                if trial.number not in self._places:
+                    self._places[trial.number] = self._memory.create_new_trial(self._mirror_id, trial)
+                elif trial.state.is_finished() and not self._mirrored(trial.number).state.is_finished():
+                    for step, value in trial.intermediate_values.items():
+                        self._memory.set_trial_intermediate_value(self._places[trial.number], step, value)
+                    self._memory.set_trial_state_values(self._places[trial.number], trial.state, trial.values)
+            for key, value in self._storage.get_study_system_attrs(self._id).items():
+                self._memory.set_study_system_attr(self._mirror_id, key, value)
+
+    def find(self, slot: int, attempt: int) -> FrozenTrial | None:
+        """The trial of a slot's attempt, if it was written (the driver may have died right after)."""
+        label = _label(slot, attempt)
+        return next(
+            (
+                t
+                for t in self._memory.get_all_trials(self._mirror_id, deepcopy=False)
+                if t.user_attrs.get(SLOT_ATTRIBUTE) == label
+            ),
+            None,
+        )
+
+    def number_of(self, trial: FrozenTrial) -> int:
+        """Number in the database of a trial of the mirror."""
+        return next(number for number, place in self._places.items() if place == trial._trial_id)
+
+    def ask(self, slot: int, attempt: int) -> tuple[int, Configuration]:
+        """Ask for the trial of a slot. Returns its number and configuration.
+
+        Known good configurations come first; the sampler is seeded from the study's seed and the slot.
+        """
+        import optuna
+
+        from spectrosim_search.search.samplers import make_sampler
+        from spectrosim_search.search.space import known_good, suggest
+
+        if self._shared:
+            self.sync()
+        self._mirror.sampler = make_sampler(self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE)
+        enqueued = known_good(self._study)
+        if attempt == 0 and slot < len(enqueued):
+            self._mirror.enqueue_trial(enqueued[slot])
+        trial = self._mirror.ask()
+        configuration = suggest(trial, self._study)
+        drawn = self._memory.get_trial(trial._trial_id)
+        attributes = {SLOT_ATTRIBUTE: _label(slot, attempt), CONFIGURATION_ATTRIBUTE: configuration.identity}
+        for key, value in attributes.items():
+            self._memory.set_trial_user_attr(trial._trial_id, key, value)
+        template = optuna.trial.create_trial(
+            state=optuna.trial.TrialState.RUNNING,
+            params=drawn.params,
+            distributions=drawn.distributions,
+            user_attrs=attributes,
+            system_attrs=drawn.system_attrs,
+        )
+        with optuna_errors(self._url):
+            known = self._storage.get_study_system_attrs(self._id)
+            for key, value in self._memory.get_study_system_attrs(self._mirror_id).items():
+                if known.get(key) != value:  # the place of a quasi-random sequence, for one
+                    self._storage.set_study_system_attr(self._id, key, value)
+            written = self._storage.create_new_trial(self._id, template)
+            number = self._storage.get_trial_number_from_id(written)
+        self._places[number] = trial._trial_id
+        return number, configuration
+
+    def report(self, number: int, means: list[float]) -> None:
+        """Report the running mean after each number of cells; what was reported before is left alone."""
+        known = self._mirrored(number).intermediate_values
+        for step, value in enumerate(means, start=1):
+            if step not in known:
+                with optuna_errors(self._url):
+                    self._storage.set_trial_intermediate_value(self._written(number), step, value)
+                self._memory.set_trial_intermediate_value(self._places[number], step, value)
+
+    def state(self, number: int) -> TrialState:
+        """State of a trial."""
+        return self._mirrored(number).state
+
+    def tell(self, number: int, state: TrialState, value: float | None, reason: str) -> None:
+        """End a trial. One that was told before (the driver died before it noted that) is left as it is."""
+        if self._mirrored(number).state.is_finished():
+            return
+        with optuna_errors(self._url):
+            if reason:
+                self._storage.set_trial_user_attr(self._written(number), REASON_ATTRIBUTE, reason)
+            self._optuna.tell(number, value, state=state, skip_if_finished=True)
+            told = self._storage.get_trial(self._written(number))
+        self._memory.set_trial_state_values(self._places[number], told.state, told.values)
+
+    def _mirrored(self, number: int) -> FrozenTrial:
+        return self._memory.get_trial(self._places[number])
+
+    def _written(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+
+
+def _label(slot: int, attempt: int) -> str:
+    return f"{slot}.{attempt}"

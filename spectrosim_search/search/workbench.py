@@ -1,0 +1,320 @@
+"""Turning a piece of work into a training task and its result into a record.
+
+A workbench is built from the spectra and the study alone and holds nothing that a run changes, so every worker builds
+the same one, on any machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import RunError
+from spectrosim_search.config.fields import content_hash, plain
+from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.verification import choose_threshold, metrics, primary
+from spectrosim_search.learning.tasks import EvaluationPairs, ReplicateResult, ReplicateTask, TrainingData
+from spectrosim_search.protocol.cells import CellSplit
+from spectrosim_search.protocol.design import make_design
+from spectrosim_search.protocol.pairs import PairSet
+from spectrosim_search.search.records import DatasetRecord, ReplicateRecord
+from spectrosim_search.spectra import preprocessing
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["CHANCE", "CONFIRMATION_SEED", "Phase", "WorkItem", "Workbench"]
+
+Phase = Literal["search", "confirm", "hold-out"]
+CONFIRMATION_SEED = 1000  # first seed of the confirmation: never used by a search, which has a hundred at most
+CACHE_BYTES = 1 << 29  # preprocessed spectra kept at hand
+CHANCE = {"matched_auc": 0.5, "auc": 0.5, "balanced_accuracy": 0.5, "average_precision": 0.02, "mcc": 0.0}
+
+
+@dataclass(frozen=True, eq=False)
+class WorkItem:
+    """One replicate to train. `seed` is the seed's number, not the random key; `fold` is -1 for the hold-out.
+
+    stop_below: ``(E,)``, see :class:`ReplicateTask`. epochs: fixed length of training (hold-out), else None.
+    """
+
+    key: str
+    phase: Phase
+    configuration: Configuration
+    trial_number: int | None
+    cell: int
+    fold: int
+    seed: int
+    stop_below: NDArray[np.float32] | None = None
+    epochs: int | None = None
+    configuration_id: str = field(default="")
+
+
+class Workbench:
+    """Design, preprocessed data and scoring of one study.
+
+    Raises what :func:`make_design` raises, and DataError where a transform cannot take the spectra.
+    """
+
+    def __init__(self, spectra: SpectraSet, study: Study) -> None:
+        self.spectra = spectra
+        self.study = study
+        self.design = make_design(spectra.groups, spectra.labels, spectra.split, study.protocol)
+        self.cells = self.design.cells(study.protocol.seeds)
+        asked = {k: v for k, v in plain(study.protocol).items() if k != "seeds"}
+        self._question = content_hash({"protocol": asked, "metric": study.metric, "seed": study.seed})
+        self._splits: dict[tuple[int, int], CellSplit] = {}
+        self._data: OrderedDict[str, TrainingData] = OrderedDict()
+
+    @property
+    def dataset(self) -> DatasetRecord:
+        """What is searched on, for the store."""
+        s = self.spectra
+        return DatasetRecord(
+            fingerprint=s.fingerprint,
+            name=s.name,
+            spectra=len(s),
+            channels=len(s.axis),
+            groups=len(set(s.groups.tolist()) - {""}),
+            labels=len(set(s.labels.tolist()) - {""}),
+            axis_unit=s.axis_unit,
+            axis_low=float(s.axis[0]),
+            axis_high=float(s.axis[-1]),
+        )
+
+    # --- work --------------------------------------------------------------------------------------------------
+
+    def search_item(
+        self,
+        configuration: Configuration,
+        trial_number: int | None,
+        cell: int,
+        stop_below: NDArray[np.float32] | None = None,
+    ) -> WorkItem:
+        """One cell of a trial."""
+        place = self.cells[cell]
+        return self._item("search", configuration, trial_number, cell, place.fold, place.seed, stop_below=stop_below)
+
+    def confirmation_items(
+        self, configuration: Configuration, seeds: int, trial_number: int | None = None
+    ) -> tuple[WorkItem, ...]:
+        """All folds with fresh seeds, in the order in which they should be trained (all folds of a seed first)."""
+        return tuple(
+            self._item("confirm", configuration, trial_number, c.index, c.fold, c.seed)
+            for c in self.design.cells(seeds, CONFIRMATION_SEED)
+        )
+
+    def hold_out_items(
+        self, configuration: Configuration, seeds: int, epochs: int, trial_number: int | None = None
+    ) -> tuple[WorkItem, ...]:
+        """Training on every group of the search for `epochs` epochs, scored on the held-out pairs."""
+        return tuple(
+            self._item("hold-out", configuration, trial_number, i, -1, CONFIRMATION_SEED + i, epochs=epochs)
+            for i in range(seeds)
+        )
+
+    def key(self, phase: Phase, configuration_id: str, fold: int, seed: int, epochs: int | None = None) -> str:
+        """Identity of a replicate: configuration, data, protocol, phase, fold, seed."""
+        return content_hash(
+            [configuration_id, self.spectra.fingerprint, self._question, phase, fold, seed, epochs], length=24
+        )
+
+    def _item(
+        self,
+        phase: Phase,
+        configuration: Configuration,
+        trial_number: int | None,
+        cell: int,
+        fold: int,
+        seed: int,
+        *,
+        stop_below: NDArray[np.float32] | None = None,
+        epochs: int | None = None,
+    ) -> WorkItem:
+        identity = configuration.identity
+        return WorkItem(
+            key=self.key(phase, identity, fold, seed, epochs),
+            phase=phase,
+            configuration=configuration,
+            trial_number=trial_number,
+            cell=cell,
+            fold=fold,
+            seed=seed,
+            stop_below=stop_below,
+            epochs=epochs,
+            configuration_id=identity,
+        )
+
+    # --- tasks -------------------------------------------------------------------------------------------------
+
+    def random_key(self, fold: int, seed: int) -> int:
+        """Keys every random stream of a replicate; the same for every configuration, so that trials share luck."""
+        text = f"{self.study.seed}:{fold}:{seed}".encode()
+        return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
+
+    def task(self, item: WorkItem) -> ReplicateTask:
+        """What the engine is given for one item; its data are in :meth:`data`."""
+        metric: Literal["matched_auc", "auc"] = "auc" if self.study.metric == "auc" else "matched_auc"
+        common: dict[str, Any] = {
+            "key": item.key,
+            "configuration": item.configuration,
+            "seed": self.random_key(item.fold, item.seed),
+            "metric": metric,
+        }
+        if item.phase == "hold-out":
+            held = self._held_out()
+            return ReplicateTask(
+                **common,
+                data=self._data_key(item),
+                train=held.train,
+                halves=None,
+                test=_pairs(held.pairs),
+                epochs=item.epochs,
+            )
+        split = self._split(item)
+        return ReplicateTask(
+            **common,
+            data=self._data_key(item),
+            train=split.train,
+            halves=(_pairs(split.halves[0]), _pairs(split.halves[1])),
+            stop_below=item.stop_below,
+        )
+
+    def data(self, items: Sequence[WorkItem]) -> dict[str, TrainingData]:
+        """Preprocessed spectra of the items, by the names their tasks use."""
+        out: dict[str, TrainingData] = {}
+        for item in items:
+            name = self._data_key(item)
+            if name not in self._data:
+                self._data[name] = self._prepare(item)
+            self._data.move_to_end(name)
+            out[name] = self._data[name]
+        while len(self._data) > len(out) and sum(d.spectra.nbytes for d in self._data.values()) > CACHE_BYTES:
+            self._data.popitem(last=False)
+        return out
+
+    def _data_key(self, item: WorkItem) -> str:
+        split = self._held_out() if item.phase == "hold-out" else self._split(item)
+        digest = hashlib.sha256(split.train.tobytes())
+        digest.update(split.groups.tobytes())
+        if split.relation is not None:
+            digest.update(split.relation.tobytes())
+        return f"{content_hash(item.configuration.preprocessing)}:{digest.hexdigest()[:16]}"
+
+    def _prepare(self, item: WorkItem) -> TrainingData:
+        split = self._held_out() if item.phase == "hold-out" else self._split(item)
+        state = preprocessing.fit(item.configuration.preprocessing, self.spectra.intensities[split.train])
+        return TrainingData(
+            spectra=state.transform(self.spectra.intensities),
+            axis=self.spectra.axis,
+            groups=split.groups,
+            relation=split.relation,
+        )
+
+    def _split(self, item: WorkItem) -> CellSplit:
+        place = (item.fold, item.seed)
+        if place not in self._splits:
+            self._splits[place] = self.design.split(*place)
+        return self._splits[place]
+
+    def _held_out(self) -> Any:
+        if self.design.hold_out is None:
+            raise RunError("this study holds nothing out: its winner is scored by corrected cross-validation")
+        return self.design.hold_out
+
+    # --- records -----------------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        item: WorkItem,
+        result: ReplicateResult,
+        *,
+        worker: str,
+        started_at: float,
+        environment_id: str,
+        threshold: float = float("nan"),
+    ) -> ReplicateRecord:
+        """Score a result. Each half's threshold comes from the other half's pairs; `threshold` serves the hold-out."""
+        if item.phase == "hold-out":
+            held = self._held_out().pairs
+            pairs: tuple[PairScores, ...] = (_scored(held, result.similarities[0], threshold),)
+        else:
+            first, second = self._split(item).halves
+            pairs = (
+                _scored(first, result.similarities[0], choose_threshold(result.choosing[0], second.positive)),
+                _scored(second, result.similarities[1], choose_threshold(result.choosing[1], first.positive)),
+            )
+        values = metrics(pairs)
+        diverged = result.status == "diverged"
+        score = CHANCE[self.study.metric] if diverged else primary(values, self.study.metric)
+        first_epoch, second_epoch = result.chosen_epochs
+        return ReplicateRecord(
+            key=item.key,
+            phase=item.phase,
+            configuration_id=item.configuration_id,
+            trial_number=item.trial_number,
+            cell=item.cell,
+            fold=item.fold,
+            seed=item.seed,
+            status=result.status,
+            reason=result.reason,
+            score=float(score),
+            metrics={**values, "embedding_rank": float(result.embedding_rank)},
+            curve=result.curve,
+            loss=result.loss,
+            chosen_epochs=(int(first_epoch), int(second_epoch)),
+            pairs=pairs,
+            worker=worker,
+            started_at=started_at,
+            train_seconds=result.train_seconds,
+            total_seconds=result.total_seconds,
+            environment_id=environment_id,
+        )
+
+    def failed(
+        self, item: WorkItem, reason: str, *, worker: str, started_at: float, seconds: float, environment_id: str
+    ) -> ReplicateRecord:
+        """A replicate that ran out of memory or time, or whose configuration the data refuse: it scores chance."""
+        return ReplicateRecord(
+            key=item.key,
+            phase=item.phase,
+            configuration_id=item.configuration_id,
+            trial_number=item.trial_number,
+            cell=item.cell,
+            fold=item.fold,
+            seed=item.seed,
+            status="failed",
+            reason=reason,
+            score=CHANCE[self.study.metric],
+            metrics={},
+            curve=np.zeros((0, 2), dtype=np.float32),
+            loss=np.zeros(0, dtype=np.float32),
+            chosen_epochs=(0, 0),
+            pairs=(),
+            worker=worker,
+            started_at=started_at,
+            train_seconds=0.0,
+            total_seconds=seconds,
+            environment_id=environment_id,
+        )
+
+
+def _pairs(pairs: PairSet) -> EvaluationPairs:
+    return EvaluationPairs(pairs.left, pairs.right, pairs.positive, pairs.stratum)
+
+
+def _scored(pairs: PairSet, similarity: NDArray[np.float32], threshold: float) -> PairScores:
+    return PairScores(
+        left=pairs.left,
+        right=pairs.right,
+        positive=pairs.positive,
+        stratum=pairs.stratum,
+        similarity=similarity,
+        threshold=threshold,
+    )

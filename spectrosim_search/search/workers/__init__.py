@@ -1,0 +1,1 @@
+"""Where replicates are trained: in this process, or by Ray on this machine or a cluster."""

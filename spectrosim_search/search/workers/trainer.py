@@ -1,0 +1,109 @@
+"""One worker's work: train replicates, score them, hand their records over one by one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+
+from spectrosim_search.config.errors import InputError
+from spectrosim_search.config.study import Study
+from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.workers.environment import environment
+from spectrosim_search.search.workers.pool import CANCELLED, Finished
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["Trainer"]
+
+
+def _never() -> bool:
+    return False
+
+
+class Trainer:
+    """Trains stacks of replicates on one device with one thread.
+
+    :meth:`stop` may be called from another thread; it takes effect at the next epoch.
+    """
+
+    def __init__(
+        self,
+        spectra: SpectraSet,
+        study: Study,
+        *,
+        worker: str,
+        device: str = "cpu",
+        abandon: Callable[[], bool] = _never,
+    ) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self.bench = Workbench(spectra, study)
+        self._worker = worker
+        self._device = device
+        self._abandon = abandon
+        self._stopped: set[str] = set()
+        self._lock = threading.Lock()
+        self._environment = environment(device)
+
+    def stop(self, keys: Collection[str]) -> None:
+        """End these replicates at their next epoch."""
+        with self._lock:
+            self._stopped.update(keys)
+
+    def train(self, items: Sequence[WorkItem]) -> Iterator[Finished]:
+        """Train a stack (all items share a stack key) and yield its records.
+
+        What a configuration is to blame for (data it cannot take, memory) becomes a record with status failed;
+        anything else is an error of the program and is raised.
+        """
+        import torch
+
+        from spectrosim_search.learning.engine import train_stack
+
+        torch.set_num_threads(1)  # threads of a worker start with the default
+        started = time.time()
+        begun = time.perf_counter()
+        keys = {item.key for item in items}
+        try:
+            tasks = [self.bench.task(item) for item in items]
+            results = train_stack(tasks, self.bench.data(items), device=self._device, on_epoch=self._on_epoch)
+        except (InputError, MemoryError, torch.OutOfMemoryError) as error:
+            reason = str(error) if isinstance(error, InputError) else "out of memory"
+            for item in items:
+                record = self.bench.failed(
+                    item,
+                    reason,
+                    worker=self._worker,
+                    started_at=started,
+                    seconds=time.perf_counter() - begun,
+                    environment_id=self._environment.id,
+                )
+                yield Finished(record, self._environment)
+            return
+        finally:
+            with self._lock:
+                cancelled = self._stopped & keys
+                self._stopped -= keys
+        by_key = {result.key: result for result in results}
+        for item in items:
+            result = by_key[item.key]
+            if result.status == "stopped" and item.key in cancelled:
+                result = replace(result, reason=CANCELLED)
+            record = self.bench.record(
+                item,
+                result,
+                worker=self._worker,
+                started_at=started,
+                environment_id=self._environment.id,
+            )
+            if len(items) == 1:  # preparing and scoring belong to the replicate's cost; a stack shares them
+                record = replace(record, total_seconds=time.perf_counter() - begun)
+            yield Finished(record, self._environment)
+
+    def _on_epoch(self, key: str, epoch: int, score: float) -> bool:
+        del epoch, score
+        with self._lock:
+            stopped = key in self._stopped
+        return stopped or self._abandon()
