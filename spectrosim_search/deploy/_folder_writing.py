@@ -16,7 +16,8 @@ __all__ = ["check_target", "write_folder"]
 def check_target(path: Path, *, force: bool, marker: str) -> None:
     """Raise InputError where a folder cannot be written to `path`.
 
-    An existing folder is replaced only with `force`, and only where it holds the file `marker`: anything else is somebody's own.
+    An existing folder is replaced only with `force`, and only where it holds the file `marker`: anything else is
+    somebody's own.
     """
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise InputError(f"'{path}' exists and is not a folder: choose another name")

@@ -1,7 +1,7 @@
 """Bringing new spectra onto the axis a model was trained on, and saying what about them is unlike the training data.
 
-A model knows one axis. Spectra measured over another one are interpolated where they cover the model's range and refused
-where they do not: made-up channels would be answered with made-up similarities.
+A model knows one axis. Spectra measured over another one are interpolated where they cover the model's range and
+refused where they do not: made-up channels would be answered with made-up similarities.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _SLACK = 2.0  # factor beyond the training range at which an intensity scale is 
 class IntensityRange:
     """What intensities the training spectra had, in the units of their file.
 
-    `level`: mean absolute intensity of a spectrum; `peak`: its largest absolute intensity; `lowest`: the smallest intensity of all;
-    `zeros`: the share of channels that are exactly zero. `low` and `high` are over spectra.
+    `level`: mean absolute intensity of a spectrum; `peak`: its largest absolute intensity; `lowest`: the smallest
+    intensity of all; `zeros`: the share of channels that are exactly zero. `low` and `high` are over spectra.
     """
 
     level_low: float
@@ -75,12 +75,14 @@ class IntensityRange:
                 )
         negative = (intensities < 0).any(axis=1)
         if self.lowest >= 0 and negative.any():
-            found.append(f"{int(negative.sum())} of {n} spectra of '{name}' have negative intensities; the training data have none")
+            found.append(
+                f"{int(negative.sum())} of {n} spectra of '{name}' are negative somewhere; the training data nowhere"
+            )
         empty = zeros > max(2 * self.zeros_high, self.zeros_high + 0.2)
         if empty.any():
             found.append(
-                f"{int(empty.sum())} of {n} spectra of '{name}' are zero in up to {100 * zeros.max():.0f} % of the channels; "
-                f"training spectra in at most {100 * self.zeros_high:.0f} %"
+                f"{int(empty.sum())} of {n} spectra of '{name}' are zero in up to {100 * zeros.max():.0f} % of the "
+                f"channels; training spectra in at most {100 * self.zeros_high:.0f} %"
             )
         return tuple(found)
 
@@ -99,8 +101,8 @@ def align(
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Return intensities over `axis` ``(L,)`` and what had to be done, in words.
 
-    Linear interpolation; intensities are taken as densities, not as areas of bins. Raises DataError where the units differ
-    or the spectra do not reach both ends of `axis` within half a channel.
+    Linear interpolation; intensities are taken as densities, not as areas of bins. Raises DataError where the units
+    differ or the spectra do not reach both ends of `axis` within half a channel.
     """
     if spectra.axis_unit and axis_unit and spectra.axis_unit != axis_unit:
         raise DataError(
@@ -123,16 +125,16 @@ def align(
         out[row] = np.interp(axis, found, values)
     inside = int(((found >= axis[0] - _EDGE * first) & (found <= axis[-1] + _EDGE * last)).sum())
     warnings = [
-        f"the axis of '{spectra.name}' ({len(found)} channels, {found[0]:g} to {found[-1]:g}) differs from the training axis "
-        f"({len(axis)} channels, {axis[0]:g} to {axis[-1]:g}): {len(spectra)} spectra were interpolated onto it"
+        f"the axis of '{spectra.name}' ({len(found)} channels, {found[0]:g} to {found[-1]:g}) differs from the "
+        f"training axis ({len(axis)} channels, {axis[0]:g} to {axis[-1]:g}): {len(spectra)} spectra were interpolated onto it"
     ]
     beyond = len(found) - inside
     if beyond:
         warnings.append(f"{beyond} channels of '{spectra.name}' lie outside the training axis and were left out")
     if inside * _COARSE <= len(axis):
         warnings.append(
-            f"'{spectra.name}' has {inside} channels where the model has {len(axis)}: the coarser axis hides detail the "
-            "model was trained on"
+            f"'{spectra.name}' has {inside} channels where the model has {len(axis)}: the coarser axis hides detail "
+            "the model was trained on"
         )
     return out, tuple(warnings)
 

@@ -50,8 +50,9 @@ def cross_fit_network(
 ) -> CrossFit:
     """Train every cell and keep what it says of the groups it has not seen.
 
-    Each half of a fold is scored at the epoch the other half chose. Where the design has no second halves (4 to 7 groups)
-    no epoch can be chosen: every cell trains for the configuration's epochs. Raises RunError where every cell diverges.
+    Each half of a fold is scored at the epoch the other half chose. Where the design has no second halves (4 to 7
+    groups) no epoch can be chosen: every cell trains for the configuration's epochs. Raises RunError where every cell
+    diverges.
     """
     splits = [design.split(cell.fold, cell.seed) for cell in cells]
     results = train_cells(configuration, spectra, cells, splits, device=device, progress=progress)
@@ -86,9 +87,7 @@ def train_cells(
         key = f"fold {cell.fold}"
         if key not in data:
             state = preprocessing.fit(configuration.preprocessing, spectra.intensities[split.train])
-            data[key] = TrainingData(
-                state.transform(spectra.intensities), spectra.axis, split.groups, split.relation
-            )
+            data[key] = TrainingData(state.transform(spectra.intensities), spectra.axis, split.groups, split.relation)
         both = len(split.halves[1]) > 0
         halves = (_pairs(split.halves[0]), _pairs(split.halves[1])) if both else None
         tasks.append(

@@ -1,8 +1,8 @@
 """From similarities to decisions: threshold, expected error rates and calibration, all from out-of-fold pairs.
 
-Neither spectrum of an out-of-fold pair was seen by the model that scored it, and neither was any spectrum of their groups. The
-exported threshold is chosen on all such pairs; the error rates stated for it are those of the same procedure
-judged elsewhere: a fold's pairs meet the threshold chosen on the other folds' pairs.
+Neither spectrum of an out-of-fold pair was seen by the model that scored it, and neither was any spectrum of their
+groups. The exported threshold is chosen on all such pairs; the error rates stated for it are those of the same
+procedure judged elsewhere: a fold's pairs meet the threshold chosen on the other folds' pairs.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class OutOfFold:
 class BoundedCalibration:
     """Natural-log likelihood ratio = slope × similarity + intercept, kept within `lowest` and `highest`.
 
-    A class-balanced logistic regression, so that the fitted log odds are the log likelihood ratio. The limits keep a straight line
-    from promising more than was observed: k units without an exception support a ratio of about k + 1 to one. For "same" the
-    units are pairs of different groups, for "different" they are groups.
+    A class-balanced logistic regression, so that the fitted log odds are the log likelihood ratio. The limits keep a
+    straight line from promising more than was observed: k units without an exception support a ratio of about k + 1 to
+    one. For "same" the units are pairs of different groups, for "different" they are groups.
     """
 
     slope: float
@@ -65,11 +65,11 @@ class BoundedCalibration:
 class Decision:
     """How similarities are judged, and how often that is expected to be wrong on groups never seen.
 
-    `false_same`: share of different-group pairs called the same. `false_different`: share of same-group pairs called different.
-    `cllr`: cost in bits of the log likelihood ratios of a fold under the calibration of the other folds (0 perfect, 1 no
-    information); `min_cllr`: what the best calibration of these very pairs would cost. Intervals are 95 %, delete-one-group
-    jackknife (see :func:`decide`). The scores are out-of-fold; where the configuration
-    was chosen on the same spectra they are somewhat too good, and the study's corrected score is the one to quote.
+    `false_same`: share of different-group pairs called the same. `false_different`: share of same-group pairs called
+    different. `cllr`: cost in bits of the log likelihood ratios of a fold under the calibration of the other folds (0
+    perfect, 1 no information); `min_cllr`: what the best calibration of these very pairs would cost. Intervals are 95
+    %, delete-one-group jackknife (see :func:`decide`). The scores are out-of-fold; where the configuration was chosen
+    on the same spectra they are somewhat too good, and the study's corrected score is the one to quote.
     """
 
     threshold: float
@@ -118,18 +118,19 @@ def estimate_to_dict(estimate: Estimate) -> dict[str, float | str | None]:
 
 def estimate_from_dict(mapping: Mapping[str, Any]) -> Estimate:
     """Read the JSON form of an estimate."""
-    values = {k: (float("nan") if v is None else v) for k, v in mapping.items()}
-    return Estimate(**values)
+    names = ("value", "low", "high", "standard_error")
+    values = {name: float("nan") if mapping[name] is None else float(mapping[name]) for name in names}
+    return Estimate(values["value"], values["low"], values["high"], values["standard_error"], str(mapping["note"]))
 
 
 def decide(parts: Sequence[OutOfFold], units: NDArray[np.int64], *, seed: int = 0) -> Decision:
     """Choose threshold and calibration on out-of-fold pairs and estimate what they will do to new groups.
 
-    `units` ``(N,)``: codes of what is resampled: groups, or the coarser units that a split column keeps together. Each fold's
-    pairs are judged by the threshold chosen on the other folds', so two folds at least are needed. The intervals delete units in
-    at most 40 blocks, choose the thresholds anew each time, and use Student's t with blocks - 1 degrees of freedom. A rate of
-    exactly 0 (or 1) gets the exact binomial limit over units instead, since its jackknife has no spread. Above 200,000 pairs the
-    intervals use a seeded share of them.
+    `units` ``(N,)``: codes of what is resampled: groups, or the coarser units that a split column keeps together. Each
+    fold's pairs are judged by the threshold chosen on the other folds', so two folds at least are needed. The
+    intervals delete units in at most 40 blocks, choose the thresholds anew each time, and use Student's t with blocks
+    - 1 degrees of freedom. A rate of exactly 0 (or 1) gets the exact binomial limit over units instead, since its
+    jackknife has no spread. Above 200,000 pairs the intervals use a seeded share of them.
 
     Raises DataError where fewer than two folds hold both same- and different-group pairs.
     """
@@ -186,9 +187,7 @@ def _share(parts: Sequence[OutOfFold], seed: int) -> list[OutOfFold]:
         positives = min(int(part.positive.sum()), allowed // 2)
         negatives = order[int(part.positive.sum()) :][: allowed - positives]
         rows = np.sort(np.concatenate([order[:positives], negatives]))
-        fields = {
-            name: getattr(part, name)[rows] for name in ("left", "right", "positive", "stratum", "similarity")
-        }
+        fields = {name: getattr(part, name)[rows] for name in ("left", "right", "positive", "stratum", "similarity")}
         kept.append(OutOfFold(part.fold, part.seed, **fields))
     return kept
 

@@ -1,8 +1,8 @@
 """The document that `export` writes and `train` reads: what to train, and where that came from.
 
 Two kinds. ``kind: model`` holds a configuration of a contrastive model, key for key as a configuration file has it;
-``kind: linear-metric`` holds the settings of a linear metric. Both may carry a ``provenance`` section. A plain configuration file
-without `kind` is a model without provenance.
+``kind: linear-metric`` holds the settings of a linear metric. Both may carry a ``provenance`` section. A plain
+configuration file without `kind` is a model without provenance.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ __all__ = ["ExportDocument", "Kind", "LinearMetric", "document_from_yaml", "docu
 Kind = Literal["model", "linear-metric"]
 
 
+_DEFAULT = Preprocessing()
+
+
 @dataclass(frozen=True)
 class LinearMetric:
     """PCA, whitening by the within-group covariance with shrinkage, cosine: fitted in one step, no training."""
 
     settings: Literal["tuned", "fixed", "given"] = field(
         "tuned",
-        "tuned: preprocessing, components and shrinkage are chosen on inner grouped folds of the training spectra, as the "
-        "reference row of a study does; fixed: those of the reference row with fixed settings; given: those below",
+        "tuned: preprocessing, components and shrinkage are chosen on inner grouped folds of the training spectra, as "
+        "the reference row of a study does; fixed: those of the reference row with fixed settings; given: those below",
     )
     components: int = field(20, "principal components kept (settings: given)", low=1, high=100_000)
     shrinkage: float = field(
         0.1, "share of the within-group covariance replaced by its mean diagonal (settings: given)", low=0.0, high=1.0
     )
-    preprocessing: Preprocessing = Preprocessing()  # with settings: given
+    preprocessing: Preprocessing = _DEFAULT  # settings: given
 
     def to_dict(self) -> dict[str, Any]:
         """Return the YAML form; what is decided elsewhere is left out."""
@@ -46,7 +49,8 @@ class LinearMetric:
 
 @dataclass(frozen=True)
 class ExportDocument:
-    """What to train: `configuration` for ``kind: model``, `linear_metric` for the other kind; the one not meant is None."""
+    """What to train: `configuration` for ``kind: model``, `linear_metric` for the other kind; the one not meant is
+    None."""
 
     kind: Kind
     configuration: Configuration | None = None
@@ -97,7 +101,9 @@ def document_from_yaml(text: str, where: str = "document") -> ExportDocument:
     provenance = rest.pop("provenance", None)
     provenance = {} if provenance is None else provenance
     if kind not in ("model", "linear-metric"):
-        raise ConfigurationError([f"{where}: kind: unknown kind '{kind}'{nearest(str(kind), ['model', 'linear-metric'])}"])
+        raise ConfigurationError(
+            [f"{where}: kind: unknown kind '{kind}'{nearest(str(kind), ['model', 'linear-metric'])}"]
+        )
     if not isinstance(provenance, Mapping):
         raise ConfigurationError([f"{where}: provenance: is not a mapping of keys and values"])
     if kind == "model":
@@ -111,7 +117,9 @@ def _linear_metric(rest: Mapping[str, Any], where: str) -> LinearMetric:
     from spectrosim_search.search.documents.models import build, model_of, problems_of
     from spectrosim_search.search.documents.text import Document
 
-    unknown = [f"{where}: {key}: unknown key{nearest(str(key), ['linear_metric'])}" for key in rest if key != "linear_metric"]
+    unknown = [
+        f"{where}: {key}: unknown key{nearest(str(key), ['linear_metric'])}" for key in rest if key != "linear_metric"
+    ]
     section = rest.get("linear_metric")
     if section is None:
         section = {}
@@ -119,7 +127,9 @@ def _linear_metric(rest: Mapping[str, Any], where: str) -> LinearMetric:
     try:
         checked = model.model_validate(section)
     except ValidationError as error:
-        raise ConfigurationError([*unknown, *problems_of(error, model, Document(section, f"{where}: linear_metric"))]) from error
+        raise ConfigurationError(
+            [*unknown, *problems_of(error, model, Document(section, f"{where}: linear_metric"))]
+        ) from error
     found = build(LinearMetric, checked)
     if isinstance(found.preprocessing, BaseModel):  # the nested section is still in its checked form
         found = dataclasses.replace(found, preprocessing=build(Preprocessing, found.preprocessing))
@@ -134,7 +144,8 @@ def _linear_metric(rest: Mapping[str, Any], where: str) -> LinearMetric:
 
 
 def load_export(path: str | Path) -> ExportDocument:
-    """Read a document from a file. Raises InputError where there is none, ConfigurationError listing every mistake in it."""
+    """Read a document from a file. Raises InputError where there is none, ConfigurationError listing every mistake in
+    it."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -18,8 +18,8 @@ _ROWS_AT_ONCE = 4096
 def embed_prepared(folder: ModelFolder, prepared: NDArray[np.float32], device: str = "cpu") -> NDArray[np.float32]:
     """Embed spectra ``(N, L)`` that have gone through the folder's preprocessing; float32 ``(N, D)`` of unit rows.
 
-    The similarity of two spectra is the dot product of their rows (cosine). Raises KeyError or ValueError where the arrays
-    of a linear metric do not fit the spectra, RuntimeError where those of a network do not.
+    The similarity of two spectra is the dot product of their rows (cosine). Raises KeyError or ValueError where the
+    arrays of a linear metric do not fit the spectra, RuntimeError where those of a network do not.
     """
     configuration = folder.document.configuration
     if configuration is not None:

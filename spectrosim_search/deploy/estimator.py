@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spectrosim_search.config.configuration import Configuration, Optimiser, Positives, Preprocessing, Training
+from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import DataError, InputError, RunError
 
 __all__ = ["SpectroSim"]
@@ -20,8 +20,8 @@ __all__ = ["SpectroSim"]
 class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
     """Embeds spectra so that those of one group lie close together by cosine.
 
-    Trains one network for `epochs` epochs on everything it is given; how many epochs, and every other knob, is what a search
-    or scikit-learn's own model selection is for (cross-validate with grouped folds, or the score says nothing).
+    Trains one network for `epochs` epochs on everything it is given; how many epochs, and every other knob, is what a
+    search or scikit-learn's own model selection is for (cross-validate with grouped folds, or the score says nothing).
 
     Parameters
     ----------
@@ -31,7 +31,8 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     temperature : of the NT-Xent loss
     augmentations : dict of augmentation name → dict of its settings; None: jitter and scale with their defaults
     positives : "groups", "views" (label-free) or "both"; None: "both" where groups are given, else "views"
-    intensity, derivative, scale : preprocessing, as in :class:`~spectrosim_search.config.configuration.Preprocessing`; None for
+    intensity, derivative, scale : preprocessing, as in :class:`~spectrosim_search.config.configuration.Preprocessing`;
+    None for
         intensity: "sqrt", or "snv" where an intensity is negative
     learning_rate, weight_decay, batch_size, epochs : training
     similarity : "head" or "encoder", what is embedded and compared
@@ -84,12 +85,17 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.device = device
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]  # embeddings are float32 whatever comes in
+        return tags
+
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> Self:
         """Train on spectra ``(N, L)``, N ≥ 2.
 
-        `groups` ``(N,)`` says which spectra belong together; where it is None, `y` is taken for it, and without either the
-        positives are two views of one spectrum. Raises DataError (a ValueError) for one spectrum or groups of another length,
-        ConfigurationError listing every parameter that is wrong, RunError where training diverges.
+        `groups` ``(N,)`` says which spectra belong together; where it is None, `y` is taken for it, and without either
+        the positives are two views of one spectrum. Raises DataError (a ValueError) for one spectrum or groups of
+        another length, ConfigurationError listing every parameter that is wrong, RunError where training diverges.
         """
         from spectrosim_search.learning.engine import train_stack
         from spectrosim_search.learning.tasks import ReplicateTask, TrainingData
@@ -128,12 +134,17 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         x = validate_data(self, X, dtype=np.float32, reset=False)
         return self._embed(self._state.transform(x))
 
-    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> NDArray[np.float32]:
+    def fit_transform(
+        self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
         """Train and return the embedding of the training spectra."""
         return self.fit(X, y, groups).embedding_
 
-    def score_pairs(self, X: ArrayLike, pairs: ArrayLike | Sequence[tuple[int, int]] | None = None) -> NDArray[np.float32]:
-        """Similarities ``(P,)`` of pairs of rows ``(P, 2)`` of X; None: every two rows once, in the order of ``triu_indices``.
+    def score_pairs(
+        self, X: ArrayLike, pairs: ArrayLike | Sequence[tuple[int, int]] | None = None
+    ) -> NDArray[np.float32]:
+        """Similarities ``(P,)`` of pairs of rows ``(P, 2)`` of X; None: every two rows once, in the order of
+        ``triu_indices``.
 
         Raises InputError where `pairs` is not two columns of rows of X.
         """
@@ -145,7 +156,9 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             if table.size == 0:
                 return np.empty(0, np.float32)
             if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "iu":
-                raise InputError(f"pairs have shape {table.shape} and type {table.dtype}; two columns of row numbers are needed")
+                raise InputError(
+                    f"pairs have shape {table.shape} and type {table.dtype}; two columns of row numbers are needed"
+                )
             if table.min() < 0 or table.max() >= len(z):
                 raise InputError(f"pairs name rows outside 0 to {len(z) - 1}")
             left, right = table[:, 0], table[:, 1]
@@ -178,7 +191,9 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 "positives": {"source": source},
                 "optimiser": {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay},
                 "training": {
-                    "batch_size": self.batch_size, "epochs": self.epochs, "similarity": self.similarity,
+                    "batch_size": self.batch_size,
+                    "epochs": self.epochs,
+                    "similarity": self.similarity,
                 },
             },
             "SpectroSim",

@@ -25,9 +25,9 @@ _METRICS = {
 def export(record: StudyRecord, trial: int | None = None) -> str:
     """Return the YAML of what a study recommends, or of one trial.
 
-    Where the linear metric won the confirmation, its document is what is exported; `trial` asks for a network all the same.
-    Without a confirmation the best complete trial is exported and its header says that its score is too good. Raises InputError
-    where there is no such trial, or none is complete.
+    Where the linear metric won the confirmation, its document is what is exported; `trial` asks for a network all the
+    same. Without a confirmation the best complete trial is exported and its header says that its score is too good.
+    Raises InputError where there is no such trial, or none is complete.
     """
     document = export_document(record, trial)
     return document_to_yaml(document, _header(document, record))
@@ -89,7 +89,8 @@ def _model(record: StudyRecord, trial: TrialRecord, row: MethodRow | None, how: 
 
 
 def _linear(record: StudyRecord, confirmation: ConfirmationRecord) -> ExportDocument:
-    """The better of the two linear reference rows; the other baselines have no document and leave it to the tuned one."""
+    """The better of the two linear reference rows; the other baselines have no document and leave it to the tuned
+    one."""
     name = "linear-metric" if confirmation.verdict.best_baseline == "linear-metric" else "linear-metric-tuned"
     row = next((r for r in confirmation.rows if r.name == name), None)
     how = f"the linear metric stood its ground against {_counted(record)} trials"
@@ -168,11 +169,13 @@ def _score_line(p: Any, metric: str, protocol: str) -> str:
     name = metric if "value" in scores.get(metric, {}) else "auc"
     score = scores.get(name, {})
     if "value" in score:
-        interval = f" (95 % interval {score['low']:.3f} to {score['high']:.3f})" if {"low", "high"} <= set(score) else ""
+        interval = (
+            f" (95 % interval {score['low']:.3f} to {score['high']:.3f})" if {"low", "high"} <= set(score) else ""
+        )
         return f"Score: {_METRICS[name]} {score['value']:.3f}{interval}, protocol {protocol}, {p['seeds']} seeds."
     if "search_score" in p:
         return (
-            f"Score in the search: {_METRICS[metric]} {p['search_score']:.3f}; not confirmed, and too good by having been looked "
-            "at among others."
+            f"Score in the search: {_METRICS[metric]} {p['search_score']:.3f}; not confirmed, and too good by having "
+            "been the best of many."
         )
     return "Score: none yet."

@@ -23,13 +23,12 @@ def _what(folder: ModelFolder) -> str:
     kind = (
         "a contrastive neural network"
         if folder.document.kind == "model"
-        else "a linear metric (principal components, whitened by the spread within groups); it beat the searched networks or was "
-        "asked for"
+        else "a linear metric (principal components, whitened by the spread within groups)"
     )
     return (
         f"# {folder.name}\n\n"
-        f"Tells whether two spectra come from the same group (batch, lot, culture, individual: whatever `group` was in the "
-        f"training data). It is {kind}. Two spectra are compared by one number, the similarity, between -1 and 1.\n\n"
+        f"Tells whether two spectra come from the same group (batch, lot, culture, individual: whatever `group` "
+        f"was in the training data). It is {kind}. Two spectra are compared by one number, the similarity, between -1 and 1.\n\n"
         f"Trained on {folder.created_at[:10]}; identity `{folder.document.identity}`."
     )
 
@@ -54,7 +53,7 @@ def _data(folder: ModelFolder) -> str:
 
 def _preprocessing(folder: ModelFolder) -> str:
     p = folder.preprocessing.settings
-    parts = [p.intensity]
+    parts: list[str] = [p.intensity]
     if p.derivative:
         parts.append(f"derivative {p.derivative} over {p.window} channels")
     parts.append("channels standardised" if p.scale == "standard" else "channels not scaled")
@@ -64,8 +63,8 @@ def _preprocessing(folder: ModelFolder) -> str:
 def _quality(folder: ModelFolder) -> str:
     if folder.decision is None:
         return (
-            "## How good\n\nUnknown: the training data had too few groups to choose a threshold and judge it. The model gives "
-            "similarities only."
+            "## How good\n\nUnknown: the training data had too few groups to choose a threshold and judge it. The "
+            "model gives similarities only."
         )
     d = folder.decision
     rows = [
@@ -90,8 +89,8 @@ def _evidence(d: Decision) -> str:
     c = d.calibration
     return (
         f"Natural-log likelihood ratio = {c.slope:.3f} × similarity {c.intercept:+.3f}, kept within {c.lowest:.2f} and "
-        f"{c.highest:.2f}: {d.groups} groups cannot support stronger evidence. Cost of these ratios (Cllr) {d.cllr:.3f} bits, {d.min_cllr:.3f} at "
-        "best; 1 bit is no information."
+        f"{c.highest:.2f}: {d.groups} groups cannot support stronger evidence. Cost of these ratios (Cllr) "
+        f"{d.cllr:.3f} bits, {d.min_cllr:.3f} at best; 1 bit is no information."
     )
 
 
@@ -99,16 +98,17 @@ def _limits(folder: ModelFolder) -> str:
     lines = [
         "## Limits",
         "",
-        "- The error rates hold for new groups of the same kind of sample, measured the same way. A new instrument, season or species "
-        "is outside; test it first.",
+        "- The error rates hold for new groups of the same kind of sample, measured the same way. A new "
+        "instrument, season or species is outside; test it first.",
         "- They were measured on models trained on part of the groups; this one was trained on all.",
-        "- A probability needs a prior: how often you expect a pair to be of one group. The default of one half is a convention.",
+        "- A probability needs a prior: how often you expect a pair to be of one group. The default of "
+        "one half is a convention.",
         "- Pairs that share a spectrum are not independent evidence.",
     ]
     if folder.document.provenance.get("data_fingerprint") == folder.data["fingerprint"]:
         lines.append(
-            "- The configuration was chosen by a search on these same spectra, so the rates above are somewhat too good. The "
-            "study's own score, corrected for that, is in `configuration.yaml` under provenance."
+            "- The configuration was chosen by a search on these same spectra, so the rates above are somewhat too "
+            "good. The study's own score, corrected for that, is in `configuration.yaml` under provenance."
         )
     lines += [f"- {note}" for note in folder.notes]
     return "\n".join(lines)

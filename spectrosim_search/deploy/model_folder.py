@@ -9,7 +9,8 @@
     axis.safetensors         the axis the model knows, float64 (L,)
     README.md                the same for a person to read
 
-``model.json`` names the SHA-256 of every other file but README.md. Nothing is unpickled. A folder appears complete or not at all.
+``model.json`` names the SHA-256 of every other file but README.md. Nothing is unpickled. A folder appears complete or
+not at all.
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ _HASHED = ("configuration.yaml", "weights.safetensors", "preprocessing.safetenso
 class ModelFolder:
     """A trained model with all that is known of it. L channels.
 
-    `parameters`: weights of the network; for a linear metric ``mean (L,)`` and ``projection (L, k)``. `decision` is None where the
-    data had too few groups to choose and judge a threshold. `data`: name, fingerprint, spectra, groups, labels.
-    `training`: epochs, seed, what was chosen, seconds. `notes`: warnings of the training, told to every reader.
+    `parameters`: weights of the network; for a linear metric ``mean (L,)`` and ``projection (L, k)``. `decision` is
+    None where the data had too few groups to choose and judge a threshold. `data`: name, fingerprint, spectra, groups,
+    labels. `training`: epochs, seed, what was chosen, seconds. `notes`: warnings of the training, told to every
+    reader.
     """
 
     name: str
@@ -91,7 +93,8 @@ class ModelFolder:
 def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> ModelFolder:
     """Write a model folder in one rename and return it with its path.
 
-    Raises InputError where something is in the way (a model is replaced with `force` only) or the disk does not take it.
+    Raises InputError where something is in the way (a model is replaced with `force` only) or the disk does not take
+    it.
     """
     from dataclasses import replace
 
@@ -101,9 +104,13 @@ def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> Model
 
     path = Path(path)
     content = {
-        "configuration.yaml": document_to_yaml(folder.document, f"what the model '{folder.name}' was trained from").encode(),
+        "configuration.yaml": document_to_yaml(
+            folder.document, f"what the model '{folder.name}' was trained from"
+        ).encode(),
         "weights.safetensors": pack({k: np.ascontiguousarray(v) for k, v in folder.parameters.items()}),
-        "preprocessing.safetensors": pack({k: np.ascontiguousarray(v) for k, v in folder.preprocessing.to_arrays().items()}),
+        "preprocessing.safetensors": pack(
+            {k: np.ascontiguousarray(v) for k, v in folder.preprocessing.to_arrays().items()}
+        ),
         "axis.safetensors": pack({"axis": np.ascontiguousarray(folder.axis, dtype=np.float64)}),
     }
     facts = folder.facts() | {"files": {name: hashlib.sha256(content[name]).hexdigest() for name in _HASHED}}
@@ -116,8 +123,8 @@ def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> Model
 def load(path: str | Path) -> ModelFolder:
     """Read a model folder.
 
-    Raises InputError where `path` is no model folder or was written by another schema version, DataError where a file is missing,
-    damaged or does not fit the others; each message names the file.
+    Raises InputError where `path` is no model folder or was written by another schema version, DataError where a file
+    is missing, damaged or does not fit the others; each message names the file.
     """
     path = Path(path)
     facts = _read_facts(path)
@@ -214,7 +221,9 @@ def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:
     if wrong:
         raise DataError(f"{where}: {wrong[0]}, the axis {length}: the files do not belong together")
     if folder.document.kind != facts["kind"]:
-        raise DataError(f"{where}: configuration.yaml is of kind '{folder.document.kind}', {MARKER} says '{facts['kind']}'")
+        raise DataError(
+            f"{where}: configuration.yaml is of kind '{folder.document.kind}', {MARKER} says '{facts['kind']}'"
+        )
     try:
         embed_prepared(folder, np.zeros((1, length), np.float32))
     except (RuntimeError, ValueError, KeyError, IndexError) as error:

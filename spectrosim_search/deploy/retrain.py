@@ -48,16 +48,17 @@ def train(
 ) -> ModelFolder:
     """Train a model on all spectra and write its folder.
 
-    First K grouped folds × `seeds` training runs (`folds` 0: 3, or 2 below 12 groups) give out-of-fold similarities: from them come the
-    number of epochs (median of the chosen), threshold, calibration and expected error rates. Then one model is trained on
-    every spectrum that has a group, from `seed`, for that many epochs. An epoch is ⌈spectra / batch size⌉ steps, so the last
-    training takes more steps than the folds' did, in proportion to its data.
+    First K grouped folds × `seeds` training runs (`folds` 0: 3, or 2 below 12 groups) give out-of-fold similarities:
+    from them come the number of epochs (median of the chosen), threshold, calibration and expected error rates. Then
+    one model is trained on every spectrum that has a group, from `seed`, for that many epochs. An epoch is ⌈spectra /
+    batch size⌉ steps, so the last training takes more steps than the folds' did, in proportion to its data.
 
-    With 4 to 7 groups of two or more spectra no epoch can be chosen and the configuration's own number is used; below 4 nothing can be
-    judged and no model is made: one whose errors nobody knows should not be handed over. Where folds lack pairs of a kind
-    the model has no threshold, gives similarities only, and says so. Raises InputError or DataError for wrong input before
-    anything is trained (an `out` that is taken, too few groups, intensities the preprocessing cannot take), RunError where training
-    diverges. `out` appears complete or not at all; a model there is replaced with `force` only.
+    With 4 to 7 groups of two or more spectra no epoch can be chosen and the configuration's own number is used; below
+    4 nothing can be judged and no model is made: one whose errors nobody knows should not be handed over. Where folds
+    lack pairs of a kind the model has no threshold, gives similarities only, and says so. Raises InputError or
+    DataError for wrong input before anything is trained (an `out` that is taken, too few groups, intensities the
+    preprocessing cannot take), RunError where training diverges. `out` appears complete or not at all; a model there
+    is replaced with `force` only.
     """
     started = time.time()
     if not isinstance(document, ExportDocument):
@@ -163,11 +164,16 @@ def _epochs(configuration: Configuration, crossed: CrossFit, notes: list[str]) -
     if crossed.diverged:
         notes.append(f"{crossed.diverged} of the training runs of cross-validation diverged: lower the learning rate")
     if not crossed.epochs:
-        notes.append(f"too few groups to choose the number of epochs: the configuration's {configuration.training.epochs} were used")
+        notes.append(
+            "too few groups to choose the number of epochs: the configuration's "
+            f"{configuration.training.epochs} were used"
+        )
         return configuration.training.epochs
     median = max(1, round(float(np.median(crossed.epochs))))
     if sum(e == 0 for e in crossed.epochs) * 2 > len(crossed.epochs):
-        notes.append("in most folds the untrained network was no worse than any trained one: do not expect much of this model")
+        notes.append(
+            "in most folds the untrained network was no worse than any trained one: do not expect much of this model"
+        )
     return median
 
 
@@ -178,7 +184,9 @@ def _decide(crossed: CrossFit, design: Design, notes: list[str]) -> Decision | N
         notes.append(f"no threshold: {error}")
         return None
     if decision.calibration.slope <= 0:
-        notes.append("out-of-fold similarity does not rise with being of one group: this model cannot tell groups apart")
+        notes.append(
+            "out-of-fold similarity does not rise with being of one group: this model cannot tell groups apart"
+        )
     return decision
 
 
@@ -191,7 +199,13 @@ def _fit_network(
     state = preprocessing.fit(configuration.preprocessing, spectra.intensities[rows])
     data = {"all": TrainingData(state.transform(spectra.intensities), spectra.axis, design.groups)}
     task = ReplicateTask(
-        key="all", configuration=configuration, seed=seed, data="all", train=rows, halves=None, epochs=epochs,
+        key="all",
+        configuration=configuration,
+        seed=seed,
+        data="all",
+        train=rows,
+        halves=None,
+        epochs=epochs,
         return_parameters=True,
     )
     result = train_stack([task], data, device=device, precision=configuration.training.precision)[0]
@@ -205,4 +219,6 @@ def _packages() -> dict[str, str]:
     from spectrosim_search import __version__
 
     names = ("torch", "numpy", "scipy", "safetensors")
-    return {"spectrosim-search": __version__, "python": platform.python_version()} | {n: metadata.version(n) for n in names}
+    return {"spectrosim-search": __version__, "python": platform.python_version()} | {
+        n: metadata.version(n) for n in names
+    }

@@ -21,8 +21,8 @@ FloatArray = NDArray[np.float64]
 class PairVerdicts:
     """One verdict a pair; arrays ``(P,)``.
 
-    `same`, `log_likelihood_ratio` (natural logarithm) and `probability` (of one group, under `prior`) are None where the
-    model has no threshold.
+    `same`, `log_likelihood_ratio` (natural logarithm) and `probability` (of one group, under `prior`) are None where
+    the model has no threshold.
     """
 
     left: Texts
@@ -69,8 +69,8 @@ class PairVerdicts:
 class GalleryVerdicts:
     """Verdicts of Q queries against G gallery groups; `best` ``(Q,)`` is the column of the highest mean similarity.
 
-    `mean_similarity`, `highest_similarity` and, where the model has a threshold, `log_likelihood_ratio` and `probability` are
-    ``(Q, G)``; `same` ``(Q,)`` says whether the best group is similar enough.
+    `mean_similarity`, `highest_similarity` and, where the model has a threshold, `log_likelihood_ratio` and
+    `probability` are ``(Q, G)``; `same` ``(Q,)`` says whether the best group is similar enough.
     """
 
     queries: Texts
@@ -129,7 +129,10 @@ class GalleryVerdicts:
                     "query": name,
                     "best_group": best["group"],
                     "same": same[q],
-                    **{k: best[k] for k in ("mean_similarity", "highest_similarity", "log_likelihood_ratio", "probability")},
+                    **{
+                        k: best[k]
+                        for k in ("mean_similarity", "highest_similarity", "log_likelihood_ratio", "probability")
+                    },
                     "prior": self.prior,
                     "groups": groups,
                 }

@@ -54,8 +54,8 @@ class Verifier:
     def embed(self, spectra: SpectraSet) -> NDArray[np.float32]:
         """Unit vectors float32 ``(N, D)``; the dot product of two is their similarity.
 
-        Warns with OutsideTrainingWarning, one for each thing found. Raises DataError where the spectra do not cover the model's
-        axis or its preprocessing cannot take them.
+        Warns with OutsideTrainingWarning, one for each thing found. Raises DataError where the spectra do not cover
+        the model's axis or its preprocessing cannot take them.
         """
         return self._embed(spectra, stacklevel=3)
 
@@ -69,14 +69,16 @@ class Verifier:
     def verify_pairs(self, spectra: SpectraSet, pairs: Pairs | None = None, *, prior: float = 0.5) -> PairVerdicts:
         """Judge pairs of spectra: rows ``(P, 2)`` or pairs of sample ids; None: every two spectra, once.
 
-        `prior`: probability, before looking, that a pair is of one group. Warns and raises as :meth:`embed`; InputError for a prior
-        outside 0..1, unknown or repeated ids, rows out of range, or more than 20 million pairs.
+        `prior`: probability, before looking, that a pair is of one group. Warns and raises as :meth:`embed`;
+        InputError for a prior outside 0..1, unknown or repeated ids, rows out of range, or more than 20 million pairs.
         """
         _check_prior(prior)
         if pairs is None:
             count = len(spectra) * (len(spectra) - 1) // 2
             if count > _PAIRS:
-                raise InputError(f"{len(spectra)} spectra make {count} pairs, more than {_PAIRS}: name the pairs, or use a gallery")
+                raise InputError(
+                    f"{len(spectra)} spectra make {count} pairs, more than {_PAIRS}: name the pairs, or use a gallery"
+                )
             left, right = np.triu_indices(len(spectra), k=1)
         else:
             left, right = _rows(pairs, spectra)
@@ -87,9 +89,9 @@ class Verifier:
     def verify_gallery(self, queries: SpectraSet, gallery: SpectraSet, *, prior: float = 0.5) -> GalleryVerdicts:
         """Judge each query against each group of the gallery; gallery spectra without a group are left out.
 
-        The similarity to a group is the mean over its spectra, and with it the log likelihood ratio: the mean evidence of the pairs,
-        which claims no more for being made of several dependent pairs. The best group has the highest mean; `same` says whether even
-        that is similar enough, so an unknown group can be answered "none of these".
+        The similarity to a group is the mean over its spectra, and with it the log likelihood ratio: the mean evidence
+        of the pairs, which claims no more for being made of several dependent pairs. The best group has the highest
+        mean; `same` says whether even that is similar enough, so an unknown group can be answered "none of these".
         Warns and raises as :meth:`embed`; InputError for a wrong prior or a gallery without groups.
         """
         _check_prior(prior)
@@ -135,7 +137,9 @@ def _rows(pairs: Pairs, spectra: SpectraSet) -> tuple[NDArray[np.int64], NDArray
     if table.dtype.kind in "iu" or not table.size:
         rows = table.astype(np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(spectra)):
-            raise InputError(f"pair row {rows.max() if rows.min() >= 0 else rows.min()} is outside 0 to {len(spectra) - 1}")
+            raise InputError(
+                f"pair row {rows.max() if rows.min() >= 0 else rows.min()} is outside 0 to {len(spectra) - 1}"
+            )
     else:
         rows = _rows_of_ids(table.astype(str), spectra)
     if len(rows) > _PAIRS:
@@ -147,7 +151,9 @@ def _rows_of_ids(table: NDArray[np.str_], spectra: SpectraSet) -> NDArray[np.int
     where: dict[str, int] = {}
     for row, name in enumerate(spectra.sample_ids.tolist()):
         if where.setdefault(name, row) != row:
-            raise DataError(f"sample id '{name}' occurs more than once in '{spectra.name}': pairs by id need unique ids")
+            raise DataError(
+                f"sample id '{name}' occurs more than once in '{spectra.name}': pairs by id need unique ids"
+            )
     unknown = sorted({name for name in table.ravel().tolist() if name not in where})
     if unknown:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""

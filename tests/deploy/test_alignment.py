@@ -42,7 +42,9 @@ def test_channels_beyond_the_training_axis_are_counted(known: SpectraSet) -> Non
 
 
 def test_a_coarse_axis_warns(known: SpectraSet) -> None:
-    _, warnings = align(_with_axis(known, known.axis[[0, 40, 80, 120, -1]], known.intensities[:, :5]), known.axis, "m/z")
+    _, warnings = align(
+        _with_axis(known, known.axis[[0, 40, 80, 120, -1]], known.intensities[:, :5]), known.axis, "m/z"
+    )
     assert any("coarser" in w for w in warnings)
 
 

@@ -11,8 +11,11 @@ from spectrosim_search.deploy import decision as module
 from spectrosim_search.deploy.decision import Decision, OutOfFold, decide
 
 
-def _parts(shift: float, folds: int = 3, groups: int = 8, size: int = 3, seed: int = 0) -> tuple[list[OutOfFold], np.ndarray]:
-    """Folds of `groups` groups; similarity is normal, `shift` higher for the same group, with an effect of each group."""
+def _parts(
+    shift: float, folds: int = 3, groups: int = 8, size: int = 3, seed: int = 0
+) -> tuple[list[OutOfFold], np.ndarray]:
+    """Folds of `groups` groups; similarity is normal, `shift` higher for the same group, with an effect of each
+    group."""
     rng = np.random.default_rng(seed)
     units = np.repeat(np.arange(folds * groups), size)
     effect = rng.normal(scale=0.05, size=folds * groups)
@@ -22,8 +25,12 @@ def _parts(shift: float, folds: int = 3, groups: int = 8, size: int = 3, seed: i
         i, j = np.triu_indices(len(rows), 1)
         left, right = rows[i], rows[j]
         positive = units[left] == units[right]
-        similarity = 0.3 + shift * positive + rng.normal(scale=0.1, size=len(left)) + effect[units[left]] + effect[units[right]]
-        parts.append(OutOfFold(fold, 0, left, right, positive, np.zeros(len(left), np.int64), similarity.astype(np.float32)))
+        similarity = (
+            0.3 + shift * positive + rng.normal(scale=0.1, size=len(left)) + effect[units[left]] + effect[units[right]]
+        )
+        parts.append(
+            OutOfFold(fold, 0, left, right, positive, np.zeros(len(left), np.int64), similarity.astype(np.float32))
+        )
     return parts, units
 
 
@@ -35,7 +42,9 @@ def test_threshold_rates_and_calibration_of_a_known_law() -> None:
     expected = 0.5 * math.erfc(0.2 / sd / math.sqrt(2))
     assert found.false_same.value == pytest.approx(expected, abs=0.04)
     assert found.false_different.value == pytest.approx(expected, abs=0.06)
-    assert found.balanced_accuracy.value == pytest.approx(1 - (found.false_same.value + found.false_different.value) / 2)
+    assert found.balanced_accuracy.value == pytest.approx(
+        1 - (found.false_same.value + found.false_different.value) / 2
+    )
     for estimate in (found.false_same, found.false_different, found.balanced_accuracy, found.auc, found.matched_auc):
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
     # the log likelihood ratio of two normals of one variance is 0 midway and rises by shift / variance
