@@ -102,7 +102,7 @@ def run(
 ) -> None:
     """Search, confirm and report; on an existing study: go on where it stopped."""
     from spectrosim_search.cli_display import progress_display, print_plan, print_result
-    from spectrosim_search.search.run import plan_study, prepare_study, run_study
+    from spectrosim_search.search.run import check_writable, plan_study, prepare_study, run_study
 
     columns = {
         "group_column": group_column,
@@ -123,6 +123,8 @@ def run(
     ):
         if value is not None:
             settings.append(f"{path}={value}")
+    if report:
+        check_writable(Path(report))
     prepared = prepare_study(study, name=name, data=data, columns=columns, set_=settings, vary=vary or [])
     if dry_run:
         plan = plan_study(prepared, workers=workers)
@@ -135,7 +137,8 @@ def run(
             workers=workers,
             address=address,
             gpus_per_trial=gpus_per_trial,
-            on_event=progress,
+            on_event=progress.event,
+            on_note=progress.note,
         )
     if report:
         from spectrosim_search.report.page import write_report
@@ -185,11 +188,11 @@ def data_simulate(
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter, e.g. batches=40.")] = None,
 ) -> None:
     """Write simulated spectra to a file."""
-    from spectrosim_search.search.documents import parse_assignments
+    from spectrosim_search.search.documents import read_assignments
     from spectrosim_search.spectra.simulators import simulate
     from spectrosim_search.spectra.writers import write
 
-    spectra = simulate(simulator, **{"seed": seed, **parse_assignments(set_ or [])})
+    spectra = simulate(simulator, **{"seed": seed, **read_assignments(set_ or [])})
     write(spectra, output)
     typer.echo(f"{output}: {len(spectra)} spectra × {spectra.axis.size} channels, fingerprint {spectra.fingerprint}")
 
@@ -218,14 +221,14 @@ def spaces(
 ) -> None:
     """What a study varies, or the bundled studies and spaces."""
     from spectrosim_search.cli_display import print_spaces
-    from spectrosim_search.search.documents import bundled, describe_space, load_study
+    from spectrosim_search.search.documents import describe_space, list_spaces, list_studies, load_study
 
-    if study:
-        rows = describe_space(load_study(study))
-        _print_json(rows) if json_ else print_spaces(rows)
-    else:
-        found = {kind: bundled(kind) for kind in ("studies", "search_spaces")}
-        _print_json(found) if json_ else print_spaces(found)
+    found = (
+        {f"study {study}": describe_space(load_study(study))}
+        if study
+        else {"studies": list_studies(), "search spaces": list_spaces()}
+    )
+    _print_json(found) if json_ else print_spaces(found)
 
 
 @app.command()
@@ -290,7 +293,7 @@ def train(
 ) -> None:
     """Train an exported configuration on all spectra; write a model folder."""
     from spectrosim_search.config.study import DataSource
-    from spectrosim_search.deploy.export import load_export
+    from spectrosim_search.deploy.document import load_export
     from spectrosim_search.deploy.retrain import train as train_model
     from spectrosim_search.spectra.load import load
 
@@ -304,7 +307,12 @@ def train(
             group_pattern=group_pattern,
         )
     )
-    train_model(load_export(configuration), spectra, out, seeds=seeds, force=force, progress=typer.echo)
+    document = load_export(configuration)
+
+    def show(what: str, share: float) -> None:
+        typer.echo(f"{share:4.0%} {what}", err=True)
+
+    train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
     typer.echo(str(out))
 
 
@@ -323,11 +331,12 @@ def verify(
     from spectrosim_search.spectra.readers import read
 
     verifier = Verifier.load(model)
-    queries = read(file, require_groups=False)
-    if gallery:
-        rows = verifier.verify_gallery(queries, read(gallery), prior=prior)
-    else:
-        rows = verifier.verify_pairs(queries, prior=prior)
+    queries = read(file, need_groups=False)
+    rows = (
+        verifier.verify_gallery(queries, read(gallery), prior=prior).rows()
+        if gallery
+        else verifier.verify_pairs(queries, prior=prior).rows()
+    )
     _print_json(rows) if json_ else print_rows(rows, output)
 
 
@@ -338,11 +347,12 @@ def embed(
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV or NPZ file to write.")],
 ) -> None:
     """Write the embedding of every spectrum."""
-    from spectrosim_search.deploy.verifier import Verifier, write_embeddings
+    from spectrosim_search.deploy.verifier import Verifier
+    from spectrosim_search.spectra.embeddings import write_embeddings
     from spectrosim_search.spectra.readers import read
 
-    spectra = read(file, require_groups=False)
-    write_embeddings(output, spectra, Verifier.load(model).embed(spectra))
+    spectra = read(file, need_groups=False)
+    write_embeddings(spectra, Verifier.load(model).embed(spectra), output)
     typer.echo(str(output))
 
 

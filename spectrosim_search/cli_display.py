@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
+from spectrosim_search.config.fields import plain
+
 if TYPE_CHECKING:
+    from spectrosim_search.search.doctor import Check
+    from spectrosim_search.search.progress import Event, SearchProgress
     from spectrosim_search.search.records import StudyRecord
+    from spectrosim_search.search.store import StudyStatus
 
 __all__ = [
+    "ProgressDisplay",
     "print_checks",
     "print_comparison",
     "print_inspection",
@@ -24,10 +33,13 @@ __all__ = [
     "print_result",
     "print_rows",
     "print_spaces",
+    "print_status",
     "print_studies",
+    "progress_display",
 ]
 
 console = Console()
+PLAIN_SECONDS = 10.0  # between progress lines when the output is not a terminal
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
@@ -59,29 +71,35 @@ def print_plan(plan: Mapping[str, Any]) -> None:
     _warn(warnings)
 
 
-def print_studies(rows: Sequence[Mapping[str, Any]]) -> None:
+def print_studies(rows: Sequence[StudyStatus]) -> None:
     """One line a study."""
     if not rows:
         console.print("no studies yet: spectrosim-search run --study quick")
         return
-    columns = list(rows[0])
-    console.print(table([c.replace("_", " ") for c in columns], [[_short(r[c]) for c in columns] for r in rows]))
+    columns = ("study", "complete", "pruned", "failed", "running", "of", "best", "confirmed")
+    console.print(
+        table(
+            columns,
+            [
+                (r.name, r.complete, r.pruned, r.failed, r.running, r.asked, _score(r.best_value), _yes(r.confirmed))
+                for r in rows
+            ],
+        )
+    )
 
 
-def print_spaces(rows: Any) -> None:
-    """Bundled documents by kind, or the dimensions of one study."""
-    if isinstance(rows, Mapping):
-        for kind, entries in rows.items():
-            print_studies_like(kind.replace("_", " "), entries)
-    else:
-        print_studies_like("what varies", rows)
+def print_status(status: StudyStatus) -> None:
+    """Everything cheap to know of one study."""
+    print_mapping({k: v for k, v in plain(status).items() if k not in ("name", "created_at")}, status.name)
 
 
-def print_studies_like(title: str, entries: Sequence[Mapping[str, Any]]) -> None:
-    """A titled table of uniform rows."""
-    columns = list(entries[0]) if entries else []
-    console.print(table(columns, [[_short(e[c]) for c in columns] for e in entries], title=title))
-    console.print()
+def print_spaces(found: Mapping[str, Sequence[Any]]) -> None:
+    """Titled tables of uniform records."""
+    for title, entries in found.items():
+        rows = [plain(e) for e in entries]
+        columns = list(rows[0]) if rows else []
+        console.print(table(columns, [[_short(r[c]) for c in columns] for r in rows], title=title))
+        console.print()
 
 
 def print_result(record: StudyRecord, report: str = "") -> None:
@@ -142,7 +160,7 @@ def print_comparison(records: Sequence[StudyRecord], *, json_: bool) -> None:
             console.print(f"{record.study.name}: {record.confirmation.verdict.sentence}")
 
 
-def print_checks(checks: Sequence[Mapping[str, str]]) -> None:
+def print_checks(checks: Sequence[Check]) -> None:
     """One line a check."""
     colours = {"ok": "green", "missing": "yellow", "bad": "red"}
     rows = [(f"[{colours[c['state']]}]{c['state']}[/]", c["name"], c["detail"]) for c in checks]
@@ -164,6 +182,73 @@ def _short(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
+
+
+class ProgressDisplay:
+    """Shows a run as it goes: one live line on a terminal, plain lines elsewhere, nothing when quiet."""
+
+    def __init__(self, status: Status | None, *, quiet: bool) -> None:
+        self._status = status
+        self._quiet = quiet
+        self._last = 0.0
+        self._confirmed = 0
+
+    def note(self, text: str) -> None:
+        """A sentence that stays on the screen."""
+        if not self._quiet:
+            console.print(text, highlight=False, markup=False)
+
+    def event(self, event: Event) -> None:
+        """Take in one event of the search or the confirmation."""
+        from spectrosim_search.search import progress as events
+
+        if self._quiet:
+            return
+        if isinstance(event, events.SearchProgress):
+            self._show(_progress_line(event))
+        elif isinstance(event, events.TrialEnded) and self._status is not None:
+            value = "" if event.value is None else f" {event.value:.3f}"
+            reason = f" ({event.reason})" if event.reason else ""
+            self._status.console.print(
+                f"trial {event.number}: {event.state}{value} after {event.cells} cells{reason}",
+                highlight=False,
+                markup=False,
+                style="dim" if event.state == "PRUNED" else "",
+            )
+        elif isinstance(event, events.WorkerLost):
+            self.note(f"worker {event.worker} was lost ({event.reason}); {event.replicates} replicates are trained again")
+        elif isinstance(event, events.ReplicateDone) and event.phase != "search":
+            self._confirmed += 1
+            self._show(f"confirmation: {self._confirmed} replicates trained")
+
+    def _show(self, line: str) -> None:
+        if self._status is not None:
+            self._status.update(line)
+        elif time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._last = time.monotonic()
+            console.print(line, highlight=False, markup=False)
+
+
+def _progress_line(p: SearchProgress) -> str:
+    best = "none yet" if p.best_number is None else f"{p.best_value:.3f} ± {p.best_standard_error:.3f} (trial {p.best_number})"
+    left = f", {p.remaining_seconds / 60:.1f} min left" if math.isfinite(p.remaining_seconds) else ""
+    return (
+        f"trials {p.complete} done, {p.pruned} pruned, {p.failed} failed of {p.asked}; best {best}; "
+        f"{p.replicates_per_minute:.0f} replicates/min, workers busy {p.busy:.0%}{left}"
+    )
+
+
 @contextmanager
-def _nothing() -> Iterator[None]:
-    yield None
+def progress_display(*, quiet: bool = False) -> Iterator[ProgressDisplay]:
+    """A live line on a terminal, a plain line every few seconds elsewhere."""
+    if quiet or not console.is_terminal:
+        yield ProgressDisplay(None, quiet=quiet)
+        return
+    with console.status("starting") as status:
+        yield ProgressDisplay(status, quiet=False)

@@ -15,11 +15,10 @@ PROCESS_MIB = 320  # a worker with torch loaded
 
 
 def first_configuration(study: Study) -> Configuration:
-    """The configuration that a study tries first: its first known good one, or the middle of its space."""
-    from spectrosim_search.search.space import build_configuration, middle
+    """The configuration that a study tries first: its first known good one, or what it starts from."""
+    from spectrosim_search.search.space import build_configuration
 
-    known = dict(study.known_good[0]) if study.known_good else {}
-    return build_configuration(study, {**middle(study, known), **known})
+    return build_configuration(study, dict(study.known_good[0]) if study.known_good else {})
 
 
 def seconds_a_replicate(bench: Workbench, configuration: Configuration) -> tuple[float, int]:
