@@ -86,7 +86,9 @@ class TrialBook:
 
         if self._shared:
             self.sync()
-        self._mirror.sampler = make_sampler(self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE)
+        self._mirror.sampler = make_sampler(
+            self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE, self._study.dimensions
+        )
         enqueued = known_good(self._study)
         if attempt == 0 and slot < len(enqueued):
             self._mirror.enqueue_trial(enqueued[slot])
