@@ -126,7 +126,8 @@ def align(
     inside = int(((found >= axis[0] - _EDGE * first) & (found <= axis[-1] + _EDGE * last)).sum())
     warnings = [
         f"the axis of '{spectra.name}' ({len(found)} channels, {found[0]:g} to {found[-1]:g}) differs from the "
-        f"training axis ({len(axis)} channels, {axis[0]:g} to {axis[-1]:g}): {len(spectra)} spectra were interpolated onto it"
+        f"training axis ({len(axis)} channels, {axis[0]:g} to {axis[-1]:g}): {len(spectra)} spectra were interpolated "
+        "onto it"
     ]
     beyond = len(found) - inside
     if beyond:

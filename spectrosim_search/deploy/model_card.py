@@ -28,7 +28,8 @@ def _what(folder: ModelFolder) -> str:
     return (
         f"# {folder.name}\n\n"
         f"Tells whether two spectra come from the same group (batch, lot, culture, individual: whatever `group` "
-        f"was in the training data). It is {kind}. Two spectra are compared by one number, the similarity, between -1 and 1.\n\n"
+        f"was in the training data). It is {kind}. Two spectra are compared by one number, the similarity, "
+        "between -1 and 1.\n\n"
         f"Trained on {folder.created_at[:10]}; identity `{folder.document.identity}`."
     )
 
