@@ -101,7 +101,7 @@ def run(
     json_: JsonOption = False,
 ) -> None:
     """Search, confirm and report; on an existing study: go on where it stopped."""
-    from spectrosim_search.cli_display import progress_display, print_plan, print_result
+    from spectrosim_search.cli_display import print_plan, print_result, progress_display
     from spectrosim_search.search.run import check_writable, plan_study, prepare_study, run_study
 
     columns = {

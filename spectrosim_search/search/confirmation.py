@@ -32,7 +32,7 @@ from spectrosim_search.search.records import (
     VerdictRecord,
 )
 from spectrosim_search.search.reference import ReferenceScores, reference_names, score_reference
-from spectrosim_search.search.workbench import WorkItem, Workbench
+from spectrosim_search.search.workbench import Workbench, WorkItem
 
 __all__ = ["Candidate", "choose_candidates", "conclude", "confirm_items", "held_out_items"]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spectrosim_search.search.progress import Listener
     from spectrosim_search.search.reference import ReferenceScores
     from spectrosim_search.search.store import Store
-    from spectrosim_search.search.workbench import WorkItem, Workbench
+    from spectrosim_search.search.workbench import Workbench, WorkItem
     from spectrosim_search.search.workers.pool import Pool
 
 __all__ = ["Prepared", "check_writable", "default_workers", "optuna_study", "plan_study", "prepare_study", "read_study", "run_study"]

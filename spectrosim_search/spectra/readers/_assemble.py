@@ -44,6 +44,7 @@ class Roles:
     id: str = ""
     split: str = ""
     group_pattern: str = ""
+    need_groups: bool = True
 
 
 def _plain(name: str) -> str:
@@ -195,13 +196,15 @@ def assemble(table: Table, roles: Roles) -> SpectraSet:
         groups = _known(table.text[group_column])
     elif roles.group_pattern:
         groups = _groups_by_pattern(table, ids, roles.group_pattern, warnings)
+    elif not roles.need_groups:
+        groups = np.full(len(ids), "", dtype=np.str_)
     else:
         shown = ", ".join(f"'{c}'" for c in list(table.text)[:8]) or "none"
         raise DataError(
             f"{table.path}: no group column (columns of text: {shown}); name it with --group-column, or with "
             "--group-pattern a regular expression on the sample id"
         )
-    if (groups == "").all():
+    if roles.need_groups and (groups == "").all():
         warnings.append("no spectrum has a group: nothing can be searched on these data")
     empty = np.zeros(n, dtype="<U1")
     _check_cells(table)

@@ -53,12 +53,13 @@ def read(
     id_column: str = "",
     split_column: str = "",
     group_pattern: str = "",
+    need_groups: bool = True,
 ) -> SpectraSet:
     """Read a table of spectra: one row a spectrum, one column an axis value.
 
     Columns named by numbers (also ``mz_77.04``, ``p0`` or ``mass@time``) are the axis. Column options left empty are
     found by usual names; `group_pattern` is a regular expression on the sample id whose first capture group names the
-    group, given instead of `group_column`.
+    group, given instead of `group_column`. Without `need_groups` a table may lack groups: new spectra to be verified.
 
     Raises InputError for a file or option that cannot be used, DataError (naming file, row and column) for a cell or
     a heading that cannot, MissingExtraError where a format needs an optional package. What could be left out or put
@@ -71,7 +72,7 @@ def read(
         raise InputError(f"{path}: no such file{hint if 'did you mean' in hint else ''}")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name the file of spectra in it")
-    roles = Roles(group_column, label_column, id_column, split_column, group_pattern)
+    roles = Roles(group_column, label_column, id_column, split_column, group_pattern, need_groups)
     module = registry.load(_FAMILY, _reader_of(path))
     try:
         table = module.read_table(path)
