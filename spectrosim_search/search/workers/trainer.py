@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -46,6 +47,10 @@ class Trainer:
         self._stopped: set[str] = set()
         self._lock = threading.Lock()
         self._environment = environment(device)
+
+    def place(self) -> str:
+        """Name of the machine this worker runs on; answers once the worker is ready."""
+        return platform.node()
 
     def stop(self, keys: Collection[str]) -> None:
         """End these replicates at their next epoch."""
