@@ -198,20 +198,25 @@ def data_simulate(
 
 
 @app.command()
-def status(study: StudyArgument = "", storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
-    """How far the studies of a database are."""
-    studies(study, storage, json_)
+def status(study: StudyArgument, storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
+    """How far one study is."""
+    from spectrosim_search.cli_display import print_status
+    from spectrosim_search.search.store import Store
+
+    with Store(_url(storage), read_only=True) as store:
+        found = store.status(study)
+    _print_json(found) if json_ else print_status(found)
 
 
 @app.command()
-def studies(study: StudyArgument = "", storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
+def studies(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
     """List the studies of a database."""
     from spectrosim_search.cli_display import print_studies
     from spectrosim_search.search.store import Store
 
     with Store(_url(storage), read_only=True) as store:
-        rows = store.studies(study)
-    _print_json(rows) if json_ else print_studies(rows)
+        rows = store.studies()
+    _print_json(list(rows)) if json_ else print_studies(rows)
 
 
 @app.command()

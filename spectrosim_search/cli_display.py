@@ -222,7 +222,9 @@ class ProgressDisplay:
                 style="dim" if event.state == "PRUNED" else "",
             )
         elif isinstance(event, events.WorkerLost):
-            self.note(f"worker {event.worker} was lost ({event.reason}); {event.replicates} replicates are trained again")
+            self.note(
+                f"worker {event.worker} was lost ({event.reason}); {event.replicates} replicates are trained again"
+            )
         elif isinstance(event, events.ReplicateDone) and event.phase != "search":
             self._confirmed += 1
             self._show(f"confirmation: {self._confirmed} replicates trained")
@@ -236,7 +238,11 @@ class ProgressDisplay:
 
 
 def _progress_line(p: SearchProgress) -> str:
-    best = "none yet" if p.best_number is None else f"{p.best_value:.3f} ± {p.best_standard_error:.3f} (trial {p.best_number})"
+    best = (
+        "none yet"
+        if p.best_number is None
+        else f"{p.best_value:.3f} ± {p.best_standard_error:.3f} (trial {p.best_number})"
+    )
     left = f", {p.remaining_seconds / 60:.1f} min left" if math.isfinite(p.remaining_seconds) else ""
     return (
         f"trials {p.complete} done, {p.pruned} pruned, {p.failed} failed of {p.asked}; best {best}; "

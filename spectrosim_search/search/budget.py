@@ -64,7 +64,8 @@ class Allowance:
 def confirmation_replicates(study: Study, folds: int) -> int:
     """Replicates a confirmation of `folds` folds trains with all the seeds the study asks for."""
     asked = study.confirmation
-    return (asked.finalists + len(asked.presets)) * asked.seeds * folds
+    presets = len(asked.presets) * min(asked.preset_seeds, asked.seeds)
+    return (asked.finalists * asked.seeds + presets) * folds
 
 
 def reserve_for(study: Study, folds: int) -> Reserve:

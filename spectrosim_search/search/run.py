@@ -20,6 +20,7 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 if TYPE_CHECKING:
     import optuna
 
+    from spectrosim_search.search.budget import Usage
     from spectrosim_search.search.confirmation import Candidate
     from spectrosim_search.search.progress import Listener
     from spectrosim_search.search.reference import ReferenceScores
@@ -27,8 +28,18 @@ if TYPE_CHECKING:
     from spectrosim_search.search.workbench import Workbench, WorkItem
     from spectrosim_search.search.workers.pool import Pool
 
-__all__ = ["Prepared", "check_writable", "default_workers", "optuna_study", "plan_study", "prepare_study", "read_study", "run_study"]
+__all__ = [
+    "Prepared",
+    "check_writable",
+    "default_workers",
+    "optuna_study",
+    "plan_study",
+    "prepare_study",
+    "read_study",
+    "run_study",
+]
 
+MINIMUM_SECONDS = 20.0  # of training for a confirmation whose budget is used up
 KEPT_SEEDS = 3  # seeds whose scored pairs are kept for the figures of reference rows
 
 
@@ -160,12 +171,11 @@ def run_study(
     Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record. Raises
     InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
-    from spectrosim_search.search.budget import reserve_for
-    from spectrosim_search.search.driver import Driver
+    from spectrosim_search.search.budget import Allowance, reserve_for
+    from spectrosim_search.search.driver import search
     from spectrosim_search.search.progress import silent
     from spectrosim_search.search.store import Store
     from spectrosim_search.search.workbench import Workbench
-    from spectrosim_search.search.workers import make_pool
 
     study, spectra = prepared.study, prepared.spectra
     say = on_note or (lambda text: None)
@@ -174,19 +184,47 @@ def run_study(
         say(line)
     with Store(storage) as store:
         store.open_study(study, bench.dataset, bench.design.summary())
-        pool = make_pool(
-            study,
-            spectra,
-            workers=default_workers() if workers is None else workers,
-            address=address,
-            gpus_per_trial=gpus_per_trial,
-        )
-        with closing(pool):
-            reserve = reserve_for(study, bench.design.folds) if confirm else None
-            Driver(study, store, bench, pool, reserve=reserve, listener=on_event or silent).run()
+        allowance = Allowance(study.budget)
+        if confirm:
+            allowance = Allowance(study.budget, reserve_for(study, bench.design.folds), _reserve_replicates(bench))
+        with closing(_pool(prepared, workers, address, gpus_per_trial)) as pool:
+            outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
+            if outcome.reason:
+                say(f"search ended: {outcome.reason}")
+            say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
             if confirm:
                 _confirm(study, store, bench, pool, say, on_event or silent)
     return read_study(study.name, storage)
+
+
+def _pool(prepared: Prepared, workers: int | None, address: str, gpus_per_trial: float) -> Pool:
+    if workers == 0:
+        from spectrosim_search.search.workers.in_process import InProcessPool
+
+        if address:
+            raise InputError("--workers 0 trains in this process, --address joins a cluster: give one of them")
+        return InProcessPool(prepared.spectra, prepared.study, device="cuda" if gpus_per_trial > 0 else "cpu")
+    from spectrosim_search.search.workers.ray_pool import RayPool
+
+    return RayPool(
+        prepared.spectra,
+        prepared.study,
+        workers=default_workers() if workers is None else workers,
+        gpus_per_trial=gpus_per_trial,
+        address=address,
+    )
+
+
+def _reserve_replicates(bench: Workbench) -> Callable[[Usage], int]:
+    """With a budget of replicates, what the confirmation keeps: all it needs, but at most its share."""
+    from spectrosim_search.search.budget import confirmation_replicates
+
+    study = bench.study
+    kept = min(
+        confirmation_replicates(study, bench.design.folds),
+        int(study.confirmation.share * study.budget.replicates),
+    )
+    return lambda usage: kept
 
 
 def _announce(bench: Workbench) -> list[str]:
@@ -228,25 +266,18 @@ def _confirm(
     )
     if not any(c.kind == "finalist" for c in candidates):
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
-    for candidate in candidates:
-        store.add_configuration(candidate.configuration)
-    deadline = math.inf
-    if study.budget.minutes > 0:
-        used = record.search_seconds + _zero(record.confirmation_seconds)
-        deadline = started + max(20.0, study.budget.minutes * 60 - used)
+    go_on = _go_on(study, record, started)
     say(f"confirmation: {len(candidates)} configurations with fresh seeds")
-    _train(confirm_items(candidates, bench), study, store, pool, deadline, listener)
+    _train(confirm_items(candidates, bench), study, store, pool, go_on, listener)
     finished = [c for c in candidates if len(c.complete_seeds(bench.design.folds)) > 0]
     winner = pick_winner(finished, bench.design.folds)
     if bench.design.hold_out is not None:
         say("the held-out groups are scored once")
         last = [winner, *(c for c in finished if c.kind == "preset")]
-        _train(held_out_items(last, bench), study, store, pool, math.inf, listener)
+        _train(held_out_items(last, bench), study, store, pool, lambda: True, listener)
     search = {
         t.number: [
-            r
-            for r in record.replicates
-            if r.phase == "search" and r.configuration_id == t.configuration_id and r.pairs
+            r for r in record.replicates if r.phase == "search" and r.configuration_id == t.configuration_id and r.pairs
         ]
         for t in record.trials
         if t.state == "COMPLETE"
@@ -259,8 +290,13 @@ def _confirm(
     store.add_seconds(study.name, "confirmation", time.monotonic() - started)
 
 
-def _zero(value: float) -> float:
-    return value if value == value else 0.0
+def _go_on(study: Study, record: StudyRecord, started: float) -> Callable[[], bool]:
+    """Whether the budget allows one more replicate; every confirmation may train for a short while at least."""
+    if study.budget.minutes <= 0:
+        return lambda: True
+    used = sum(s for s in (record.search_seconds, record.confirmation_seconds) if s == s)
+    deadline = started + max(MINIMUM_SECONDS, study.budget.minutes * 60 - used)
+    return lambda: time.monotonic() < deadline
 
 
 def _train(
@@ -268,20 +304,22 @@ def _train(
     study: Study,
     store: Store,
     pool: Pool,
-    deadline: float,
+    go_on: Callable[[], bool],
     listener: Listener,
 ) -> None:
-    """Train what is not in the database yet, until the deadline; every result is committed as it comes."""
-    from spectrosim_search.search.driver import run_items
+    """Train what is not in the database yet while the budget lasts; every result is committed as it comes."""
+    from spectrosim_search.search.driver_items import run_items
 
-    owners: dict[str, Candidate] = {item.key: candidate for candidate, item in work}
-    known = store.replicates(study.name, [item.key for _, item in work])
-    for record in known:
-        owners[record.key].add(record)
-    done = {record.key for record in known}
-    missing = [item for _, item in work if item.key not in done]
-    for record in run_items(pool, missing, store, study.name, deadline=deadline, listener=listener):
-        owners[record.key].add(record)
+    owners = {item.key: candidate for candidate, item in work}
+    run_items(
+        pool,
+        [item for _, item in work],
+        store,
+        lambda r: owners[r.key].add(r),
+        study=study.name,
+        go_on=go_on,
+        listener=listener,
+    )
 
 
 def _baseline(scores: ReferenceScores, folds: int) -> BaselineRecord:
