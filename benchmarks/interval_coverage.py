@@ -86,9 +86,11 @@ def selection(groups: Sequence[int], seeds: int, runs: int, trials: int = 20) ->
     print("groups  trials        as found   plain BBC   corrected")
     for spread, name in ((0.0, "equal worth"), (1.0, "from .6 to .8")):
         noises = 1.0 + spread * np.linspace(-1.0, 1.0, trials)
-        worth = [population(rng, float(n)) for n in np.linspace(noises[0], noises[-1], 5)]
-        truths = np.interp(noises, np.linspace(noises[0], noises[-1], 5), worth) if spread else [float(np.mean(worth))]
-        *trials
+        if spread:
+            places = np.linspace(noises[0], noises[-1], 5)
+            truths = np.interp(noises, places, [population(rng, float(n)) for n in places])
+        else:
+            truths = np.full(trials, population(rng, 1.0))
         for count in groups:
             design = design_of(count)
             rows = []
