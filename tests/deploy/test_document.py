@@ -18,7 +18,9 @@ from spectrosim_search.search.documents.configurations import configuration_to_y
 
 def test_model_round_trip() -> None:
     configuration = load_preset("spectrosim-chapter")
-    document = ExportDocument("model", configuration=configuration, provenance={"study": "größe", "scores": {"auc": 1e-7}})
+    document = ExportDocument(
+        "model", configuration=configuration, provenance={"study": "größe", "scores": {"auc": 1e-7}}
+    )
     text = document_to_yaml(document, "first line\n\nthird line")
     assert text.startswith("# first line\n#\n# third line\n\nkind: model\n")
     again = document_from_yaml(text)

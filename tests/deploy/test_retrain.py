@@ -102,12 +102,13 @@ def test_damaged_weights_of_a_network(network: ModelFolder, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("settings", ["tuned", "given"])
 def test_linear_metrics(settings: str, known: SpectraSet, new: SpectraSet, tmp_path: Path) -> None:
-    metric = LinearMetric("tuned") if settings == "tuned" else LinearMetric("given", 9, 0.3, Preprocessing("snv"))
+    log = Preprocessing("log", scale="none")
+    metric = LinearMetric("tuned") if settings == "tuned" else LinearMetric("given", 15, 0.3, log)
     folder = train(ExportDocument("linear-metric", linear_metric=metric), known, tmp_path / "m", seeds=1)
     assert "k " in str(folder.training["settings"])
     if settings == "given":
-        assert folder.parameters["projection"].shape == (160, 9)
-        assert folder.preprocessing.settings == Preprocessing("snv")
+        assert folder.parameters["projection"].shape == (160, 15)
+        assert folder.preprocessing.settings == log
     left, right = np.triu_indices(len(new), 1)
     similarity = Verifier.load(tmp_path / "m").verify_pairs(new).similarity
     assert auc(similarity, new.groups[left] == new.groups[right]) > 0.7
@@ -152,7 +153,11 @@ def test_spectra_without_a_group_are_left_out_and_counted(known: SpectraSet, tmp
 
 
 def test_wrong_input_is_refused_before_training(
-    document: ExportDocument, known: SpectraSet, linear: ModelFolder, linear_path: Path, tmp_path: Path,
+    document: ExportDocument,
+    known: SpectraSet,
+    linear: ModelFolder,
+    linear_path: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def never(*_: object, **__: object) -> None:
