@@ -67,6 +67,7 @@ def prepare_study(
     already at hand. The name in the database is `name`, or the study's with the data's. Raises InputError for anything wrong.
     """
     from spectrosim_search.search.documents import load_study
+    from spectrosim_search.search.fitting import fit_space
     from spectrosim_search.spectra.load import load
 
     if isinstance(study, Study):
@@ -80,7 +81,8 @@ def prepare_study(
         spectra = load(composed.data)
     if not name:
         name = f"{composed.name}-{_stem(composed.data.path)}" if composed.data.path else composed.name
-    return Prepared(replace(composed, name=name), spectra)
+    fitted, left_out = fit_space(replace(composed, name=name), spectra)
+    return Prepared(fitted, replace(spectra, warnings=(*spectra.warnings, *left_out)))
 
 
 def _stem(path: str) -> str:

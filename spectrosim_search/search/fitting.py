@@ -1,0 +1,49 @@
+"""Fitting a study's space to the spectra it is asked of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spectrosim_search.config.configuration import Scalar
+from spectrosim_search.config.study import Dimension, Study
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["fit_space"]
+
+INTENSITY = "preprocessing.intensity"
+NON_NEGATIVE = ("sqrt", "log")  # transforms that cannot take negative intensities
+INSTEAD = "snv"
+
+
+def fit_space(study: Study, spectra: SpectraSet) -> tuple[Study, tuple[str, ...]]:
+    """Leave out choices that these spectra cannot take; returns the study and a warning for what was left out.
+
+    Only what varies is changed: a transform that the user fixed stays, and is refused where it cannot work.
+    """
+    varied = next((d for d in study.dimensions if d.path == INTENSITY), None)
+    if varied is None or not (spectra.intensities < 0).any():
+        return study, ()
+    dropped = [c for c in varied.choices if c in NON_NEGATIVE]
+    kept = tuple(c for c in varied.choices if c not in NON_NEGATIVE)
+    if not dropped or not kept:
+        return study, ()
+    instead = INSTEAD if INSTEAD in kept else kept[0]
+    fitted = replace(
+        study,
+        dimensions=tuple(_narrowed(d, kept) for d in study.dimensions),
+        base=_replaced(study.base, instead),
+        known_good=tuple(_replaced(entry, instead) for entry in study.known_good),
+    )
+    names = " and ".join(str(c) for c in dropped)
+    return fitted, (f"some intensities are negative: preprocessing {names} left out of the search",)
+
+
+def _narrowed(dimension: Dimension, kept: tuple[Scalar, ...]) -> Dimension:
+    if dimension.path == INTENSITY:
+        return replace(dimension, choices=kept)
+    # what varied under a dropped choice alone keeps its condition and never comes up
+    return dimension
+
+
+def _replaced(values: tuple[tuple[str, Scalar], ...], instead: str) -> tuple[tuple[str, Scalar], ...]:
+    return tuple((p, instead if p == INTENSITY and v in NON_NEGATIVE else v) for p, v in values)
