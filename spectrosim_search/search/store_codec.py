@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 def to_json(value: Any, without: Collection[str] = ()) -> str:
     """Return JSON text; `without` names fields of the outermost dataclass that are left out."""
-    data = _encode(value)
-    for name in without:
-        del data[name]
+    data = {
+        f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in without
+    }
     return json.dumps(data, separators=(",", ":"), sort_keys=True)
 
 
