@@ -1,7 +1,7 @@
 """Randomness as a function of (seed, step, use, element), never of a generator's state.
 
-Every number is a hash of a counter: it does not depend on the place of a replicate in its stack, on its neighbours, on the
-device or on what was drawn before, and needs no state inside a CUDA graph. The mixing is the 32-bit finaliser
+Every number is a hash of a counter: it does not depend on the place of a replicate in its stack, on its neighbours, on
+the device or on what was drawn before, and needs no state inside a CUDA graph. The mixing is the 32-bit finaliser
 "lowbias32" (multiplications and xor-shifts; Wellons 2018), keyed with 64 bits: one word before, one between its rounds,
 so that no two streams are shifted copies of each other. All arithmetic is int32 with wrap-round, equal on CPU and GPU.
 """
@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["USES", "RowStream", "Stream", "permutations", "seed_words", "words"]
+__all__ = ["USES", "Purpose", "RowStream", "Stream", "permutations", "seed_words", "words"]
 
+Purpose = Literal["step", "start", "order"]
+_PURPOSES = ("step", "start", "order")
 USES = 256  # distinct uses of randomness within one step
 _MASK64 = (1 << 64) - 1
 _GOLDEN, _FIRST, _SECOND = -1640531527, 2146121005, -2073254261  # 0x9E3779B9, 0x7FEB352D, 0x846CA68B as int32
@@ -26,9 +29,12 @@ def _signed(word: int) -> int:
     return word - (1 << 32) if word >= 1 << 31 else word
 
 
-def seed_words(seed: int) -> tuple[int, int]:
-    """Return two int32 words from any integer seed (splitmix64, Steele et al. 2014)."""
-    z = (seed + 0x9E3779B97F4A7C15) & _MASK64
+def seed_words(seed: int, purpose: Purpose = "step") -> tuple[int, int]:
+    """Return two int32 words from any integer seed (splitmix64, Steele et al. 2014).
+
+    `purpose` keeps starting values, batch order and the draws inside a step apart.
+    """
+    z = (seed * 4 + _PURPOSES.index(purpose) + 1) * 0x9E3779B97F4A7C15 & _MASK64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
     z ^= z >> 31
@@ -74,9 +80,9 @@ class Stream:
         return cls(first, _mixed(first ^ base[:, 1:], base[:, :1]))
 
     @classmethod
-    def of_seeds(cls, seeds: Sequence[int], step: int) -> Stream:
+    def of_seeds(cls, seeds: Sequence[int], step: int, purpose: Purpose = "step") -> Stream:
         """Build on the CPU from plain seeds."""
-        return cls.at(torch.tensor([seed_words(s) for s in seeds], dtype=torch.int32).view(-1, 2), step)
+        return cls.at(torch.tensor([seed_words(s, purpose) for s in seeds], dtype=torch.int32).view(-1, 2), step)
 
     def words(self, use: int, count: int) -> Tensor:
         """Return int32 words ``(R, count)``."""
@@ -102,9 +108,10 @@ class Stream:
         count = x[0].numel()
         threshold = (rate * 256).round().clamp(0, 255)
         scale = (256 / (256 - threshold)).to(x.dtype)
-        byte = self.words(use, (count + 3) // 4).view(torch.uint8)[:, :count]
-        keep = byte >= threshold.to(torch.uint8).unsqueeze(-1)
-        return x * torch.where(keep, scale.unsqueeze(-1), 0).view(x.shape)
+        byte = self.words(use, (count + 3) // 4).view(torch.uint8)[:, :count].to(torch.int16)
+        # -1 below the threshold, 0 from it on: shifts and additions run vectorised on CPU, comparisons do not
+        below = byte.sub_(threshold.to(torch.int16).unsqueeze(-1)).bitwise_right_shift_(15)
+        return x * below.to(x.dtype).add_(1).mul_(scale.unsqueeze(-1)).view(x.shape)
 
 
 @dataclass

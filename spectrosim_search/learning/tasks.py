@@ -53,6 +53,7 @@ class ReplicateTask:
     halves: tuple[EvaluationPairs, EvaluationPairs] | None
     test: EvaluationPairs | None = None  # scored once, by the final state (needs halves None)
     epochs: int | None = None
+    steps_per_epoch: int | None = None  # ⌈median training size of the design's folds / batch size⌉; None: of `train`
     metric: Literal["matched_auc", "auc"] = "matched_auc"  # what epochs are chosen by
     stop_below: NDArray[np.float32] | None = None  # (E,) stop when the best score so far is below, after each epoch
     return_parameters: bool = False

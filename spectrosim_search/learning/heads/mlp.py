@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ def parameters(settings: Settings, inputs: int, length: int) -> dict[str, Parame
     """Declare the tensors for embeddings of `inputs` features."""
     sizes = [inputs, *[settings.width] * (settings.layers - 1), settings.out]
     out: dict[str, Parameter] = {}
-    for layer, (rows, columns) in enumerate(zip(sizes[:-1], sizes[1:])):
+    for layer, (rows, columns) in enumerate(itertools.pairwise(sizes)):
         out |= {f"layer{layer}.weight": weight(rows, columns), f"layer{layer}.bias": bias(columns)}
     return out
 
