@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectrosim_search.evaluation.calibration import log_likelihood_ratio
 from spectrosim_search.evaluation.scores import PairScores
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "balanced_accuracy",
     "choose_threshold",
     "equal_error_rate",
+    "log_likelihood_ratio",
     "matched_auc",
     "mcc",
+    "mcc_from_rates",
     "metrics",
     "primary",
     "rates",

@@ -7,6 +7,8 @@ always mean disjoint groups too.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,10 @@ __all__ = ["connected_units", "grouped_folds", "majority", "union_find"]
 
 IntArray = NDArray[np.int64]
 StrArray = NDArray[np.str_]
+
+
+def _int(values: NDArray[np.integer[Any]]) -> IntArray:
+    return values.astype(np.int64)
 
 
 def union_find(size: int, left: IntArray, right: IntArray) -> IntArray:
@@ -44,14 +50,14 @@ def connected_units(groups: StrArray | IntArray, units: StrArray) -> IntArray:
     known = units != ""
     unit_names, unit_codes = np.unique(units[known], return_inverse=True)
     roots = union_find(len(names) + len(unit_names), codes[known].astype(np.int64), unit_codes + len(names))
-    return np.unique(roots[codes], return_inverse=True)[1].astype(np.int64)
+    return _int(np.unique(roots[codes], return_inverse=True)[1])
 
 
 def majority(codes: IntArray, labels: IntArray) -> IntArray:
     """Most frequent label of each code `0..max`; of equally frequent ones the smallest."""
     table = np.zeros((int(codes.max(initial=-1)) + 1, int(labels.max(initial=-1)) + 1), dtype=np.int64)
     np.add.at(table, (codes, labels), 1)
-    return table.argmax(axis=1).astype(np.int64)
+    return _int(table.argmax(axis=1))
 
 
 def grouped_folds(
@@ -60,47 +66,65 @@ def grouped_folds(
     """Deal whole units into `k` folds and return the fold number of every spectrum, `(N,)`.
 
     The stratum of a unit is its most frequent label. Units that hold a group of two or more spectra are dealt first,
-    singletons afterwards and on their own, so that every fold gets its share of groups that give positive pairs. A
-    label with fewer than ``2 k`` such groups goes to fewer folds, two groups at least in each: one group of a label
-    alone in a fold has no other group of that label to be told from. Within a label, units go to the
-    fold that has fewest groups of it, then to the one with fewest spectra; ties are broken at random by `seed`.
+    singletons afterwards and on their own, so that every fold gets its share of groups that give positive pairs.
+    Within a label, units go to the fold that has fewest of its groups, then fewest groups, then fewest spectra; ties
+    are broken at random by `seed`. A label with fewer than ``2 k`` such groups goes to fewer folds, two groups at least
+    in each: a group alone of its label in a fold has no other group of that label to be told from. Where that would
+    leave a fold short of groups (fewer than four, which is what halving needs), labels are dealt plainly.
 
     Raises InputError when there are fewer units with a group of two or more spectra than folds.
     """
     unit = connected_units(groups, units)
     group = np.unique(groups, return_inverse=True)[1]
     label = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    group_sizes = np.bincount(group)
-    first_row = np.unique(group, return_index=True)[1]
-    unit_of_group = unit[first_row]
+    unit_of_group = unit[np.unique(group, return_index=True)[1]]
     count = int(unit.max(initial=-1)) + 1
     spectra = np.bincount(unit, minlength=count)
-    repeated = np.bincount(unit_of_group, weights=group_sizes >= 2, minlength=count).astype(np.int64)
-    if int((repeated > 0).sum()) < k:
+    repeated = np.bincount(unit_of_group, weights=np.bincount(group) >= 2, minlength=count).astype(np.int64)
+    independent = int((repeated > 0).sum())
+    if independent < k:
         raise InputError(
-            f"too few groups for {k} folds: {int((repeated > 0).sum())} independent groups have two or more spectra; "
+            f"too few groups for {k} folds: {independent} independent groups have two or more spectra; "
             "use fewer folds or measure more groups"
         )
     stratum = majority(unit, label)
     rng = np.random.default_rng([seed, 101])
     noise = rng.random(count)
-    tie = rng.random((2, int(stratum.max()) + 1, k))
-    fold_of_unit = np.full(count, -1, dtype=np.int64)
-    held = np.zeros(k)  # spectra in each fold so far
-    for kind, members in enumerate((repeated > 0, repeated == 0)):
-        weight = repeated if kind == 0 else np.ones(count, dtype=np.int64)
-        totals = np.bincount(stratum[members], weights=weight[members], minlength=int(stratum.max()) + 1)
+    tie = rng.random((int(stratum.max()) + 1, k))
+    fold = np.empty(0, dtype=np.int64)
+    for least in (2, 1):
+        fold = _deal(stratum, repeated, spectra, k, noise, tie, least)
+        if np.bincount(fold[repeated > 0], minlength=k).min() >= min(4, independent // k):
+            break
+    return _int(fold[unit])
+
+
+def _deal(
+    stratum: IntArray,
+    repeated: IntArray,
+    spectra: IntArray,
+    k: int,
+    noise: NDArray[np.float64],
+    tie: NDArray[np.float64],
+    least: int,
+) -> IntArray:
+    """Fold of each unit; a label's groups that give positives come at least `least` to a fold, where they can."""
+    fold = np.full(len(stratum), -1, dtype=np.int64)
+    held_groups, held_spectra = np.zeros(k), np.zeros(k)
+    for gives in (True, False):
+        members = (repeated > 0) == gives
+        weight = repeated if gives else np.ones_like(repeated)
+        totals = np.bincount(stratum[members], weights=weight[members], minlength=len(tie))
         for s in np.argsort(-totals, kind="stable"):
             rows = np.flatnonzero(members & (stratum == s))
             rows = rows[np.lexsort((noise[rows], -spectra[rows], -weight[rows]))]
-            order = np.lexsort((tie[kind, s], held))
-            usable = k if kind == 1 else min(k, max(1, int(totals[s]) // 2))
+            folds = min(k, max(1, int(totals[s]) // least)) if gives else k
             dealt = np.full(k, np.inf)
-            dealt[order[:usable]] = 0.0
+            dealt[np.lexsort((tie[s], held_spectra, held_groups))[:folds]] = 0.0
             for u in rows:
-                target = int(np.lexsort((tie[kind, s], held, dealt))[0])
-                fold_of_unit[u] = target
+                target = int(np.lexsort((tie[s], held_spectra, held_groups, dealt))[0])
+                fold[u] = target
                 dealt[target] += weight[u]
-                held[target] += spectra[u]
-    fold: IntArray = fold_of_unit[unit]
+                held_groups[target] += weight[u]
+                held_spectra[target] += spectra[u]
     return fold

@@ -35,14 +35,26 @@ def test_every_label_is_spread_evenly_whatever_the_sizes(rows, seed):
     groups, label, units = table(list(sizes), list(labels))
     fold = grouped_folds(groups, label, units, 3, seed)
     assert fold.min() >= 0 and fold.max() <= 2
+    repeated = [i for i, (s, _) in enumerate(rows) if s >= 2]
+    per_fold = np.bincount([fold[groups == f"g{i:03d}"][0] for i in repeated], minlength=3)
+    assert per_fold.min() >= min(4, len(repeated) // 3)
     for name in set(labels):
-        for kind in (lambda s: s >= 2, lambda s: s == 1):
-            chosen = [i for i, (s, x) in enumerate(rows) if x == name and kind(s)]
+        for several in (True, False):
+            chosen = [i for i, (s, x) in enumerate(rows) if x == name and (s >= 2) == several]
             counts = np.bincount([fold[groups == f"g{i:03d}"][0] for i in chosen], minlength=3)
-            if len(chosen) >= 6 or kind(1):
+            if len(chosen) >= 6 or not several:
                 assert counts.max() - counts.min() <= 1
-            elif len(chosen) >= 2:
-                assert 1 not in counts  # two groups of a label at least, or none
+
+
+def test_rare_labels_come_two_groups_to_a_fold():
+    """Five labels of four groups: 2 + 2 each, so that every group meets another of its label."""
+    groups, labels, units = table([3] * 20, list("abcde") * 4)
+    for seed in range(5):
+        fold = grouped_folds(groups, labels, units, 3, seed)
+        for name in "abcde":
+            counts = [len(np.unique(groups[(labels == name) & (fold == f)])) for f in range(3)]
+            assert sorted(counts) == [0, 2, 2]
+        assert min(len(np.unique(groups[fold == f])) for f in range(3)) >= 4
 
 
 def test_depends_on_names_and_seed_but_not_on_row_order():

@@ -1,0 +1,143 @@
+"""Intervals and tests over groups (DESIGN §5).
+
+The unit of replication is the group: seeds, folds and halves are averaged first, then the delete-one-group jackknife
+(Tukey 1958; Miller 1974, Biometrika 61:1) gives the standard error, with Student's t on G-1 degrees of freedom. Models
+stay as they were trained: the interval speaks of new groups met by these models, not of new trainings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.evaluation.bootstrap import BbcResult, bbc
+from spectrosim_search.evaluation.methods import Blocks, Method, values_without
+from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.protocol.detectable import detectable_difference
+
+__all__ = ["BbcResult", "Difference", "bbc", "detectable_difference", "holm", "jackknife", "paired_difference"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+LEVEL = 0.975
+
+
+def _quantile(degrees: int, level: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, level))
+
+
+def _upper_tail(degrees: int, t: float) -> float:
+    from scipy.special import stdtr
+
+    return float(stdtr(degrees, -t))
+
+
+def _spread(without: FloatArray) -> float:
+    """Jackknife standard error of the values without each block; NaN below two."""
+    defined = without[~np.isnan(without)]
+    n = len(defined)
+    if n < 2:
+        return float("nan")
+    return math.sqrt((n - 1) / n * float(((defined - defined.mean()) ** 2).sum()))
+
+
+def jackknife(method: Method, groups: IntArray, metric: str) -> Estimate:
+    """Score of a method with its 95 % interval over groups.
+
+    method: cells of parts. groups: ``(N,)`` codes of what is independent (`Design.units`), -1 for spectra left out.
+    metric: one of `verification.METRICS`. The interval is made on the logit scale, so that it stays in (0, 1); for
+    `mcc` on the raw scale. Where every pair is placed rightly (or wrongly) the jackknife sees no spread: the bound is
+    then the exact one for the share of faultless groups, .025^(1/G).
+    """
+    blocks = Blocks.of([method], groups)
+    value, without = values_without(method, blocks, metric)
+    if math.isnan(value):
+        return Estimate(value, note=_why_undefined(method, metric))
+    error = _spread(without)
+    if math.isnan(error) or blocks.scored < 2:
+        return Estimate(value, standard_error=error, note="fewer than two groups: no interval")
+    if metric != "mcc" and value in (0.0, 1.0):
+        bound = (1.0 - LEVEL) ** (1.0 / blocks.scored)
+        low, high = (bound, 1.0) if value == 1.0 else (0.0, 1.0 - bound)
+        return Estimate(value, low, high, error, "no spread over groups: exact bound")
+    reach = _quantile(blocks.scored - 1, LEVEL) * error
+    if metric == "mcc":
+        return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach), error)
+    centre, half = math.log(value / (1.0 - value)), reach / (value * (1.0 - value))
+    return Estimate(value, _expit(centre - half), _expit(centre + half), error)
+
+
+def _expit(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
+
+
+def _why_undefined(method: Method, metric: str) -> str:
+    parts = [p for cell in method for p in cell]
+    if not any(p.positive.any() and not p.positive.all() for p in parts):
+        return "no part holds both a same and a different pair"
+    if any(np.isnan(p.similarity).any() for p in parts):
+        return "a similarity is not a number"
+    if metric == "matched_auc":
+        return "no label pair holds both a same and a different pair"
+    return "no threshold could be chosen on other pairs"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of two methods over the same groups; `p` is one-sided: how often chance alone gives as much or
+    more."""
+
+    estimate: Estimate
+    p: float
+    degrees: int
+
+    def shifted(self, by: float) -> Difference:
+        """The same spread around another centre: takes off (or adds) what a selection is known to have done."""
+        e = self.estimate
+        moved = Estimate(e.value + by, e.low + by, e.high + by, e.standard_error, e.note)
+        return Difference(moved, _one_sided(moved.value, e.standard_error, self.degrees), self.degrees)
+
+
+def _one_sided(value: float, error: float, degrees: int) -> float:
+    if math.isnan(value) or math.isnan(error) or degrees < 1:
+        return float("nan")
+    if error == 0:
+        return 0.0 if value > 0 else 1.0
+    return _upper_tail(degrees, value / error)
+
+
+def paired_difference(a: Method, b: Method, groups: IntArray, metric: str) -> Difference:
+    """Score of `a` minus score of `b` with its 95 % interval on the raw scale, paired by deleting the same groups.
+
+    The methods may differ in their number of seeds; each is averaged over its own first.
+    """
+    blocks = Blocks.of([a, b], groups)
+    value_a, without_a = values_without(a, blocks, metric)
+    value_b, without_b = values_without(b, blocks, metric)
+    value, error = value_a - value_b, _spread(without_a - without_b)
+    degrees = blocks.scored - 1
+    if math.isnan(value):
+        why = _why_undefined(a if math.isnan(value_a) else b, metric)
+        return Difference(Estimate(value, note=why), float("nan"), degrees)
+    if math.isnan(error) or degrees < 1:
+        return Difference(Estimate(value, note="fewer than two groups: no interval"), float("nan"), degrees)
+    reach = _quantile(degrees, LEVEL) * error
+    return Difference(Estimate(value, value - reach, value + reach, error), _one_sided(value, error, degrees), degrees)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values (1979, Scand. J. Stat. 6:65), in the given order; NaN stays NaN, untested."""
+    tested = [i for i, value in enumerate(p) if not math.isnan(value)]
+    out = [float("nan")] * len(p)
+    highest = 0.0
+    for rank, i in enumerate(sorted(tested, key=lambda j: p[j])):
+        highest = max(highest, min(1.0, (len(tested) - rank) * p[i]))
+        out[i] = highest
+    return out

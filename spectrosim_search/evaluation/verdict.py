@@ -1,0 +1,91 @@
+"""The end of a study in one plain sentence (DESIGN §5)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from spectrosim_search.evaluation.scores import Estimate
+
+__all__ = ["Outcome", "Verdict", "decide"]
+
+Outcome = Literal["better", "not worse", "cannot tell"]
+
+TOLERATED_MEAN = -0.01
+TOLERATED_LOW = -0.05
+TITLES = {
+    "auc": "AUC",
+    "matched_auc": "matched-label AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "average_precision": "average precision",
+    "mcc": "Matthews correlation",
+    "eer": "equal error rate",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What may be said; `baseline_ahead`: the best baseline scored at least as high as the winner.
+
+    `export_kind` is what should be taken away: the linear metric where it is the best baseline and is ahead.
+    """
+
+    outcome: Outcome
+    sentence: str
+    baseline_ahead: bool
+    export_kind: Literal["model", "linear-metric"]
+
+
+def decide(
+    difference: Estimate,
+    *,
+    best_baseline: str,
+    best_title: str,
+    metric: str,
+    groups: int,
+    p: float = float("nan"),
+    winner: str = "the winner",
+) -> Verdict:
+    """Judge Δ = winner - best baseline, the baseline chosen without the groups it is judged on.
+
+    *better*: the lower bound is above 0. *not worse*: the mean is at least -.01 and the lower bound above -.05.
+    Otherwise *cannot tell*, also where Δ is undefined. p: one-sided, after Holm's correction. groups: independent
+    groups judged.
+    """
+    scale = TITLES[metric]
+    value, low, high = difference.value, difference.low, difference.high
+    if math.isnan(value) or math.isnan(low):
+        reason = difference.note or "too few groups"
+        sentence = f"Cannot tell: {winner} could not be compared with {best_title} ({reason})."
+        return Verdict("cannot tell", sentence, False, "model")
+    outcome: Outcome = "cannot tell"
+    if low > 0:
+        outcome = "better"
+    elif value >= TOLERATED_MEAN and low > TOLERATED_LOW:
+        outcome = "not worse"
+    ahead = value <= 0
+    linear = ahead and best_baseline.startswith("linear-metric")
+    chance = "" if math.isnan(p) else f", one-sided p {'below 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    sure = f"95 % interval {_signed(low)} to {_signed(high)} over {groups} groups{chance}"
+    by = f"{abs(value):.3f} {scale}"
+    against = f"the best baseline, {best_title}"
+    if outcome == "better":
+        text = f"Better: {winner} beats {against}, by {by} ({sure})."
+    elif outcome == "not worse":
+        side = "behind" if ahead else "ahead of"
+        text = f"Not worse: {winner} is {by} {side} {against} ({sure}); that it is better is not shown."
+    elif high < 0:
+        text = f"Cannot tell that {winner} is any better: {against}, beats it by {by} ({sure})."
+    else:
+        side = "behind" if ahead else "ahead of"
+        text = f"Cannot tell: {winner} is {by} {side} {against}, and these groups cannot decide ({sure})."
+    if linear:
+        text += " The linear metric needs no search and scores at least as high: use it; it is what export hands over."
+    elif ahead:
+        text += " The baseline needs no search and scores at least as high: prefer it."
+    return Verdict(outcome, text, ahead, "linear-metric" if linear else "model")
+
+
+def _signed(x: float) -> str:
+    return f"{x:+.3f}"

@@ -1,0 +1,305 @@
+"""Jackknife, paired differences, Holm and the corrected score, against naive twins and simulated truth."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectrosim_search.evaluation import verification as v
+from spectrosim_search.evaluation.methods import MAX_BLOCKS, Blocks, mean_defined, values_under
+from spectrosim_search.evaluation.resampling import part_values
+from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.statistics import bbc, holm, jackknife, paired_difference
+
+from .simulated import design_of, latent, method
+
+
+def naive_score(part, weights, metric):
+    s, y, t = part.similarity, part.positive, part.threshold
+    return {
+        "auc": lambda: v.auc(s, y, weights),
+        "matched_auc": lambda: v.matched_auc(s, y, part.stratum, weights).value,
+        "balanced_accuracy": lambda: v.balanced_accuracy(s, y, t, weights),
+        "mcc": lambda: v.mcc(s, y, t, weights),
+        "eer": lambda: v.equal_error_rate(s, y, weights),
+        "average_precision": lambda: v.average_precision(s, y, weights),
+    }[metric]()
+
+
+@pytest.mark.parametrize("metric", v.METRICS)
+@pytest.mark.parametrize("name", ["batch-disjoint", "shared-batch", "random-pairs"])
+def test_every_weighting_equals_the_weighted_score(metric, name):
+    rng = np.random.default_rng(0)
+    design = design_of(12, name=name)
+    part = method(design, latent(design, rng), seeds=1)[0][0]
+    part = replace(part, similarity=part.similarity.round(1))  # ties
+    units, both = np.unique(design.units[np.concatenate([part.left, part.right])], return_inverse=True)
+    left, right = both[: len(part.left)], both[len(part.left) :]
+    weights = rng.integers(0, 3, size=(25, len(units))).astype(float)
+    weights[0] = 1
+    weights[1] = 0
+    found = part_values(part, left, right, weights, metric)
+    for row, w in zip(found, weights):
+        pair = np.where(left == right, w[left], w[left] * w[right])
+        expected = naive_score(part, pair, metric)
+        assert (math.isnan(row) and math.isnan(expected)) or row == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(found[1])
+
+
+def test_drawing_a_group_twice_is_copying_it_without_pairing_the_copies():
+    """The weights equal an explicit bootstrap sample in which copies of one group never meet."""
+    rng = np.random.default_rng(1)
+    design = design_of(8, size=2)
+    x = latent(design, rng)
+    z = x / np.linalg.norm(x, axis=1, keepdims=True)
+    drawn = np.array([2, 0, 1, 3, 0, 1, 1, 0])
+    copies = [(g, c) for g in range(8) for c in range(drawn[g])]
+    rows = [(i, g, c) for g, c in copies for i in np.flatnonzero(design.groups == g)]
+    s, y = [], []
+    for a in range(len(rows)):
+        for b in range(a + 1, len(rows)):
+            (i, g, c), (j, h, d) = rows[a], rows[b]
+            if g == h and c != d:
+                continue
+            s.append(z[i] @ z[j])
+            y.append(g == h)
+    i, j = np.triu_indices(16, 1)
+    part = PairScores(i, j, design.groups[i] == design.groups[j], np.zeros(120, int), (z[i] * z[j]).sum(1), 0.0)
+    found = part_values(part, design.groups[i], design.groups[j], drawn[None].astype(float), "auc")
+    assert found[0] == pytest.approx(v.auc(s, y), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", v.METRICS)
+def test_jackknife_equals_leaving_groups_out_by_hand(metric):
+    rng = np.random.default_rng(2)
+    design = design_of(12)
+    cells = method(design, latent(design, rng), seeds=2)
+
+    def score(kept):
+        values = []
+        for cell in cells:
+            parts = []
+            for p in cell:
+                rows = np.isin(design.groups[p.left], kept) & np.isin(design.groups[p.right], kept)
+                parts.append(naive_score(p, rows.astype(float), metric))
+            values.append(np.array(parts))
+        return float(mean_defined(mean_defined(np.array(values), axis=1)))
+
+    everything = np.arange(12)
+    without = np.array([score(np.delete(everything, g)) for g in everything])
+    found = jackknife(cells, design.units, metric)
+    assert found.value == pytest.approx(score(everything))
+    error = math.sqrt(11 / 12 * ((without - without.mean()) ** 2).sum())
+    assert found.standard_error == pytest.approx(error)
+    assert found.low < found.value < found.high
+    t = 2.200985160082949  # Student's t, 11 degrees of freedom
+    if metric == "mcc":
+        assert found.high - found.value == pytest.approx(t * error)
+    else:
+        logit = math.log(found.value / (1 - found.value))
+        expected = logit + t * error / (found.value * (1 - found.value))
+        assert math.log(found.high / (1 - found.high)) == pytest.approx(expected)
+
+
+def test_seeds_are_averaged_first():
+    """Repeating the same cells changes nothing: seeds are no replicates."""
+    rng = np.random.default_rng(3)
+    design = design_of(12)
+    cells = method(design, latent(design, rng), seeds=1)
+    once, often = jackknife(cells, design.units, "auc"), jackknife(cells * 30, design.units, "auc")
+    assert often.value == pytest.approx(once.value) and often.standard_error == pytest.approx(once.standard_error)
+
+
+def test_undefined_scores_say_why():
+    design = design_of(12)
+    x = latent(design, np.random.default_rng(4))
+    cells = method(design, x, seeds=1)
+    unlabelled = [tuple(replace(p, stratum=np.full(len(p.left), -1)) for p in cell) for cell in cells]
+    found = jackknife(unlabelled, design.units, "matched_auc")
+    assert math.isnan(found.value) and found.note.startswith("no label pair")
+    broken = [tuple(replace(p, similarity=p.similarity * np.nan) for p in cell) for cell in cells]
+    assert jackknife(broken, design.units, "auc").note == "a similarity is not a number"
+    lost = [tuple(replace(p, threshold=float("nan")) for p in cell) for cell in cells]
+    assert jackknife(lost, design.units, "balanced_accuracy").note.startswith("no threshold")
+    difference = paired_difference(cells, broken, design.units, "auc")
+    assert math.isnan(difference.p) and difference.estimate.note == "a similarity is not a number"
+    with pytest.raises(ValueError, match="unknown metric 'accuracy'"):
+        jackknife(cells, design.units, "accuracy")
+    with pytest.raises(ValueError, match="without a group"):
+        jackknife(cells, np.full(36, -1), "auc")
+
+
+def test_a_faultless_method_gets_an_honest_bound():
+    design = design_of(12)
+    cells = [
+        tuple(replace(p, similarity=p.positive.astype(np.float32)) for p in cell)
+        for cell in method(design, latent(design, np.random.default_rng(5)), seeds=1)
+    ]
+    found = jackknife(cells, design.units, "auc")
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.025 ** (1 / 12))
+
+
+def test_paired_difference_is_sharper_than_two_intervals():
+    rng = np.random.default_rng(6)
+    design = design_of(24)
+    x = latent(design, rng, signal=0.7)
+    better, worse = method(design, x, 2), method(design, x + 0.8 * rng.normal(size=x.shape), 2)
+    found = paired_difference(better, worse, design.units, "auc")
+    a, b = (jackknife(m, design.units, "auc") for m in (better, worse))
+    assert found.estimate.value == pytest.approx(a.value - b.value)
+    assert found.estimate.standard_error < math.hypot(a.standard_error, b.standard_error)
+    assert found.estimate.low > 0 and found.p < 0.025 and found.degrees == 23
+    back = paired_difference(worse, better, design.units, "auc")
+    assert back.estimate.value == pytest.approx(-found.estimate.value)
+    assert back.p == pytest.approx(1 - found.p)
+    assert (found.p < 0.025) == (found.estimate.low > 0)
+    moved = found.shifted(-found.estimate.value)
+    assert moved.p == pytest.approx(0.5) and moved.estimate.high == pytest.approx(-moved.estimate.low)
+    same = paired_difference(better, better, design.units, "auc")
+    assert (same.estimate.value, same.estimate.low, same.p) == (0.0, 0.0, 1.0)
+
+
+def test_holm_steps_down():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    adjusted = holm([0.02, float("nan"), 0.02])
+    assert adjusted[0] == adjusted[2] == 0.04 and math.isnan(adjusted[1])
+    assert holm([]) == []
+
+
+def test_many_groups_are_deleted_in_blocks():
+    rng = np.random.default_rng(7)
+    design = design_of(400, size=2, scoring="corrected-cv")
+    cells = method(design, latent(design, rng), seeds=1)
+    blocks = Blocks.of([cells], design.units)
+    assert blocks.count == MAX_BLOCKS and blocks.scored == MAX_BLOCKS
+    for unit in range(0, 400, 7):
+        assert len(np.unique(blocks.of_row[design.units == unit])) == 1
+    found = jackknife(cells, design.units, "auc")
+    assert 0.004 < found.standard_error < 0.03
+
+
+def coverage(groups, runs, signal=0.9, seeds=2):
+    """Share of runs whose 95 % interval holds the population's AUC, and their mean width."""
+    rng = np.random.default_rng(8)
+    design = design_of(groups)
+    big = design_of(700, size=3, scoring="corrected-cv")
+    pairs = method(big, latent(big, rng, signal), seeds=1)
+    truth = float(np.mean([v.auc(p.similarity, p.positive) for cell in pairs for p in cell]))
+    hits, widths = 0, []
+    for _ in range(runs):
+        found = jackknife(method(design, latent(design, rng, signal), seeds), design.units, "auc")
+        hits += found.low <= truth <= found.high
+        widths.append(found.high - found.low)
+    return hits / runs, float(np.mean(widths))
+
+
+def test_interval_covers_the_truth():
+    share, width = coverage(12, 150)
+    assert share >= 0.90
+    assert width < 0.35
+
+
+def null_study(rng, trials=20, groups=16, seeds=1):
+    """Trials of equal worth: each sees the same signal through noise of its own."""
+    design = design_of(groups)
+    x = latent(design, rng, signal=0.6)
+    return design, {f"t{i}": method(design, x + rng.normal(size=x.shape), seeds) for i in range(trials)}
+
+
+def test_the_best_of_equal_trials_is_brought_back_to_its_worth():
+    rng = np.random.default_rng(9)
+    errors_raw, errors_corrected = [], []
+    for _ in range(12):
+        design, trials = null_study(rng)
+        found = bbc(trials, design.units, "auc", repeats=200)
+        worth = np.mean([jackknife(m, design.units, "auc").value for m in trials.values()])
+        assert found.full >= found.estimate and found.optimism == pytest.approx(found.full - found.estimate)
+        assert sum(found.selected.values()) == found.repeats
+        errors_raw.append(found.full - worth)
+        errors_corrected.append(found.estimate - worth)
+    assert np.mean(errors_raw) > 0.04  # the maximum flatters
+    assert abs(np.mean(errors_corrected)) < 0.4 * np.mean(errors_raw)
+
+
+def test_a_single_trial_and_a_clear_winner_lose_nothing():
+    rng = np.random.default_rng(10)
+    design = design_of(16)
+    x = latent(design, rng, signal=1.0)
+    good = method(design, x, 1)
+    alone = bbc({"only": good}, design.units, "auc", repeats=100)
+    assert alone.optimism == pytest.approx(0.0, abs=1e-12) and alone.best == "only"
+    poor = {f"p{i}": method(design, rng.normal(size=x.shape), 1) for i in range(5)}
+    found = bbc({"good": good, **poor}, design.units, "auc", repeats=200)
+    assert found.best == "good" and found.selected["good"] > 190
+    assert found.optimism < 0.01
+
+
+def test_bbc_equals_a_naive_bootstrap():
+    rng = np.random.default_rng(11)
+    design, trials = null_study(rng, trials=4, groups=12)
+    repeats = 40
+    found = bbc(trials, design.units, "auc", repeats=repeats, seed=3)
+    drawn = np.random.default_rng([3, 601]).multinomial(12, np.full(12, 1 / 12), size=repeats)
+
+    def score(cells, w):
+        table = []
+        for cell in cells:
+            row = []
+            for p in cell:
+                a, b = w[design.groups[p.left]], w[design.groups[p.right]]
+                row.append(v.auc(p.similarity, p.positive, np.where(p.positive, a, a * b)))
+            table.append(row)
+        return float(mean_defined(mean_defined(np.array(table), axis=1)))
+
+    names = list(trials)
+    chosen, outside = [], {n: [] for n in names}
+    for w in drawn:
+        inside = [score(trials[n], w) for n in names]
+        chosen.append(names[int(np.nanargmax(inside))])
+        for n in names:
+            outside[n].append(score(trials[n], (w == 0).astype(int)))
+    full = {n: score(trials[n], np.ones(12)) for n in names}
+    usable = [r for r in range(repeats) if not math.isnan(outside[chosen[r]][r])]
+    usual = {n: np.nanmean([outside[n][r] for r in usable]) for n in names}
+    estimate = np.mean([full[chosen[r]] + outside[chosen[r]][r] - usual[chosen[r]] for r in usable])
+    assert found.repeats == len(usable)
+    assert found.estimate == pytest.approx(min(estimate, max(full.values())))
+    assert found.plain == pytest.approx(np.mean([outside[chosen[r]][r] for r in usable]))
+
+
+def test_bbc_leaves_undefined_trials_out():
+    rng = np.random.default_rng(12)
+    design, trials = null_study(rng, trials=2)
+    broken = [tuple(replace(p, similarity=p.similarity * np.nan) for p in cell) for cell in trials["t0"]]
+    found = bbc({"broken": broken, "t1": trials["t1"]}, design.units, "auc", repeats=50)
+    assert set(found.selected) == {"t1"} and found.best == "t1"
+    nothing = bbc({"broken": broken}, design.units, "auc", repeats=50)
+    assert math.isnan(nothing.estimate) and nothing.selected == {}
+    with pytest.raises(ValueError, match="no trials"):
+        bbc({}, design.units, "auc")
+
+
+def test_values_under_unit_weights_are_the_replicates_mean():
+    design = design_of(12)
+    cells = method(design, latent(design, np.random.default_rng(13)), seeds=2)
+    blocks = Blocks.of([cells], design.units)
+    for metric in v.METRICS:
+        by_replicate = [v.metrics(cell)[metric] for cell in cells]
+        found = values_under(cells, blocks, np.ones((1, blocks.count)), metric)[0]
+        assert found == pytest.approx(np.nanmean(by_replicate))
+
+
+def test_a_whole_confirmation_takes_seconds():
+    """30 seeds × 3 folds × 2 halves over 60 groups of 8: 5,700 pairs a half."""
+    rng = np.random.default_rng(14)
+    design = design_of(60, size=8, scoring="corrected-cv")
+    cells = method(design, latent(design, rng), seeds=1)
+    start = time.perf_counter()
+    jackknife(cells * 30, design.units, "matched_auc")
+    assert time.perf_counter() - start < 15.0

@@ -1,0 +1,65 @@
+"""The rule of DESIGN §5 and its sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.evaluation.verdict import decide
+
+
+def judge(value, low, high, baseline="linear-metric-tuned", p=float("nan")):
+    return decide(
+        Estimate(value, low, high),
+        best_baseline=baseline,
+        best_title="linear metric (tuned)" if "linear" in baseline else "plain cosine",
+        metric="matched_auc",
+        groups=24,
+        p=p,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "outcome"),
+    [
+        (0.05, 0.001, 0.10, "better"),
+        (0.05, 0.0, 0.10, "not worse"),
+        (0.02, -0.049, 0.09, "not worse"),
+        (0.02, -0.05, 0.09, "cannot tell"),
+        (-0.01, -0.04, 0.02, "not worse"),
+        (-0.011, -0.04, 0.02, "cannot tell"),
+        (-0.2, -0.3, -0.1, "cannot tell"),
+    ],
+)
+def test_outcomes_at_their_limits(value, low, high, outcome):
+    assert judge(value, low, high).outcome == outcome
+
+
+def test_sentence_says_by_how_much_and_how_sure():
+    sentence = judge(0.031, 0.012, 0.05, p=0.0032).sentence
+    assert sentence == (
+        "Better: the winner beats the best baseline, linear metric (tuned), by 0.031 matched-label AUC "
+        "(95 % interval +0.012 to +0.050 over 24 groups, one-sided p = 0.003)."
+    )
+    assert "p below 0.001" in judge(0.1, 0.05, 0.15, p=1e-6).sentence
+
+
+def test_a_winning_baseline_is_named_plainly():
+    lost = judge(-0.08, -0.12, -0.04)
+    assert lost.export_kind == "linear-metric" and lost.baseline_ahead
+    assert "beats it by 0.080" in lost.sentence and "The linear metric needs no search" in lost.sentence
+    cosine = judge(-0.08, -0.12, -0.04, baseline="cosine")
+    assert cosine.export_kind == "model" and cosine.baseline_ahead
+    assert "prefer it" in cosine.sentence
+    assert judge(0.01, -0.1, 0.1).export_kind == "model"
+
+
+def test_undefined_difference_cannot_tell():
+    verdict = decide(
+        Estimate(float("nan"), note="a similarity is not a number"),
+        best_baseline="cosine",
+        best_title="plain cosine",
+        metric="auc",
+        groups=9,
+    )
+    assert verdict.outcome == "cannot tell" and "not a number" in verdict.sentence
