@@ -73,7 +73,8 @@ def _searched(record: StudyRecord) -> str:
     dimensions = len(record.study.dimensions)
     space = f"{dimensions} dimension" + ("s" if dimensions != 1 else "")
     trainings = sum(r.phase == "search" for r in record.replicates)
-    return f"{space}, {_SAMPLERS[record.study.sampler.type]} sampler; trials: {', '.join(parts)}; {count(trainings)} training runs"
+    sampler = _SAMPLERS[record.study.sampler.type]
+    return f"{space}, {sampler} sampler; trials: {', '.join(parts)}; {count(trainings)} training runs"
 
 
 def _data(record: StudyRecord) -> str:
@@ -123,8 +124,11 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
         out.append(
             ("Leakage audit", f"blind to intensities, balanced accuracy {score(audit)}; expected {score(expected)}")
         )
-    times = f"search {duration(record.search_seconds)}, confirmation {duration(record.confirmation_seconds)}"
-    out.append(("Started", f"{date(record.created_at)}; {times}"))
+    times = [date(record.created_at)]
+    for name, seconds in (("search", record.search_seconds), ("confirmation", record.confirmation_seconds)):
+        if math.isfinite(seconds):
+            times.append(f"{name} {duration(seconds)}")
+    out.append(("Started", "; ".join(times)))
     return out
 
 

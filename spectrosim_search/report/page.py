@@ -54,16 +54,12 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
-def _figure(member: Member, record: StudyRecord) -> str:
-    """One figure with heading, caption and data, or the line that says why it is missing."""
+def _figure(member: Member, record: StudyRecord, built: Any) -> str:
+    """One figure with heading, caption and data."""
     title, name = html.escape(member.title), member.name
     tag = '<span class="tag">search scores</span>' if member.section == "search" else ""
     heading = f'<h3 id="title-{name}">{title}{tag}</h3>'
     leak = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
-    built = member.build(record)
-    if built is None:
-        why = html.escape(member.missing(record))
-        return f'<section class="card figure absent-figure">{heading}<p class="absent">Not shown: {why}.</p></section>'
     # Through Plotly's own encoder first: it turns arrays and undefined numbers into what the browser reads.
     content = json.loads(built.to_json())
     content["layout"].pop("template", None)
@@ -83,16 +79,24 @@ def _figure(member: Member, record: StudyRecord) -> str:
 
 
 def _section(section: Section, record: StudyRecord) -> str:
-    figures = "".join(_figure(m, record) for m in members(section))
+    figures, absent = "", ""
+    for member in members(section):
+        built = member.build(record)
+        if built is not None:
+            figures += _figure(member, record, built)
+        else:
+            absent += f"<li>{html.escape(member.title)}: {html.escape(member.missing(record))}</li>"
     parts = [f'<h2 id="{section}">{SECTIONS[section]}</h2><p class="lead">{html.escape(_LEADS[section])}</p>']
     if section == "result":
         parts.append(sections.result_table(record))
-    parts.append(f'<div class="grid">{figures}</div>')
+    parts.append(f'<div class="grid">{figures}</div>' if figures else "")
+    if absent:
+        parts.append(f'<div class="card absent"><h3>Not shown</h3><ul class="reasons">{absent}</ul></div>')
     if section == "search":
         parts.append(sections.trial_table(record))
     if section == "process":
         parts.append(sections.environment(record))
-    return f'<section aria-labelledby="{section}">{"".join(parts)}</section>'
+    return f'<section class="section" aria-labelledby="{section}">{"".join(parts)}</section>'
 
 
 def render(record: StudyRecord) -> str:
@@ -105,7 +109,8 @@ def render(record: StudyRecord) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="generator" content="spectrosim-search">\n'
-        f'<link rel="icon" href="data:,">\n<title>{title}</title>\n<style>\n{_asset("page.css")}</style>\n</head>\n<body>\n'
+        f'<link rel="icon" href="data:,">\n<title>{title}</title>\n'
+        f"<style>\n{_asset('page.css')}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#result">Skip to the result</a>\n<main class="page">\n'
         f"{sections.headline(record)}\n{body}\n"
         "<footer>Made by spectrosim-search. This file needs no network and sends nothing.</footer>\n</main>\n"

@@ -33,6 +33,8 @@ def headline(record: StudyRecord) -> str:
     """Verdict, the facts one must know to read it, and every warning."""
     c = record.confirmation
     outcome = c.verdict.outcome if c is not None else "none"
+    tone = "leaking" if leak_notice(record) else outcome.replace(" ", "-")
+    word = (outcome if c is not None else "none yet") + (", under a leaking protocol" if leak_notice(record) else "")
     lines = "".join(f"<dt>{html.escape(n)}</dt><dd>{html.escape(t)}</dd>" for n, t in facts(record))
     found = [w for w in warnings(record) if w != leak_notice(record)]
     listed = "".join(f"<li>{html.escape(w)}</li>" for w in found)
@@ -42,15 +44,12 @@ def headline(record: StudyRecord) -> str:
     return (
         f'<header><p class="eyebrow">Report of the study</p><h1>{html.escape(record.study.name)}</h1>{about}'
         f"{_leak(record)}"
-        f'<div class="card verdict {outcome.replace(" ", "-")}"><p class="outcome">Verdict: {html.escape(_word(record))}</p>'
+        f'<div class="card verdict {tone}"><p class="outcome">Verdict: {html.escape(word)}</p>'
         f'<p class="sentence">{html.escape(verdict_sentence(record))}</p><dl class="facts">{lines}</dl></div>{block}'
         '<nav aria-label="Parts of the report"><a href="#result">Result</a><a href="#search">Search</a>'
-        '<a href="#trials">Trials</a><a href="#process">Process</a><a href="#environment">Environment</a></nav></header>'
+        '<a href="#trials">Trials</a><a href="#process">Process</a><a href="#environment">Environment</a></nav>'
+        "</header>"
     )
-
-
-def _word(record: StudyRecord) -> str:
-    return record.confirmation.verdict.outcome if record.confirmation is not None else "none yet"
 
 
 def _cell(column: str, text: str) -> str:
@@ -83,9 +82,10 @@ def result_table(record: StudyRecord) -> str:
     )
     leak = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
     return (
-        f'<div class="card table" style="margin-bottom:16px">{leak}<div class="scroll" tabindex="0" role="region" '
-        f'aria-label="Result table"><table id="result-table"><caption>{caption}</caption>'
-        f'<thead><tr><th scope="col">method</th>{head}</tr></thead><tbody>{body}</tbody></table></div></div>'
+        f'<div class="card table">{leak}<p class="about" id="about-table">{caption}</p>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Result table" aria-describedby="about-table">'
+        f'<table id="result-table"><thead><tr><th scope="col">method</th>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></div>"
     )
 
 
@@ -103,8 +103,8 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], label: str) -> st
         cells = "".join(f'<td class="{"long" if len(v) > 60 else ""}">{html.escape(v)}</td>' for v in rest)
         body += f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(label)}"><table><thead><tr>{columns}</tr>'
-        f"</thead><tbody>{body}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(label)}">'
+        f"<table><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -131,7 +131,7 @@ def trial_table(record: StudyRecord) -> str:
     mark = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
     inner = _table(head, rows, "Trials") if rows else '<p class="absent">No trial has a score yet.</p>'
     return (
-        f'<section class="card" style="margin-top:16px" aria-label="Trials"><h3 id="trials">{title}</h3>{mark}{why}'
+        f'<section class="card" aria-label="Trials"><h3 id="trials">{title}</h3>{mark}{why}'
         f"<details><summary>Show the table of trials</summary>{inner}</details></section>"
     )
 
@@ -155,7 +155,8 @@ def _configuration(record: StudyRecord) -> str:
     rows = [(path, scalar(value), limits.get(path, "")) for path, value in flatten(trial.configuration).items()]
     who = "the winner" if record.confirmation is not None else "the best trial so far"
     return (
-        f"<details><summary>Configuration of {who}, trial {trial.number} ({html.escape(trial.configuration_id)})</summary>"
+        f"<details><summary>Configuration of {who}, trial {trial.number} "
+        f"({html.escape(trial.configuration_id)})</summary>"
         f"{_table(('setting', 'value', 'searched over'), rows, 'Configuration')}</details>"
     )
 
@@ -202,6 +203,6 @@ def environment(record: StudyRecord) -> str:
             f"<details><summary>Design in figures</summary>{_table(('what', 'value'), design, 'Design')}</details>"
         )
     return (
-        '<section class="card" style="margin-top:16px" aria-labelledby="environment"><h3 id="environment">Environment</h3>'
+        '<section class="card" aria-labelledby="environment"><h3 id="environment">Environment</h3>'
         f"{''.join(parts)}{_configuration(record)}</section>"
     )

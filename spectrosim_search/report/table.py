@@ -85,14 +85,16 @@ def _escaped(cell: str) -> str:
 
 def markdown(record: StudyRecord) -> str:
     """Return verdict, facts and table as Markdown."""
-    lines = [f"# {_escaped(record.study.name)}", "", f"**{_escaped(verdict_sentence(record))}**", ""]
+    notice = leak_notice(record)
+    lines = [f"# {_escaped(record.study.name)}", "", *([f"> {notice}", ""] if notice else [])]
+    lines += [f"**{_escaped(verdict_sentence(record))}**", ""]
     lines += [f"- {name}: {_escaped(text)}" for name, text in facts(record)]
     rows = result_rows(record)
     if rows:
         header = list(rows[0])
         lines += ["", "| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
         lines += ["| " + " | ".join(_escaped(v) for v in row.values()) + " |" for row in rows]
-    found = warnings(record)
+    found = [w for w in warnings(record) if w != notice]
     if found:
         lines += ["", "Warnings:", "", *(f"- {_escaped(w)}" for w in found)]
     return "\n".join(lines) + "\n"
@@ -110,7 +112,9 @@ def plain_text(record: StudyRecord, *, every_column: bool = False) -> str:
 
     Without `every_column` the table keeps method, the study's metric, all-pairs AUC, balanced accuracy, difference, p.
     """
-    lines = [verdict_sentence(record), ""]
+    notice = leak_notice(record)
+    lines = [notice, ""] if notice else []
+    lines += [verdict_sentence(record), ""]
     lines += [f"{name}: {text}" for name, text in facts(record)]
     rows = result_rows(record)
     if rows:
@@ -119,7 +123,7 @@ def plain_text(record: StudyRecord, *, every_column: bool = False) -> str:
             kept = {metric_title(m) for m in ("auc", "balanced_accuracy")} | {"winner - method", "adjusted p"}
             columns = ["method", columns[2], *(c for c in columns[3:] if c.removesuffix(" (leaking)") in kept)]
         lines += ["", *_aligned(rows, columns)]
-    found = warnings(record)
+    found = [w for w in warnings(record) if w != notice]
     if found:
         lines += ["", *(f"Warning: {w}" for w in found)]
     return "\n".join(lines) + "\n"

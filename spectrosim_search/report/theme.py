@@ -22,7 +22,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {
     "grid": ("#e6e9ee", "#2c323c"),
     "paper": ("#ffffff", "#171b22"),
     "blue": ("#0064b4", "#63b3ff"),
-    "sky": ("#3d94d1", "#a6d3f5"),
+    "sky": ("#3d94d1", "#5c8fb8"),
     "orange": ("#b65700", "#f2a457"),
     "green": ("#00795f", "#45cfa8"),
     "purple": ("#8a4799", "#d9a0e8"),

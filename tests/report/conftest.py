@@ -57,14 +57,19 @@ def make_pairs(rng: np.random.Generator, shift: float, rows: np.ndarray | None =
     species = (np.arange(GROUPS * SIZE) // SIZE) % 2
     stratum = (species[left] + species[right]).astype(np.int64)
     similarity = np.tanh(rng.normal(0.05, 0.3, len(left)) + shift * positive).astype(np.float32)
-    return PairScores(left.astype(np.int64), right.astype(np.int64), positive, stratum, similarity, float(np.tanh(shift / 2)))
+    return PairScores(
+        left.astype(np.int64), right.astype(np.int64), positive, stratum, similarity, float(np.tanh(shift / 2))
+    )
 
 
 def make_configuration(parameters: dict[str, Scalar]) -> Configuration:
     return Configuration(
-        preprocessing=Preprocessing(intensity=parameters["preprocessing.intensity"]),  # type: ignore[arg-type]
+        preprocessing=Preprocessing(intensity=parameters["preprocessing.intensity"]),
         encoder=Component.of(
-            "transformer", patch=parameters["encoder.patch"], width=parameters["encoder.width"], depth=parameters["encoder.depth"]
+            "transformer",
+            patch=parameters["encoder.patch"],
+            width=parameters["encoder.width"],
+            depth=parameters["encoder.depth"],
         ),
         head=Component.of(str(parameters["head.type"])),
         objective=Component.of("nt-xent", temperature=parameters["objective.temperature"]),
@@ -85,7 +90,9 @@ def draw(rng: np.random.Generator) -> dict[str, Scalar]:
         elif d.kind == "int":
             out[d.path] = int(rng.integers(d.low, d.high + 1))
         else:
-            out[d.path] = float(10 ** rng.uniform(np.log10(d.low), np.log10(d.high)) if d.log else rng.uniform(d.low, d.high))
+            out[d.path] = float(
+                10 ** rng.uniform(np.log10(d.low), np.log10(d.high)) if d.log else rng.uniform(d.low, d.high)
+            )
     return out
 
 
@@ -102,7 +109,10 @@ def make_search(trials: int, seed: int = 0) -> tuple[tuple[TrialRecord, ...], tu
     for number in range(trials):
         parameters = draw(rng)
         configuration = make_configuration(parameters)
-        true, cost = quality(parameters), 0.4 + 0.02 * int(parameters["encoder.width"]) * int(parameters["encoder.depth"])
+        true, cost = (
+            quality(parameters),
+            0.4 + 0.02 * int(parameters["encoder.width"]) * int(parameters["encoder.depth"]),
+        )
         cells = FOLDS * SEEDS if true > 0.86 or number < 6 else int(rng.choice([1, 3, 6]))
         failed = number % 23 == 17
         cells = 0 if failed else cells
@@ -119,13 +129,27 @@ def make_search(trials: int, seed: int = 0) -> tuple[tuple[TrialRecord, ...], tu
             curve = (0.55 + (value - 0.55) * rise[:, None] + rng.normal(0, 0.008, (epochs + 1, 2))).astype(np.float32)
             replicates.append(
                 ReplicateRecord(
-                    key=f"{number}-{cell}", phase="search", configuration_id=configuration.identity, trial_number=number,
-                    cell=cell, fold=cell % FOLDS, seed=cell // FOLDS, status="finished", reason="", score=value,
-                    metrics={"matched_auc": value, "auc": value + 0.03}, curve=curve,
+                    key=f"{number}-{cell}",
+                    phase="search",
+                    configuration_id=configuration.identity,
+                    trial_number=number,
+                    cell=cell,
+                    fold=cell % FOLDS,
+                    seed=cell // FOLDS,
+                    status="finished",
+                    reason="",
+                    score=value,
+                    metrics={"matched_auc": value, "auc": value + 0.03},
+                    curve=curve,
                     loss=np.linspace(3, 1, epochs, dtype=np.float32),
-                    chosen_epochs=(epochs - 3, epochs - 1), pairs=(), worker=f"worker-{worker}",
-                    started_at=free[worker], train_seconds=cost, total_seconds=cost + 0.1, environment_id="env-1",
-                )  # fmt: skip
+                    chosen_epochs=(epochs - 3, epochs - 1),
+                    pairs=(),
+                    worker=f"worker-{worker}",
+                    started_at=free[worker],
+                    train_seconds=cost,
+                    total_seconds=cost + 0.1,
+                    environment_id="env-1",
+                )
             )
             free[worker] += cost + 0.2
             scores.append(value)
@@ -134,11 +158,18 @@ def make_search(trials: int, seed: int = 0) -> tuple[tuple[TrialRecord, ...], tu
         reason = {"FAIL": "out of memory on two workers", "PRUNED": f"rank at rung {cells}", "COMPLETE": ""}[state]
         records.append(
             TrialRecord(
-                number=number, state=state, value=float(np.mean(scores)) if scores else None, parameters=parameters,  # type: ignore[arg-type]
-                configuration=configuration, configuration_id=configuration.identity, intermediate=intermediate,
-                reason=reason, started_at=begin, ended_at=max(free),
-            )  # fmt: skip
-        )  # fmt: skip
+                number=number,
+                state=state,
+                value=float(np.mean(scores)) if scores else None,
+                parameters=parameters,
+                configuration=configuration,
+                configuration_id=configuration.identity,
+                intermediate=intermediate,
+                reason=reason,
+                started_at=begin,
+                ended_at=max(free),
+            )
+        )
     return tuple(records), tuple(replicates)
 
 
@@ -146,16 +177,19 @@ def estimate(value: float, half: float = 0.045) -> Estimate:
     return Estimate(value, value - half, min(1.0, value + half), half / 2.07)
 
 
-def make_row(name: str, title: str, kind: str, value: float, difference: float | None, seeds: int, **more: object) -> MethodRow:
+def make_row(
+    name: str, title: str, kind: str, value: float, difference: float | None, seeds: int, **more: object
+) -> MethodRow:
     metrics = {
         "matched_auc": estimate(value), "auc": estimate(min(0.995, value + 0.03), 0.03),
         "balanced_accuracy": estimate(value - 0.07, 0.06), "eer": estimate(1.07 - value, 0.05),
         "average_precision": estimate(value - 0.4, 0.1), "mcc": estimate(value - 0.5, 0.1),
     }  # fmt: skip
     return MethodRow(
-        name=name, title=title, kind=kind, configuration_id="", seeds=seeds, metrics=metrics,  # type: ignore[arg-type]
-        seed_sd=0.011 if seeds > 1 else float("nan"), difference=None if difference is None else estimate(difference, 0.03),
-        p_adjusted=float("nan") if difference is None else 0.0213, **more,  # type: ignore[arg-type]
+        name=name, title=title, kind=kind, configuration_id="", seeds=seeds, metrics=metrics,
+        seed_sd=0.011 if seeds > 1 else float("nan"),
+        difference=None if difference is None else estimate(difference, 0.03),
+        p_adjusted=float("nan") if difference is None else 0.0213, **more,
     )  # fmt: skip
 
 
@@ -170,8 +204,8 @@ def make_confirmation(trials: tuple[TrialRecord, ...]) -> ConfirmationRecord:
         make_row("spectrosim-paper", "preset spectrosim-paper", "preset", 0.742, 0.132, 30, settings=""),
         make_row("spectrosim-chapter", "preset spectrosim-chapter", "preset", 0.701, 0.173, 30, settings=""),
         make_row("cosine", "cosine, fixed", "baseline", 0.604, 0.270, 1, settings="tic"),
-        make_row("cosine-tuned", "cosine, tuned", "baseline", 0.655, 0.219, 1, settings="sqrt, snv; chosen in 3 inner folds"),
-        make_row("linear-metric", "linear metric, fixed", "baseline", 0.812, 0.062, 1, settings="sqrt, k 20, shrinkage .1"),
+        make_row("cosine-tuned", "cosine, tuned", "baseline", 0.655, 0.219, 1, settings="chosen: snv"),
+        make_row("linear-metric", "linear metric, fixed", "baseline", 0.812, 0.062, 1, settings="k 20, shrinkage .1"),
         make_row(
             "linear-metric-tuned", "linear metric, tuned", "baseline", 0.843, 0.031, 1,
             settings="log, first derivative, k 60, shrinkage .01; chosen in 3 inner folds of the training groups",
@@ -186,7 +220,10 @@ def make_confirmation(trials: tuple[TrialRecord, ...]) -> ConfirmationRecord:
         ),
     )  # fmt: skip
     order = rng.permutation(GROUPS)
-    folds = [np.concatenate([np.arange(g * SIZE, g * SIZE + SIZE) for g in sorted(part)]) for part in np.array_split(order, 6)]
+    folds = [
+        np.concatenate([np.arange(g * SIZE, g * SIZE + SIZE) for g in sorted(part)])
+        for part in np.array_split(order, 6)
+    ]
     pairs = tuple(make_pairs(rng, 0.55 + rng.normal(0, 0.03), rows) for _ in range(10) for rows in folds)
     angle = rng.uniform(0, 2 * np.pi, GROUPS)
     centre = np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(1, 4, (GROUPS, 1))
@@ -210,7 +247,7 @@ def make_record(trials: int = 60, *, confirmed: bool = True, protocol: str = "ba
     rng = np.random.default_rng(9)
     study = Study(
         name="transformer", description="Patch Transformer on the embedded REIMS simulation",
-        data=DataSource(), protocol=Protocol(name=protocol), dimensions=DIMENSIONS, budget=Budget(trials=trials or 60),  # type: ignore[arg-type]
+        data=DataSource(), protocol=Protocol(name=protocol), dimensions=DIMENSIONS, budget=Budget(trials=trials or 60),
     )  # fmt: skip
     confirmation = make_confirmation(records) if confirmed else None
     if confirmation is not None:
@@ -218,12 +255,20 @@ def make_record(trials: int = 60, *, confirmed: bool = True, protocol: str = "ba
         first = next(r for r in replicates if r.trial_number == confirmation.winner_trial)
         replicates += tuple(
             dataclasses.replace(
-                first, key=f"c{i}", phase="confirm", trial_number=None, cell=i, fold=i % FOLDS, seed=1000 + i // FOLDS,
-                started_at=begin + 3.0 * (i // 2), total_seconds=2.8, worker=f"worker-{i % 2}",
+                first,
+                key=f"c{i}",
+                phase="confirm",
+                trial_number=None,
+                cell=i,
+                fold=i % FOLDS,
+                seed=1000 + i // FOLDS,
+                started_at=begin + 3.0 * (i // 2),
+                total_seconds=2.8,
+                worker=f"worker-{i % 2}",
                 status="diverged" if i == 40 else "finished",
             )
             for i in range(90)
-        )  # fmt: skip
+        )
     baselines = tuple(
         BaselineRecord(name, title, tuple(make_pairs(rng, shift) for _ in range(3)), "", 0.8)
         for name, title, shift in (

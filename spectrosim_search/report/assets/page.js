@@ -49,7 +49,8 @@
       layout.height = meta.panel_height * rows + 40;
     }
     if (width < 480 && !meta.min_width) {
-      layout.margin = Object.assign({ l: 44, r: 8, t: 12, b: 44 }, layout.margin || {}, { r: 8 });
+      layout.margin = Object.assign({ l: 44, r: 8, t: 12, b: 44 }, layout.margin || {});
+      if (meta.legend === "wide") layout.showlegend = false;
       layout.font = Object.assign({}, layout.font, { size: 11 });
     }
   }

@@ -21,6 +21,7 @@ def forest(rows: Sequence[tuple[MethodRow, Estimate, str]], title: str) -> go.Fi
     Rows are numbered rather than named on the axis, so that two methods of one title stay two rows.
     """
     made = figure(height=110 + 30 * len(rows), showlegend=True)
+    made.layout.meta["legend"] = "wide"
     for kind in dict.fromkeys(row.kind for row, _, _ in rows):
         own = [(i, e, t) for i, (row, e, t) in enumerate(rows) if row.kind == kind]
         made.add_trace(

@@ -39,7 +39,8 @@ def build(record: StudyRecord) -> go.Figure | None:
     ]
     if not rows:
         return None
-    made = forest(rows, f"winner - method, {metric_title(c.metric)}")
+    made = forest(rows, "winner - method")
+    made.layout.meta["note"] = f"Metric: {metric_title(c.metric)}."
     made.add_vline(x=0, line_width=1.5, line_color=colour("ink"))
     made.add_vline(x=-0.05, line_width=1.5, line_dash="dash", line_color=colour("faint"))
     return made

@@ -97,8 +97,9 @@ def build(record: StudyRecord) -> go.Figure | None:
             )
     for place in range(last + 1):
         made.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"width": 1.5}, layer="below")
-    if any_unset:
-        made.add_annotation(x=0, y=_NOT_SET, text="not set", xanchor="right", xshift=-6)
+    for place, path in enumerate(paths):
+        if len(positions[path]) < len(trials):
+            _tick(made, place, _NOT_SET, "not set")
     made.update_xaxes(visible=False, range=[-0.45, last + 0.55])
     made.update_yaxes(visible=False, range=[-0.2 if any_unset else -0.06, 1.2])
     made.update_layout(margin={"l": 12, "r": 12, "t": 12, "b": 8}, legend_traceorder="reversed")

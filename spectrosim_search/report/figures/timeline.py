@@ -23,6 +23,7 @@ CAPTION = (
 
 _MOST_WORKERS = 40
 _MOST_BARS = 2500
+_MOST_NAMED_PAUSES = 3
 _PHASES = {
     "search": ("search", "sky"),
     "confirm": ("confirmation", "green"),
@@ -88,7 +89,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     workers = sorted({b[0] for b in bars})[:_MOST_WORKERS]
     row = {w: i for i, w in enumerate(workers)}
     made = figure(height=120 + 34 * len(workers), wide=True, barmode="overlay", bargap=0.25)
-    note = f"Workers spent {_share(timed, span):.0%} of the working time in training runs."
+    note = f"Workers spent {100 * _share(timed, span):.0f} % of the working time in training runs."
     more = len({b[0] for b in bars}) - len(workers)
     made.layout.meta["note"] = f"{note} {more} more workers are not shown." if more else note
     for kind, (title, tone) in _PHASES.items():
@@ -112,9 +113,11 @@ def build(record: StudyRecord) -> go.Figure | None:
             )
     for begin, end in pauses:
         made.add_vline(x=working(begin) / unit, line_dash="dot", line_width=2, line_color=colour("muted"))
-        made.add_annotation(
-            x=working(begin) / unit, y=1, yref="y domain", yanchor="bottom", text=f"pause of {duration(end - begin)}"
-        )
+        if len(pauses) <= _MOST_NAMED_PAUSES:
+            length = end - begin if end - begin < 600 else 60.0 * round((end - begin) / 60)
+            made.add_annotation(
+                x=working(begin) / unit, y=1, yref="y domain", yanchor="bottom", text=f"pause {duration(length)}"
+            )
     made.update_yaxes(
         tickvals=list(range(len(workers))),
         ticktext=[plot_text(w, 18) for w in workers],
