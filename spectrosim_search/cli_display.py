@@ -103,26 +103,12 @@ def print_spaces(found: Mapping[str, Sequence[Any]]) -> None:
 
 
 def print_result(record: StudyRecord, report: str = "") -> None:
-    """Result table, verdict and where the report lies."""
-    from spectrosim_search.report.table import result_rows
+    """Verdict, facts, result table, and where the report lies."""
+    from spectrosim_search.report.table import plain_text
 
-    rows = result_rows(record)
-    if rows:
-        columns = list(rows[0])
-        console.print(table(columns, [[row[c] for c in columns] for row in rows], title=record.study.name))
-    confirmation = record.confirmation
-    if confirmation is not None:
-        leak = confirmation.leakage
-        console.print(
-            f"\nLeakage audit: a union-find that never looks at a spectrum scores "
-            f"{leak['balanced_accuracy']:.3f} balanced accuracy under these splits (.5 is blind)."
-        )
-        _warn(confirmation.warnings)
-        console.print(f"\n[bold]{confirmation.verdict.sentence}[/bold]")
-    else:
-        console.print("No confirmation yet: run the same command again to go on.")
+    console.print(plain_text(record), highlight=False, markup=False, soft_wrap=True)
     if report:
-        console.print(f"\nReport: {report}")
+        console.print(f"Report: {report}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], output: Path | None) -> None:
@@ -202,7 +188,7 @@ class ProgressDisplay:
     def note(self, text: str) -> None:
         """A sentence that stays on the screen."""
         if not self._quiet:
-            console.print(text, highlight=False, markup=False)
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def event(self, event: Event) -> None:
         """Take in one event of the search or the confirmation."""
@@ -234,7 +220,7 @@ class ProgressDisplay:
             self._status.update(line)
         elif time.monotonic() - self._last >= PLAIN_SECONDS:
             self._last = time.monotonic()
-            console.print(line, highlight=False, markup=False)
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _progress_line(p: SearchProgress) -> str:

@@ -87,11 +87,11 @@ def test_public_names_are_declared_and_exist(path: Path) -> None:
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_fast_start(argument: str) -> None:
     code = (
-        "import sys; sys.argv = ['spectrosim-search', %r]\n"
+        f"import sys; sys.argv = ['spectrosim-search', {argument!r}]\n"
         "from spectrosim_search.cli import main\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
         "heavy = {'torch', 'ray', 'sklearn', 'pandas', 'optuna', 'plotly', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-    ) % argument
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

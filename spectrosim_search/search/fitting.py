@@ -27,7 +27,7 @@ def fit_space(study: Study, spectra: SpectraSet) -> tuple[Study, tuple[str, ...]
     kept = tuple(c for c in varied.choices if c not in NON_NEGATIVE)
     if not dropped or not kept:
         return study, ()
-    instead = INSTEAD if INSTEAD in kept else kept[0]
+    instead = INSTEAD if INSTEAD in kept else str(kept[0])
     fitted = replace(
         study,
         dimensions=tuple(_narrowed(d, kept) for d in study.dimensions),

@@ -232,15 +232,17 @@ def _reserve_replicates(bench: Workbench) -> Callable[[Usage], int]:
 def _announce(bench: Workbench) -> list[str]:
     """What is about to be searched and what it can show, before anything is trained."""
     summary = bench.design.summary()
-    parts = summary.get("parts", ())
     lines = [
-        f"{len(bench.spectra)} spectra × {bench.spectra.axis.size} channels; protocol {bench.study.protocol.name}, "
-        f"score by {bench.design.scoring}, {bench.design.folds} folds"
+        f"{bench.spectra.name}: {len(bench.spectra)} spectra × {bench.spectra.axis.size} channels, "
+        f"{summary['groups']} groups, {summary['labels']} labels",
+        f"protocol {bench.study.protocol.name}, score by {bench.design.scoring}",
     ]
-    for part in parts:
-        lines.append("  " + ", ".join(f"{k} {v}" for k, v in part.items()))
-    detectable = summary.get("detectable_difference", math.nan)
-    lines.append(f"smallest difference this design can detect: {detectable:.2f} AUC")
+    lines.extend(
+        f"  {part['name']}: trained on {part['train_spectra']} spectra of {part['train_groups']} groups, judged on "
+        f"{part['spectra']} of {part['groups']}: {part['positive']} same and {part['negative']} different pairs"
+        for part in summary["parts"]
+    )
+    lines.append(f"smallest difference this design can detect: about {summary['detectable_difference']:.2f} AUC")
     return lines + [f"warning: {w}" for w in (*bench.spectra.warnings, *bench.design.warnings)]
 
 
