@@ -10,7 +10,6 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +22,7 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError, nearest
 from spectrosim_search.config.fields import plain
 from spectrosim_search.config.study import Study
-from spectrosim_search.search import store_leases, store_records, store_schema, store_slots
+from spectrosim_search.search import store_leases, store_records, store_schema
 from spectrosim_search.search.records import (
     BaselineRecord,
     ConfirmationRecord,
@@ -42,6 +41,8 @@ from spectrosim_search.search.store_engine import (
     redacted,
     sqlite_file,
 )
+from spectrosim_search.search.store_question import describe, differences, question_of
+from spectrosim_search.search.store_status import StudyStatus, read_status
 from spectrosim_search.search.store_tables import (
     BaselineRow,
     ConfigurationRow,
@@ -58,28 +59,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 __all__ = ["Store", "StudyStatus", "redacted"]
-
-
-@dataclass(frozen=True)
-class StudyStatus:
-    """Where a study stands, from a handful of cheap queries."""
-
-    name: str
-    created_at: float
-    asked: int  # trials asked for in all (the budget)
-    complete: int
-    pruned: int
-    running: int
-    failed: int
-    best_value: float | None
-    best_trial: int | None
-    replicates: Mapping[str, int]  # phase → replicates stored
-    last_result_at: float | None
-    drivers: tuple[str, ...]  # machine and process of each driver at work
-    search_seconds: float
-    confirmation_seconds: float
-    confirmed: bool
-    outcome: str  # the verdict's sentence; empty before the confirmation
 
 
 class Store:
@@ -143,7 +122,7 @@ class Store:
         """
         values = {
             "study": to_json(study),
-            "question": _question(study),
+            "question": question_of(study),
             "fingerprint": dataset.fingerprint,
             "design": json.dumps(plain(dict(design)), default=_scalar),
         }
@@ -175,20 +154,21 @@ class Store:
                 ).scalar_one()
                 old = from_json(DatasetRecord, text)
                 raise InputError(
-                    f"study '{study.name}' was made with other data: {_describe(old)}, now {_describe(dataset)}; "
+                    f"study '{study.name}' was made with other data: {describe(old)}, now {describe(dataset)}; "
                     "give the study another --name"
                 )
-        if row.question != _question(study):
+        if row.question != question_of(study):
             before = from_json(Study, row.study)
             raise InputError(
-                f"study '{study.name}' asks another question: {_differences(before, study)}; give it another --name"
+                f"study '{study.name}' asks another question: {differences(before, study)}; give it another --name"
             )
 
     def study_id(self, name: str) -> int:
         """Id of a study. Raises InputError with the nearest known name."""
         if name not in self._ids:
             with database_errors(self._url), self.engine.connect() as connection:
-                rows = dict(connection.execute(sa.select(StudyRow.name, StudyRow.id)).tuples().all())
+                found = connection.execute(sa.select(StudyRow.name, StudyRow.id)).all()
+            rows = {row.name: row.id for row in found}
             if name not in rows:
                 raise InputError(f"there is no study '{name}' in {self.shown}{nearest(name, rows)}")
             self._ids[name] = rows[name]
@@ -204,47 +184,7 @@ class Store:
         """Where a study stands; imports neither Optuna nor anything heavy."""
         study_id = self.study_id(name)
         with database_errors(self._url):
-            slots = store_slots.read(self.engine, study_id)
-            drivers = store_leases.live(self.engine, study_id)
-            with self.engine.connect() as connection:
-                row = connection.execute(sa.select(StudyRow).where(StudyRow.id == study_id)).one()
-                phases = connection.execute(
-                    sa.select(ReplicateRow.phase, sa.func.count())
-                    .where(ReplicateRow.study_id == study_id)
-                    .group_by(ReplicateRow.phase)
-                ).tuples()
-                counts = dict(phases.all())
-                last = connection.execute(
-                    sa.select(sa.func.max(ReplicateRow.started_at + ReplicateRow.total_seconds)).where(
-                        ReplicateRow.study_id == study_id
-                    )
-                ).scalar()
-                verdict = connection.execute(
-                    sa.select(ConfirmationRow.record).where(ConfirmationRow.study_id == study_id)
-                ).scalar()
-        best = max(
-            (s for s in slots if s.state == "complete" and s.value is not None),
-            key=lambda s: s.value or 0.0,
-            default=None,
-        )
-        return StudyStatus(
-            name=name,
-            created_at=row.created_at,
-            asked=from_json(Study, row.study).budget.trials,
-            complete=sum(s.state == "complete" for s in slots),
-            pruned=sum(s.state == "pruned" for s in slots),
-            running=sum(s.state in store_slots.OPEN for s in slots),
-            failed=sum(s.attempt for s in slots),
-            best_value=None if best is None else best.value,
-            best_trial=None if best is None else best.number,
-            replicates=counts,
-            last_result_at=last,
-            drivers=tuple(f"{d.host.split(' ')[0]}, process {d.process.split(':')[0]}" for d in drivers),
-            search_seconds=row.search_seconds,
-            confirmation_seconds=row.confirmation_seconds,
-            confirmed=verdict is not None,
-            outcome="" if verdict is None else str(json.loads(verdict)["verdict"]["sentence"]),
-        )
+            return read_status(self.engine, study_id)
 
     def record(self, name: str) -> StudyRecord:
         """All the store knows of one study."""
@@ -470,40 +410,6 @@ class Store:
         if there is None:
             self._insert(table, values)
         self._seen.add(mark)
-
-
-def _question(study: Study) -> str:
-    """The study's question with the path of its data left out: the fingerprint stands for the data."""
-    return replace(study, data=replace(study.data, path="")).question
-
-
-def _describe(data: DatasetRecord) -> str:
-    return f"{data.name} ({data.spectra} × {data.channels}, {data.groups} groups, fingerprint {data.fingerprint})"
-
-
-def _differences(before: Study, after: Study) -> str:
-    """The first few places where two studies differ."""
-    found: list[str] = []
-
-    def walk(place: str, one: Any, two: Any) -> None:
-        if isinstance(one, dict) and isinstance(two, dict):
-            for key in sorted({*one, *two}):
-                walk(f"{place}.{key}".lstrip("."), one.get(key), two.get(key))
-        elif one != two:
-            found.append(f"{place} was {_short(one)}, is {_short(two)}")
-
-    free = ("name", "description", "budget", "confirmation")
-    one, two = ({k: v for k, v in s.to_dict().items() if k not in free} for s in (before, after))
-    one["data"].pop("path", None)
-    two["data"].pop("path", None)
-    walk("", one, two)
-    rest = len(found) - 4
-    return ", ".join(found[:4]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _scalar(value: Any) -> Any:

@@ -21,9 +21,11 @@ T = TypeVar("T")
 
 def to_json(value: Any, without: Collection[str] = ()) -> str:
     """Return JSON text; `without` names fields of the outermost dataclass that are left out."""
-    data = {
-        f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in without
-    }
+    if without:
+        names = [f.name for f in dataclasses.fields(value) if f.name not in without]
+        data = {name: _encode(getattr(value, name)) for name in names}
+    else:
+        data = _encode(value)
     return json.dumps(data, separators=(",", ":"), sort_keys=True)
 
 
