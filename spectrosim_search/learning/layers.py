@@ -7,8 +7,8 @@ Legend: R replicates, M views (rows), T tokens, D features, H heads. All functio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -36,9 +36,9 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
 
 
 def attention(query_key_value: Tensor, heads: int) -> Tensor:
-    """Self-attention of x ``(R, M, T, 3 D)`` → ``(R, M, T, D)`` as matmul, softmax, matmul (Vaswani et al. 2017, eq. 1).
+    """Self-attention of x ``(R, M, T, 3 D)`` → ``(R, M, T, D)`` (Vaswani et al. 2017, eq. 1).
 
-    The fused kernel is not used: its bfloat16 backward is slower than its float32 one on CPU.
+    Written as matmul, softmax, matmul: the fused kernel's bfloat16 backward is slower than its float32 one on CPU.
     """
     replicates, rows, tokens, triple = query_key_value.shape
     size = triple // (3 * heads)
@@ -53,16 +53,23 @@ def attention(query_key_value: Tensor, heads: int) -> Tensor:
 class Context:
     """What a forward pass knows beside its inputs.
 
-    axis: ``(R, L)`` m/z, wavelength or wavenumber, in the data's unit. values: ``(R,)`` tensors of the settings that may
-    differ between the replicates of a stack (those declared without ``shapes=True``). stream: the replicates'
+    axis: ``(R, L)`` m/z, wavelength or wavenumber, in the data's unit. values: ``(R,)`` tensors of the settings that
+    may differ between the replicates of a stack (those declared without ``shapes=True``). stream: the replicates'
     randomness in training, None in inference. Each dropout of a pass takes the next use number, so masks depend on
-    the architecture and the step alone.
+    the architecture and the step alone. constants: what a member computes once for a stack, by name.
     """
 
     axis: Tensor
     values: Mapping[str, Tensor]
     stream: Stream | None = None
     use: int = 0
+    constants: dict[str, Tensor] = field(default_factory=dict)
+
+    def constant(self, name: str, build: Callable[[], Tensor]) -> Tensor:
+        """Return a tensor that depends on the axis and the architecture alone, built at its first use."""
+        if name not in self.constants:
+            self.constants[name] = build()
+        return self.constants[name]
 
     def dropout(self, x: Tensor, rate: str = "dropout") -> Tensor:
         """Zero values of x ``(R, …)`` with probability ``values[rate]`` and rescale the rest; identity in inference."""

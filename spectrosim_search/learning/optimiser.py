@@ -36,7 +36,7 @@ class AdamW:
     def __init__(
         self, settings: Sequence[Optimiser], values: Tensor, decayed: Sequence[tuple[int, int]], total: int
     ) -> None:
-        """Prepare for parameters `values` ``(R, P)``, decay in the ranges `decayed` of P, and a schedule of `total` steps."""
+        """Prepare for parameters `values` ``(R, P)``; `decayed` are ranges of P, `total` the steps of the schedule."""
         self._settings, self._total, self._decayed = list(settings), total, tuple(decayed)
         self.first = torch.zeros_like(values)
         self.second = torch.zeros_like(values)
@@ -50,7 +50,7 @@ class AdamW:
         """Update `values` in place, overwriting `gradient`; return the gradient norms before clipping ``(R,)``."""
         count, settings = self.taken + 1, self._settings
         rate = [s.learning_rate * one_cycle(self.taken, self._total, s.warmup) for s in settings]
-        norm = torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
+        norm: Tensor = torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
         clip = self._rows([s.gradient_clip for s in settings])
         gradient.mul_((clip / (norm + 1e-6)).clamp(max=1.0))
         self.first.lerp_(gradient, self._rows([1 - s.beta1 for s in settings]))

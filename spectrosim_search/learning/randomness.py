@@ -1,7 +1,7 @@
 """Randomness as a function of (seed, step, use, element), never of a generator's state.
 
-Every number is a hash of a counter: it does not depend on the place of a replicate in its stack, on its neighbours, on the
-device or on what was drawn before, and needs no state inside a CUDA graph. The mixing is the 32-bit finaliser
+Every number is a hash of a counter: it does not depend on the place of a replicate in its stack, on its neighbours, on
+the device or on what was drawn before, and needs no state inside a CUDA graph. The mixing is the 32-bit finaliser
 "lowbias32" (multiplications and xor-shifts; Wellons 2018), keyed with 64 bits: one word before, one between its rounds,
 so that no two streams are shifted copies of each other. All arithmetic is int32 with wrap-round, equal on CPU and GPU.
 """
@@ -108,9 +108,10 @@ class Stream:
         count = x[0].numel()
         threshold = (rate * 256).round().clamp(0, 255)
         scale = (256 / (256 - threshold)).to(x.dtype)
-        byte = self.words(use, (count + 3) // 4).view(torch.uint8)[:, :count]
-        keep = byte >= threshold.to(torch.uint8).unsqueeze(-1)
-        return x * torch.where(keep, scale.unsqueeze(-1), 0).view(x.shape)
+        byte = self.words(use, (count + 3) // 4).view(torch.uint8)[:, :count].to(torch.int16)
+        # -1 below the threshold, 0 from it on: shifts and additions run vectorised on CPU, comparisons do not
+        below = byte.sub_(threshold.to(torch.int16).unsqueeze(-1)).bitwise_right_shift_(15)
+        return x * below.to(x.dtype).add_(1).mul_(scale.unsqueeze(-1)).view(x.shape)
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Scores of a stack's replicates after each epoch, and the epochs they choose.
 
-Each half of a replicate's validation groups chooses an epoch for the other half. A half's choice is closed once the half
-has not improved for `patience` epochs, also when training goes on for the other half's sake: so nothing a half contributes
-to choosing its own epoch, not even the length of training.
+Each half of a replicate's validation groups chooses an epoch for the other half. A half's choice is closed once the
+half has not improved for `patience` epochs, also when training goes on for the other half's sake: so a half contributes
+nothing to the choice of the epoch it is scored at, not even the length of training.
 """
 
 from __future__ import annotations
