@@ -78,37 +78,40 @@ def train_cells(
     device: str,
     progress: Progress,
 ) -> list[ReplicateResult]:
-    """Train one replicate a cell: one after the other on a processor, as one stack on a GPU."""
+    """Train one replicate a cell and return the results in the order of the cells.
+
+    Fold after fold, so that the spectra of one fold are in memory at a time; the seeds of a fold one after the other on
+    a processor, as one stack on a GPU.
+    """
     from spectrosim_search.learning.engine import train_stack
 
-    data: dict[str, TrainingData] = {}
-    tasks = []
-    for cell, split in zip(cells, splits):
-        key = f"fold {cell.fold}"
-        if key not in data:
-            state = preprocessing.fit(configuration.preprocessing, spectra.intensities[split.train])
-            data[key] = TrainingData(state.transform(spectra.intensities), spectra.axis, split.groups, split.relation)
-        both = len(split.halves[1]) > 0
-        halves = (_pairs(split.halves[0]), _pairs(split.halves[1])) if both else None
-        tasks.append(
-            ReplicateTask(
-                key=f"fold {cell.fold} seed {cell.seed}",
-                configuration=configuration,
-                seed=cell.seed,
-                data=key,
-                train=split.train,
-                halves=halves,
-                test=None if both else _pairs(split.halves[0]),
-                epochs=None if both else configuration.training.epochs,
-            )
-        )
-    chunks = [tasks] if device.startswith("cuda") else [[task] for task in tasks]
-    results: list[ReplicateResult] = []
-    for chunk in chunks:
-        progress("cross-validation", len(results) / len(tasks))
-        used = {task.data: data[task.data] for task in chunk}
-        results.extend(train_stack(chunk, used, device=device, precision=configuration.training.precision))
-    return results
+    results: dict[int, ReplicateResult] = {}
+    for fold in sorted({cell.fold for cell in cells}):
+        members = [i for i, cell in enumerate(cells) if cell.fold == fold]
+        first = splits[members[0]]  # the training part is the fold's; only the halves differ by seed
+        state = preprocessing.fit(configuration.preprocessing, spectra.intensities[first.train])
+        prepared = state.transform(spectra.intensities)
+        data = {"fold": TrainingData(prepared, spectra.axis, first.groups, first.relation)}
+        for chunk in [members] if device.startswith("cuda") else [[i] for i in members]:
+            progress("cross-validation", len(results) / len(cells))
+            tasks = [_task(configuration, cells[i], splits[i]) for i in chunk]
+            found = train_stack(tasks, data, device=device, precision=configuration.training.precision)
+            results.update(zip(chunk, found))
+    return [results[i] for i in range(len(cells))]
+
+
+def _task(configuration: Configuration, cell: Cell, split: CellSplit) -> ReplicateTask:
+    both = len(split.halves[1]) > 0
+    return ReplicateTask(
+        key=f"fold {cell.fold} seed {cell.seed}",
+        configuration=configuration,
+        seed=cell.seed,
+        data="fold",
+        train=split.train,
+        halves=(_pairs(split.halves[0]), _pairs(split.halves[1])) if both else None,
+        test=None if both else _pairs(split.halves[0]),
+        epochs=None if both else configuration.training.epochs,
+    )
 
 
 def cross_fit_linear(

@@ -118,7 +118,7 @@ def test_json_round_trip_with_undefined_values() -> None:
 def test_many_pairs_are_thinned_for_intervals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     parts, units = _parts(0.3, groups=12)
     full = decide(parts, units)
-    monkeypatch.setattr(module, "_PAIRS", 600)
+    monkeypatch.setattr(module, "_PAIRS_FOR_INTERVALS", 600)
     thin = decide(parts, units)
     assert thin.threshold == full.threshold
     assert thin.different_pairs == full.different_pairs

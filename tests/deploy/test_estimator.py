@@ -24,7 +24,12 @@ def _tiny(**parameters: object) -> SpectroSim:
     return SpectroSim(**(settings | parameters))
 
 
-@parametrize_with_checks([_tiny()])
+_ROUNDING = {
+    "check_methods_subset_invariance": "float32 products of another batch size round differently (by some 1e-7)",
+}
+
+
+@parametrize_with_checks([_tiny()], expected_failed_checks=lambda _: _ROUNDING)
 def test_scikit_learn(estimator: SpectroSim, check: object) -> None:
     assert callable(check)
     check(estimator)

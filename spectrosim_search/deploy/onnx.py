@@ -1,0 +1,174 @@
+"""A model as one ONNX file: raw intensities over the training axis in, unit vectors out (extra ``onnx``).
+
+Preprocessing is part of the graph, so that a program in any language needs nothing but the file: the similarity of two
+spectra is the dot product of their embeddings, and threshold and calibration stand in the file's metadata. What stays
+outside is the check of axis and intensities that :class:`~spectrosim_search.deploy.verifier.Verifier` makes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spectrosim_search.config.configuration import Preprocessing
+from spectrosim_search.config.errors import InputError, MissingExtraError
+from spectrosim_search.deploy.model_folder import ModelFolder
+from spectrosim_search.spectra.preprocessing import rowwise
+
+__all__ = ["export_onnx"]
+
+_TINY = 1e-12  # relative deviation that rounding alone can make, as in the preprocessing itself
+
+
+def export_onnx(folder: ModelFolder, path: str | Path) -> Path:
+    """Write one ONNX file; input ``intensities`` float32 ``(N, L)``, output ``embedding`` float32 ``(N, D)``, any N.
+
+    Raises MissingExtraError without the extra ``onnx`` and InputError where the file cannot be written or the
+    preprocessing has no counterpart in the graph.
+    """
+    for package in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "onnx", "writing ONNX files")
+    import onnx
+
+    path = Path(path)
+    example = torch.zeros(2, len(folder.axis)) + torch.linspace(0.5, 1.5, len(folder.axis))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations, which no user can act on
+        program = torch.onnx.export(
+            _Embedding(folder).eval(),
+            (example,),
+            input_names=["intensities"],
+            output_names=["embedding"],
+            dynamic_shapes={"intensities": {0: torch.export.Dim("spectra")}},
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise InputError("the installed torch writes no ONNX program: use torch 2.6 or later")
+    model = program.model_proto
+    onnx.helper.set_model_props(model, _metadata(folder))
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(model.SerializeToString())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be written: {error.strerror}") from error
+    return path
+
+
+def _metadata(folder: ModelFolder) -> dict[str, str]:
+    facts = {
+        "name": folder.name,
+        "identity": folder.document.identity,
+        "data_fingerprint": str(folder.data["fingerprint"]),
+        "axis_unit": folder.axis_unit,
+        "axis": json.dumps(folder.axis.tolist()),
+    }
+    if folder.decision is not None:
+        c = folder.decision.calibration
+        facts["threshold"] = repr(folder.decision.threshold)
+        facts["log_likelihood_ratio"] = json.dumps(
+            {"slope": c.slope, "intercept": c.intercept, "lowest": c.lowest, "highest": c.highest}
+        )
+    return facts
+
+
+class _Embedding(torch.nn.Module):
+    """Raw intensities to unit rows; the preprocessing computes in double precision, as it does elsewhere."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        super().__init__()
+        self.settings = folder.preprocessing.settings
+        if self.settings.intensity not in ("none", "tic", "sqrt", "log", "snv"):
+            raise InputError(f"preprocessing '{self.settings.intensity}' has no counterpart in an ONNX file")
+        length = len(folder.axis)
+        self.length = length
+        if self.settings.derivative:  # Savitzky-Golay is linear: its matrix is what it does to single peaks
+            plain = Preprocessing("none", self.settings.derivative, self.settings.window, "none")
+            self.register_buffer("derivative", torch.from_numpy(rowwise(plain, np.eye(length))).double())
+        self.register_buffer("mean", torch.from_numpy(folder.preprocessing.mean))
+        self.register_buffer("factor", torch.from_numpy(folder.preprocessing.factor))
+        self.network = _Linear(folder) if folder.document.configuration is None else _Network(folder)
+
+    def forward(self, intensities: Tensor) -> Tensor:
+        x = self._intensity(intensities.double())
+        if self.settings.derivative:
+            x = x @ self.get_buffer("derivative")
+        if self.settings.scale == "standard":
+            x = (x - self.get_buffer("mean")) * self.get_buffer("factor")
+        z = self.network(x.float())
+        norm = (z * z).sum(dim=1, keepdim=True).sqrt()
+        unit: Tensor = z / torch.where(norm > 0, norm, torch.ones_like(norm))
+        return unit
+
+    def _intensity(self, x: Tensor) -> Tensor:
+        kind = self.settings.intensity
+        if kind == "none":
+            return x
+        if kind == "snv":
+            mean = x.mean(dim=1, keepdim=True)
+            centred = x - mean
+            deviation = (centred * centred).mean(dim=1, keepdim=True).sqrt()
+            varies = deviation > _TINY * mean.abs()
+            return torch.where(varies, centred / torch.where(varies, deviation, 1.0), 0.0)
+        total = x.abs().sum(dim=1, keepdim=True)
+        x = x / torch.where(total > 0, total, torch.ones_like(total))
+        if kind == "sqrt":
+            return x.sqrt()
+        return torch.log(1 + x * self.length) if kind == "log" else x
+
+
+class _Linear(torch.nn.Module):
+    """The linear metric."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        super().__init__()
+        for name in ("mean", "projection"):
+            self.register_buffer(name, torch.from_numpy(np.asarray(folder.parameters[name], np.float64)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x.double() - self.get_buffer("mean")) @ self.get_buffer("projection")).float()
+
+
+class _Network(torch.nn.Module):
+    """Encoder and head of one replicate, without dropout."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        from spectrosim_search.learning.model import Model
+        from spectrosim_search.learning.stack import values_of
+
+        super().__init__()
+        configuration = folder.document.configuration
+        if configuration is None:
+            raise InputError("a linear metric has no network")
+        self.model = Model(configuration, len(folder.axis))
+        flat = torch.zeros(1, self.model.size)
+        for name, view in self.model.named(flat).items():
+            view[0] = torch.from_numpy(np.asarray(folder.parameters[name], np.float32))
+        self.register_buffer("flat", flat)
+        self.register_buffer("where", torch.from_numpy(folder.axis).float().unsqueeze(0))
+        cpu = torch.device("cpu")
+        self.values = {
+            "encoders": values_of("encoders", [configuration.encoder], torch.float32, cpu),
+            "heads": values_of("heads", [configuration.head], torch.float32, cpu),
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat, split = self.get_buffer("flat"), self.model.encoder.size
+        encoder, head = self.model.encoder.views(flat[:, :split]), self.model.head.views(flat[:, split:])
+        outputs = self.model.forward(encoder, head, x.unsqueeze(0), self.get_buffer("where"), self.values)
+        return self.model.similar(outputs)[0]
