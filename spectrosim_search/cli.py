@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 
 import spectrosim_search
 from spectrosim_search.config.errors import ConfigurationError, InputError, SpectroSimError
+from spectrosim_search.config.fields import plain
 
 __all__ = ["app", "main"]
 
@@ -42,8 +44,6 @@ PatternOption = Annotated[
 
 
 def _print_json(value: Any) -> None:
-    from spectrosim_search.config.fields import plain
-
     typer.echo(json.dumps(_finite(plain(value)), indent=2, default=str))
 
 
@@ -117,6 +117,7 @@ def run(
         ("budget.minutes", minutes),
         ("budget.replicates", replicates),
         ("confirmation.seeds", seeds),
+        ("confirmation.minimum_seeds", seeds if seeds is not None and seeds < 3 else None),
         ("protocol.name", protocol or None),
         ("seed", seed),
         ("training.precision", precision or None),
@@ -228,11 +229,12 @@ def spaces(
     from spectrosim_search.cli_display import print_spaces
     from spectrosim_search.search.documents import describe_space, list_spaces, list_studies, load_study
 
-    found = (
-        {f"study {study}": describe_space(load_study(study))}
-        if study
-        else {"studies": list_studies(), "search spaces": list_spaces()}
-    )
+    found: dict[str, Sequence[Mapping[str, Any]]]
+    if study:
+        found = {f"study {study}": plain(describe_space(load_study(study)))}
+    else:
+        listed = {"studies": list_studies(), "search spaces": list_spaces()}
+        found = {kind: [{"name": n, "description": d} for n, d in rows] for kind, rows in listed.items()}
     _print_json(found) if json_ else print_spaces(found)
 
 

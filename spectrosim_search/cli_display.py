@@ -93,11 +93,14 @@ def print_status(status: StudyStatus) -> None:
     print_mapping({k: v for k, v in plain(status).items() if k not in ("name", "created_at")}, status.name)
 
 
-def print_spaces(found: Mapping[str, Sequence[Any]]) -> None:
-    """Titled tables of uniform records."""
-    for title, entries in found.items():
-        rows = [plain(e) for e in entries]
-        columns = list(rows[0]) if rows else []
+def print_spaces(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Titled tables: bundled documents with what they are for, or the keys of a study with their values."""
+    for title, rows in found.items():
+        columns = [
+            c for c in ("name", "description", "key", "values", "when", "start", "unit") if rows and c in rows[0]
+        ]
+        if "key" in columns:
+            columns.remove("description")  # it would push the values off the screen; `--json` has it
         console.print(table(columns, [[_short(r[c]) for c in columns] for r in rows], title=title))
         console.print()
 

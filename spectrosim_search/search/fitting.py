@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal, cast
 
-from spectrosim_search.config.configuration import Scalar
+from spectrosim_search.config.configuration import Preprocessing, Scalar
 from spectrosim_search.config.study import Dimension, Study
+from spectrosim_search.spectra.preprocessing import rowwise
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["fit_space"]
 
+Intensity = Literal["none", "tic", "sqrt", "log", "snv"]
 INTENSITY = "preprocessing.intensity"
 NON_NEGATIVE = ("sqrt", "log")  # transforms that cannot take negative intensities
 INSTEAD = "snv"
@@ -18,10 +21,15 @@ INSTEAD = "snv"
 def fit_space(study: Study, spectra: SpectraSet) -> tuple[Study, tuple[str, ...]]:
     """Leave out choices that these spectra cannot take; returns the study and a warning for what was left out.
 
-    Only what varies is changed: a transform that the user fixed stays, and is refused where it cannot work.
+    Only what varies is changed. A transform that the study fixes stays; DataError where the spectra cannot take it.
     """
     varied = next((d for d in study.dimensions if d.path == INTENSITY), None)
-    if varied is None or not (spectra.intensities < 0).any():
+    if varied is None:
+        fixed = dict(study.base).get(INTENSITY)
+        if fixed is not None:  # raises DataError where these spectra cannot take it
+            rowwise(Preprocessing(intensity=cast(Intensity, fixed)), spectra.intensities)
+        return study, ()
+    if not (spectra.intensities < 0).any():
         return study, ()
     dropped = [c for c in varied.choices if c in NON_NEGATIVE]
     kept = tuple(c for c in varied.choices if c not in NON_NEGATIVE)

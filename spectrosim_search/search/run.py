@@ -184,18 +184,17 @@ def run_study(
     bench = Workbench(spectra, study)
     for line in _announce(bench):
         say(line)
-    with Store(storage) as store:
-        store.open_study(study, bench.dataset, bench.design.summary())
-        allowance = Allowance(study.budget)
+    allowance = Allowance(study.budget)
+    if confirm:
+        allowance = Allowance(study.budget, reserve_for(study, bench.design.folds), _reserve_replicates(bench))
+    # Workers first: where they cannot be had, nothing is written.
+    with closing(_pool(prepared, workers, address, gpus_per_trial)) as pool, Store(storage) as store:
+        outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
+        if outcome.reason:
+            say(f"search ended: {outcome.reason}")
+        say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         if confirm:
-            allowance = Allowance(study.budget, reserve_for(study, bench.design.folds), _reserve_replicates(bench))
-        with closing(_pool(prepared, workers, address, gpus_per_trial)) as pool:
-            outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
-            if outcome.reason:
-                say(f"search ended: {outcome.reason}")
-            say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
-            if confirm:
-                _confirm(study, store, bench, pool, say, on_event or silent)
+            _confirm(study, store, bench, pool, say, on_event or silent)
     return read_study(study.name, storage)
 
 
@@ -205,6 +204,11 @@ def _pool(prepared: Prepared, workers: int | None, address: str, gpus_per_trial:
 
         if address:
             raise InputError("--workers 0 trains in this process, --address joins a cluster: give one of them")
+        if gpus_per_trial > 0:
+            import torch
+
+            if not torch.cuda.is_available():
+                raise InputError(f"--gpus-per-trial {gpus_per_trial:g}: torch sees no GPU on this machine")
         return InProcessPool(prepared.spectra, prepared.study, device="cuda" if gpus_per_trial > 0 else "cpu")
     from spectrosim_search.search.workers.ray_pool import RayPool
 
@@ -346,7 +350,9 @@ def _embedding(bench: Workbench, winner: Candidate) -> Any:
 def check_writable(path: Path) -> None:
     """Raise InputError where a file cannot be written, before hours are spent on what goes into it."""
     parent = path.parent
-    if not parent.exists():
+    try:
         parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"{parent}: not writable; choose another place for {path.name}")
+    except OSError as error:
+        raise InputError(f"{parent}: no folder that {path.name} could be written to ({error.strerror})") from error
+    if path.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"{path}: cannot be written; choose another place")

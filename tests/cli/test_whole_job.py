@@ -85,7 +85,7 @@ def test_simulate_inspect(cli: Cli) -> None:
 def test_spaces_lists_what_varies(cli: Cli) -> None:
     assert "transformer" in cli("spaces").out
     rows = json.loads(cli("spaces", "transformer", "--json").out)
-    paths = {row["path"] for row in next(iter(rows.values()))}
+    paths = {row["key"] for row in next(iter(rows.values()))}
     assert {"objective.temperature", "training.batch_size", "head.type", "encoder.width"} <= paths
 
 

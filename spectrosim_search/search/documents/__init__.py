@@ -14,6 +14,7 @@ from spectrosim_search.search.documents.configurations import (
     load_preset,
 )
 from spectrosim_search.search.documents.describe import SpaceRow, describe_space
+from spectrosim_search.search.documents.options import read_assignments
 from spectrosim_search.search.documents.schemas import schemas
 from spectrosim_search.search.documents.spaces import Space, list_spaces, load_space
 from spectrosim_search.search.documents.stored import configuration_from_dict, study_from_dict
@@ -35,6 +36,7 @@ __all__ = [
     "load_space",
     "load_study",
     "parse_yaml",
+    "read_assignments",
     "schemas",
     "study_from_dict",
 ]

@@ -15,7 +15,7 @@ from spectrosim_search.search.documents.catalogue import match, places
 from spectrosim_search.search.documents.dimensions import VaryEntry, dimension, short_form
 from spectrosim_search.search.documents.text import parse_scalar
 
-__all__ = ["Overrides", "read_overrides", "study_keys"]
+__all__ = ["Overrides", "read_assignments", "read_overrides", "study_keys"]
 
 _COMPOSED = ("base", "dimensions", "known_good")
 _OPEN_MAPPING = "data.simulator_parameters"
@@ -88,6 +88,20 @@ def read_overrides(
     if problems:
         raise ConfigurationError(problems)
     return Overrides(fixed, dims, study)
+
+
+def read_assignments(given: Sequence[str]) -> dict[str, Scalar]:
+    """Read ``key=value`` options whose keys are the caller's. Raises ConfigurationError with all problems at once."""
+    problems: list[str] = []
+    out: dict[str, Scalar] = {}
+    for key, text in _pairs(given, "--set", problems):
+        try:
+            out[key] = parse_scalar(text, f"--set {key}")
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return out
 
 
 def _pairs(given: Mapping[str, Any] | Sequence[str], option: str, problems: list[str]) -> list[tuple[str, Any]]:
