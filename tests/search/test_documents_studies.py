@@ -348,7 +348,8 @@ def test_bundled_documents_are_found_where_a_wheel_puts_them(tmp_path: Path) -> 
 def test_each_mistake_is_told_once(tmp_path: Path) -> None:
     text = (
         "base: 3\nspaces: temperature\nvary:\n  objective.temperature: 3\n  head.out: {choices: 8}\n"
-        "  head.type: {choices: [[1]]}\n  encoder.depth: {low: '1e-3', high: 2}\ndata: {simulator_parameters: {a: [1]}}\n"
+        "  head.type: {choices: [[1]]}\n  encoder.depth: {low: '1e-3', high: 2}\n"
+        "data: {simulator_parameters: {a: [1]}}\n"
     )
     assert set(problems(write(tmp_path, text)).splitlines()) == {
         "s.yaml, line 8, data.simulator_parameters.a: [1] is not a number, a text, true or false",
