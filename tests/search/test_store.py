@@ -112,7 +112,7 @@ def test_blobs_refuse_objects_and_damage() -> None:
     with pytest.raises(TypeError, match="type object"):
         pack({"a": np.array([object()])})
     blob = pack({"a": np.arange(100)})
-    for damaged in (blob[:-8], b"", b"x" + blob[1:], blob[:20] + bytes([blob[20] ^ 255]) + blob[21:]):
+    for damaged in (blob[:-8], b"", b"y" + blob[1:], blob[:20] + bytes([blob[20] ^ 255]) + blob[21:]):
         with pytest.raises(RunError, match="damaged"):
             unpack(damaged)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
 import time
@@ -51,6 +52,10 @@ class Trainer:
     def place(self) -> str:
         """Name of the machine this worker runs on; answers once the worker is ready."""
         return platform.node()
+
+    def process(self) -> int:
+        """Number of the process this worker runs in."""
+        return os.getpid()
 
     def stop(self, keys: Collection[str]) -> None:
         """End these replicates at their next epoch."""

@@ -1,0 +1,427 @@
+from __future__ import annotations
+
+import dataclasses
+import pkgutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.study import Budget, Ladder
+from spectrosim_search.search import progress
+from spectrosim_search.search.budget import Allowance, Usage, reserve_for
+from spectrosim_search.search.driver import Interrupted, search
+from spectrosim_search.search.driver_items import run_items
+from spectrosim_search.search.records import ReplicateRecord
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.workbench import CHANCE, Workbench, WorkItem
+from spectrosim_search.search.workers.in_process import InProcessPool
+from spectrosim_search.search.workers.pool import PoolEvent, WorkerDied
+from tests.search.searching import ROOT, numbers, run_small, small_spectra, small_study
+
+
+class Stop(Exception):
+    """Stands for a driver that dies."""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    study = small_study(10)
+    return run_small(tmp_path_factory.mktemp("whole") / "a.db", study)
+
+
+def test_a_search_ends_with_exactly_the_trials_asked_for(uninterrupted) -> None:  # type: ignore[no-untyped-def]
+    outcome, record = uninterrupted
+    states = Counter(t.state for t in record.trials)
+    assert states["COMPLETE"] + states["PRUNED"] == 10 == len(record.trials)
+    assert states["COMPLETE"] == outcome.complete >= 1
+    assert states["PRUNED"] == outcome.pruned >= 1
+    assert outcome.reason == ""
+    assert len({r.key for r in record.replicates}) == len(record.replicates) == outcome.replicates
+    assert record.search_seconds > 0
+    assert record.design["folds"] == 3
+    by_trial = {t.number: [r for r in record.replicates if r.trial_number == t.number] for t in record.trials}
+    for trial in record.trials:
+        cells = by_trial[trial.number]
+        assert trial.configuration is not None
+        assert trial.configuration.identity == trial.configuration_id == cells[0].configuration_id
+        assert [r.cell for r in cells] == list(range(len(cells)))
+        scores = [r.score for r in cells]
+        assert list(trial.intermediate) == list(range(1, len(cells) + 1))
+        for n, value in trial.intermediate.items():
+            assert value == pytest.approx(sum(scores[:n]) / n)
+        assert trial.value == pytest.approx(sum(scores) / len(scores))
+        assert (len(cells) == 6) == (trial.state == "COMPLETE")
+        assert bool(trial.reason) == (trial.state == "PRUNED")
+
+
+def test_the_same_study_twice_is_the_same_number_for_number(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, again = run_small(tmp_path / "b.db", small_study(10))
+    assert numbers(again) == numbers(uninterrupted[1])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        progress.TrialEnded,
+        pytest.param(progress.TrialStarted, marks=pytest.mark.slow),
+        pytest.param(progress.TrialRung, marks=pytest.mark.slow),
+        pytest.param(progress.ReplicateDone, marks=pytest.mark.slow),
+    ],
+)
+def test_interrupted_anywhere_and_resumed_is_as_if_not(  # type: ignore[no-untyped-def]
+    uninterrupted, tmp_path: Path, event: type[progress.Event]
+) -> None:
+    """The driver dies at every third event of a kind and is started again each time."""
+    seen = 0
+
+    def die(happened: progress.Event) -> None:
+        nonlocal seen
+        if type(happened) is event:
+            seen += 1
+            if seen % 3 == 0:
+                raise Stop
+
+    deaths = 0
+    for _ in range(60):
+        try:
+            run_small(tmp_path / "a.db", small_study(10), listener=die)
+            break
+        except Stop:
+            deaths += 1
+    assert deaths >= 2
+    with Store(tmp_path / "a.db", read_only=True) as store:
+        assert numbers(store.record("small")) == numbers(uninterrupted[1])
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["configured", "told", *(pytest.param(w, marks=pytest.mark.slow) for w in ("claimed", "written", "reported", "stored"))],
+)
+def test_a_driver_that_dies_between_two_writes(  # type: ignore[no-untyped-def]
+    uninterrupted, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each place where two writes belong together but cannot be one."""
+    target = {
+        "claimed": "spectrosim_search.search.driver_trials.TrialBook.ask",
+        "written": "spectrosim_search.search.store.Store.add_configuration",
+        "configured": "spectrosim_search.search.store_slots.start",
+        "reported": "spectrosim_search.search.driver_trials.TrialBook.tell",
+        "told": "spectrosim_search.search.store_slots.finish",
+        "stored": "spectrosim_search.search.driver_field.Field.add_result",
+    }[where]
+    for call in (2, 5):
+        with monkeypatch.context() as patch:
+            count = 0
+
+            def die(*args: object, limit: int = call, **kwargs: object) -> object:
+                nonlocal count
+                count += 1
+                if count == limit:
+                    raise Stop
+                return original(*args, **kwargs)
+
+            module, _, name = target.rpartition(".")
+            owner = pkgutil.resolve_name(module)
+            original = getattr(owner, name)
+            patch.setattr(owner, name, die)
+            with pytest.raises(Stop):
+                run_small(tmp_path / "a.db", small_study(10))
+    _, record = run_small(tmp_path / "a.db", small_study(10))
+    assert numbers(record) == numbers(uninterrupted[1])
+
+
+def test_more_trials_go_on_where_the_study_ended(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    outcome, _ = run_small(tmp_path / "a.db", small_study(4))
+    assert outcome.complete + outcome.pruned == 4
+    outcome, record = run_small(tmp_path / "a.db", small_study(4))
+    assert outcome.complete + outcome.pruned == 4
+    assert len(record.trials) == 4
+    outcome, record = run_small(tmp_path / "a.db", small_study(7))
+    assert outcome.complete + outcome.pruned == 7
+    assert numbers(record)["trials"][:4] == numbers(uninterrupted[1])["trials"][:4]
+
+
+def test_optuna_sees_pruned_trials_with_their_reports(tmp_path: Path) -> None:
+    run_small(tmp_path / "a.db", small_study(6))
+    study = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path / 'a.db'}")
+    pruned = [t for t in study.trials if t.state == optuna.trial.TrialState.PRUNED]
+    assert pruned
+    assert all(t.intermediate_values and t.user_attrs["reason"] for t in pruned)
+    assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+
+
+def test_known_good_configurations_come_first(uninterrupted) -> None:  # type: ignore[no-untyped-def]
+    from spectrosim_search.search.space import known_good
+
+    wanted = known_good(small_study(10))
+    assert len(wanted) == 2
+    for values, trial in zip(wanted, uninterrupted[1].trials):
+        assert dict(trial.parameters) == values
+
+
+def test_diverged_replicates_score_chance_and_prune_their_trial(tmp_path: Path) -> None:
+    """Intensities beyond what single precision can square, and nothing that scales them."""
+    spectra = small_spectra()
+    huge = dataclasses.replace(spectra, intensities=(spectra.intensities * np.float32(1e32)))
+    study = small_study(3, options=["preprocessing.intensity=none", "preprocessing.scale=none"])
+    with Store(tmp_path / "a.db") as store:
+        outcome = search(store, Workbench(huge, study), InProcessPool(huge, study))
+        record = store.record("small")
+    assert outcome.pruned == 3
+    assert {r.status for r in record.replicates} == {"diverged"}
+    assert {r.score for r in record.replicates} == {CHANCE[study.metric]}
+    assert len(record.replicates) == 3, "one cell is enough"
+    for trial in record.trials:
+        assert (trial.state, trial.value) == ("PRUNED", 0.5)
+        assert trial.reason.startswith("cell 0 diverged")
+
+
+def test_data_a_configuration_cannot_take_prune_its_trial(tmp_path: Path) -> None:
+    """Negative intensities and a square root: the configuration's matter, not the study's."""
+    spectra = small_spectra()
+    negative = dataclasses.replace(spectra, intensities=spectra.intensities - spectra.intensities.mean())
+    study = small_study(4, options=["preprocessing.intensity=sqrt"])
+    with Store(tmp_path / "a.db") as store:
+        outcome = search(store, Workbench(negative, study), InProcessPool(negative, study))
+        record = store.record("small")
+    assert outcome.pruned == 4
+    assert {r.status for r in record.replicates} == {"failed"}
+    assert all("negative" in t.reason for t in record.trials)
+    assert all(t.value == 0.5 for t in record.trials)
+
+
+class Deadly(InProcessPool):
+    """A real pool, but the process that trains one of the named cells dies."""
+
+    def __init__(self, *args, deadly: int, times: int) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*args)
+        self.deadly, self.times, self.lost = deadly, times, Counter[str]()
+
+    def events(self, timeout: float) -> list[PoolEvent]:
+        if self._waiting and self._waiting[0][0].trial_number == self.deadly:
+            key = self._waiting[0][0].key
+            if self.lost[key] < self.times:
+                self.lost[key] += 1
+                self._waiting.popleft()
+                return [WorkerDied("main", "its process ended unexpectedly", (key,))]
+        return super().events(timeout)
+
+
+def test_a_replicate_that_kills_one_worker_is_trained_again(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    spectra, study = small_spectra(), small_study(10)
+    with Store(tmp_path / "a.db") as store:
+        search(store, Workbench(spectra, study), Deadly(spectra, study, deadly=3, times=1))
+        assert numbers(store.record("small")) == numbers(uninterrupted[1])
+
+
+def test_a_replicate_that_kills_two_workers_fails_its_trial_and_frees_its_slot(tmp_path: Path) -> None:
+    spectra, study = small_spectra(), small_study(6)
+    with Store(tmp_path / "a.db") as store:
+        outcome = search(store, Workbench(spectra, study), Deadly(spectra, study, deadly=3, times=2))
+        record = store.record("small")
+        status = store.status("small")
+    states = [t.state for t in record.trials]
+    assert states[3] == "FAIL"
+    assert "killed 2 workers" in record.trials[3].reason
+    assert outcome.complete + outcome.pruned == 6 == states.count("COMPLETE") + states.count("PRUNED")
+    assert outcome.failed == status.failed == 1
+    assert len({t.configuration_id for t in record.trials}) == 7, "the next attempt asks for something else"
+
+
+def test_a_search_gives_up_where_every_trial_kills_its_workers(tmp_path: Path) -> None:
+    class Doomed(Deadly):
+        def events(self, timeout: float) -> list[PoolEvent]:
+            self.deadly = (self._waiting[0][0].trial_number or 0) if self._waiting else 0
+            return super().events(timeout)
+
+    spectra, study = small_spectra(), small_study(6)
+    with Store(tmp_path / "a.db") as store, pytest.raises(RunError, match="3 trials in a row"):
+        search(store, Workbench(spectra, study), Doomed(spectra, study, deadly=0, times=2))
+
+
+def test_other_data_and_other_questions_are_refused(tmp_path: Path) -> None:
+    run_small(tmp_path / "a.db", small_study(2))
+    other = small_spectra(seed=1)
+    study = small_study(2)
+    with Store(tmp_path / "a.db") as store:
+        with pytest.raises(InputError, match="other data"):
+            search(store, Workbench(other, study), InProcessPool(other, study))
+        changed = dataclasses.replace(study, ladder=Ladder(minimum=3))
+        with pytest.raises(InputError, match="another question: ladder.minimum"):
+            search(store, Workbench(small_spectra(), changed), InProcessPool(small_spectra(), changed))
+
+
+def test_curves_stop_replicates_that_fall_behind(tmp_path: Path) -> None:
+    study = small_study(
+        24, options=["training.epochs=10"], ladder=Ladder(rungs=(6,), keep=1.0, minimum=1, p_value=0.0)
+    )
+    spectra = small_spectra()
+    bench = Workbench(spectra, study)
+    with Store(tmp_path / "a.db") as store:
+        search(store, bench, InProcessPool(spectra, study))
+        record = store.record("small")
+    stopped = [r for r in record.replicates if r.status == "stopped"]
+    assert stopped, "with 24 trials some curve lies below the lowest fifth"
+    for r in stopped:
+        trial = record.trials[r.trial_number or 0]
+        assert trial.state == "PRUNED"
+        assert f"cell {r.cell} stopped" in trial.reason
+        assert 3 < len(r.curve) <= 11, "not in the warm-up"
+    first = [r for r in record.replicates if r.cell == 0]
+    assert all(r.status == "finished" for r in first[:8]), "not before eight curves"
+
+
+def test_budgets_end_a_search_before_its_trials_are_done(tmp_path: Path) -> None:
+    study = dataclasses.replace(small_study(50), budget=Budget(trials=50, replicates=20))
+    allowance = Allowance(study.budget, reserve_replicates=lambda usage: 5)
+    outcome, record = run_small(tmp_path / "a.db", study, allowance=allowance)
+    assert len(record.replicates) == 15
+    assert outcome.reason == "15 replicates are trained, 5 are kept for the confirmation"
+    study = dataclasses.replace(study, budget=Budget(trials=50, minutes=1.0))
+    outcome, again = run_small(
+        tmp_path / "a.db", study, allowance=Allowance(study.budget, reserve_seconds=lambda usage: 60.0)
+    )
+    assert "minutes are used up" in outcome.reason
+    assert len(again.replicates) == 15
+
+
+def test_reserve_follows_the_pace_up_to_its_share() -> None:
+    study = dataclasses.replace(small_study(5), budget=Budget(minutes=10))
+    reserve = reserve_for(study, folds=3)
+    usage = Usage(0.0, 0, 0, 0, float("nan"), 2)
+    assert reserve(usage) == 300.0
+    count = (study.confirmation.finalists + len(study.confirmation.presets)) * study.confirmation.seeds * 3
+    assert reserve(dataclasses.replace(usage, mean_replicate_seconds=1.0)) == count / 2
+    assert reserve(dataclasses.replace(usage, mean_replicate_seconds=100.0)) == 300.0
+
+
+def test_fixed_items_are_trained_once_and_in_order(tmp_path: Path) -> None:
+    spectra, study = small_spectra(), small_study(1)
+    _, record = run_small(tmp_path / "a.db", study)
+    configuration = record.trials[0].configuration
+    assert configuration is not None
+    bench = Workbench(spectra, study)
+    items = bench.confirmation_items(configuration, seeds=2, trial_number=0)
+    assert [(i.fold, i.seed) for i in items] == [(f, s) for s in (1000, 1001) for f in (0, 1, 2)]
+    seen: list[str] = []
+
+    def note(result: ReplicateRecord) -> None:
+        seen.append(result.key)
+
+    with Store(tmp_path / "a.db") as store:
+        some = run_items(
+            InProcessPool(spectra, study), items, store, note, study="small", go_on=lambda: len(seen) < 3
+        )
+        assert [r.key for r in some] == [i.key for i in items[:3]]
+        whole = run_items(InProcessPool(spectra, study), items, store, note, study="small")
+        assert [r.key for r in whole] == [i.key for i in items]
+        assert seen == [i.key for i in items[:3]] * 2 + [i.key for i in items[3:]]
+        assert len(store.replicates("small", "confirm")) == 6
+    assert {r.phase for r in whole} == {"confirm"}
+    assert not {r.key for r in whole} & {r.key for r in record.replicates}
+
+
+class Pressed(InProcessPool):
+    """Presses Ctrl-C while the named replicate trains."""
+
+    def __init__(self, *args, at: Sequence[int]) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*args)
+        self.at, self.count = list(at), 0
+
+    def submit(self, items: Sequence[WorkItem]) -> None:
+        self.count += 1
+        for _ in range(self.at.count(self.count)):
+            signal.raise_signal(signal.SIGINT)
+        super().submit(items)
+
+
+def test_the_first_interrupt_lets_replicates_end_and_the_study_goes_on(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    spectra, study = small_spectra(), small_study(10)
+    for at, stored in ((5, 5), (3, 8)):
+        with Store(tmp_path / "a.db") as store, pytest.raises(Interrupted, match="goes on") as caught:
+            search(store, Workbench(spectra, study), Pressed(spectra, study, at=[at]))
+        assert caught.value.exit_code == 130
+        with Store(tmp_path / "a.db", read_only=True) as store:
+            assert len(store.record("small").replicates) == stored
+            assert store.status("small").drivers == (), "the lease is given back"
+    _, record = run_small(tmp_path / "a.db", small_study(10))
+    assert numbers(record) == numbers(uninterrupted[1])
+
+
+def test_replicates_without_grace_are_trained_again(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    spectra, study = small_spectra(), small_study(10)
+    with Store(tmp_path / "a.db") as store, pytest.raises(Interrupted):
+        search(store, Workbench(spectra, study), Pressed(spectra, study, at=[5]), grace=0.0)
+    with Store(tmp_path / "a.db", read_only=True) as store:
+        assert len(store.record("small").replicates) == 4
+    _, record = run_small(tmp_path / "a.db", small_study(10))
+    assert numbers(record) == numbers(uninterrupted[1])
+
+
+def test_the_second_interrupt_stops_at_once(tmp_path: Path) -> None:
+    spectra, study = small_spectra(), small_study(10)
+    with Store(tmp_path / "a.db") as store, pytest.raises(Interrupted):
+        search(store, Workbench(spectra, study), Pressed(spectra, study, at=[4, 4]))
+    with Store(tmp_path / "a.db", read_only=True) as store:
+        assert len(store.record("small").replicates) == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.search.searching", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+
+
+def _wait_for(file: Path, replicates: int) -> None:
+    for _ in range(600):
+        if file.is_file():
+            try:
+                with Store(file, read_only=True) as store:
+                    if sum(store.status("small").replicates.values()) >= replicates:
+                        return
+            except InputError:
+                pass  # not there yet
+        time.sleep(0.05)
+    raise AssertionError("the driver stored nothing")
+
+
+@pytest.mark.slow
+def test_a_killed_driver_loses_nothing(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """SIGKILL in mid-study, twice, then another hash seed of Python: the same study, number for number."""
+    file = tmp_path / "a.db"
+    for replicates in (6, 15):
+        child = _start(str(file), "0", "trials=10")
+        _wait_for(file, replicates)
+        child.kill()
+        child.wait()
+    done = _start(str(file), "0", "trials=10")
+    output = done.communicate(timeout=120)[0]
+    assert done.returncode == 0, output
+    with Store(file, read_only=True) as store:
+        assert numbers(store.record("small")) == numbers(uninterrupted[1])
+
+
+@pytest.mark.slow
+def test_a_second_driver_on_one_sqlite_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.db"
+    child = _start(str(file), "0", "trials=500")
+    try:
+        _wait_for(file, 1)
+        with pytest.raises(InputError, match=f"worked on by process {child.pid}"):
+            run_small(file, small_study(10))
+        with Store(file) as store, pytest.raises(InputError, match="being worked on"):
+            store.delete("small")
+    finally:
+        child.send_signal(signal.SIGINT)
+        output = child.communicate(timeout=60)[0]
+    assert child.returncode == 130, output
+    assert "goes on with study 'small'" in output
