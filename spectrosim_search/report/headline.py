@@ -91,7 +91,10 @@ def _score_line(record: StudyRecord) -> str:
     c = record.confirmation
     if c is None:
         return "not confirmed yet"
-    line = f"{metric_title(c.metric)} {_SCORING[c.scoring]}; intervals: 95 %, jackknife over groups"
+    scoring = _SCORING[c.scoring]
+    if leak_notice(record):
+        scoring = "in cross-validation over pairs, whose parts share spectra and batches, with fresh seeds"
+    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over groups"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
         line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
     return line

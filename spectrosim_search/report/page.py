@@ -78,6 +78,15 @@ def _figure(member: Member, record: StudyRecord, built: Any) -> str:
     )
 
 
+def _lead(section: Section, record: StudyRecord) -> str:
+    """Sentence under a section's heading."""
+    if section == "result" and record.confirmation is None:
+        return "Confirmed scores will stand here once the study's confirmation has run."
+    if section == "result" and leak_notice(record):
+        return "Fresh training runs under a leaking protocol: no measure of what a model does on new batches."
+    return _LEADS[section]
+
+
 def _section(section: Section, record: StudyRecord) -> str:
     figures, absent = "", ""
     for member in members(section):
@@ -86,7 +95,7 @@ def _section(section: Section, record: StudyRecord) -> str:
             figures += _figure(member, record, built)
         else:
             absent += f"<li>{html.escape(member.title)}: {html.escape(member.missing(record))}</li>"
-    parts = [f'<h2 id="{section}">{SECTIONS[section]}</h2><p class="lead">{html.escape(_LEADS[section])}</p>']
+    parts = [f'<h2 id="{section}">{SECTIONS[section]}</h2><p class="lead">{html.escape(_lead(section, record))}</p>']
     if section == "result":
         parts.append(sections.result_table(record))
     parts.append(f'<div class="grid">{figures}</div>' if figures else "")

@@ -161,17 +161,28 @@ def _configuration(record: StudyRecord) -> str:
     )
 
 
-def _design_rows(design: Mapping[str, Any]) -> list[tuple[str, str]]:
-    def text(value: Any) -> str:
-        if isinstance(value, float):
-            return f"{value:.4g}" if math.isfinite(value) else "n/a"
-        if isinstance(value, Mapping):
-            return ", ".join(f"{k} {text(v)}" for k, v in value.items())
-        if isinstance(value, (list, tuple)):
-            return "; ".join(text(v) for v in value) or "none"
-        return str(value)
+def _design_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else "n/a"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_design_text(v)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return "; ".join(_design_text(v) for v in value) or "none"
+    return str(value)
 
-    return [(str(k).replace("_", " "), text(v)) for k, v in design.items() if k not in ("warnings", "importance")]
+
+def _design(design: Mapping[str, Any]) -> str:
+    """The design's summary: a table of its parts where it lists any, then everything else name by name."""
+    parts = design.get("parts")
+    shown = ""
+    if isinstance(parts, (list, tuple)) and parts and all(isinstance(p, Mapping) for p in parts):
+        columns = list(dict.fromkeys(str(k) for p in parts for k in p))
+        rows = [[_design_text(p.get(c, "")) for c in columns] for p in parts]
+        shown = _table([c.replace("_", " ") for c in columns], rows, "Parts of the design")
+    left_out = {"warnings", "importance"} | ({"parts"} if shown else set())
+    others = [(str(k).replace("_", " "), _design_text(v)) for k, v in design.items() if k not in left_out]
+    shown += _table(("what", "value"), others, "Design") if others else ""
+    return f"<details><summary>Design in figures</summary>{shown}</details>" if shown else ""
 
 
 def environment(record: StudyRecord) -> str:
@@ -197,11 +208,7 @@ def environment(record: StudyRecord) -> str:
         )
     if not record.environments:
         parts.append('<p class="absent">No environment has been recorded.</p>')
-    design = _design_rows(record.design)
-    if design:
-        parts.append(
-            f"<details><summary>Design in figures</summary>{_table(('what', 'value'), design, 'Design')}</details>"
-        )
+    parts.append(_design(record.design))
     return (
         '<section class="card" aria-labelledby="environment"><h3 id="environment">Environment</h3>'
         f"{''.join(parts)}{_configuration(record)}</section>"
