@@ -65,7 +65,8 @@ def inner_folds(data: BaselineInput) -> list[InnerFold]:
     folds = []
     for number in range(int(fold.max()) + 1):
         inside = fold == number
-        folds.append(_one_fold(data, rows[~inside], groups[~inside], rows[inside], groups[inside], rng))
+        if len(set(groups[~inside].tolist())) < (~inside).sum() and inside.any():  # else nothing to fit or to judge
+            folds.append(_one_fold(data, rows[~inside], groups[~inside], rows[inside], groups[inside], rng))
     return folds
 
 

@@ -31,7 +31,7 @@ def rowwise(settings: Preprocessing, x: NDArray[np.floating]) -> NDArray[np.floa
         row, column = np.argwhere(x < 0)[0]
         raise DataError(
             f"preprocessing '{settings.intensity}' cannot take negative intensities (spectrum {row + 1}, channel "
-            f"{column + 1} is {float(x[row, column]):g}); choose 'snv', 'tic' or 'none', or shift the spectra above zero"
+            f"{column + 1} is {float(x[row, column]):g}); choose 'snv', 'tic' or 'none', or shift them above zero"
         )
     if settings.derivative:
         if settings.window % 2 == 0:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError, InputError, nearest
+from spectrosim_search.spectra._duplicates import count_duplicates
 from spectrosim_search.spectra.readers._channels import unit_of
 from spectrosim_search.spectra.readers._table import Table
 from spectrosim_search.spectra.spectra_set import SpectraSet
@@ -57,9 +58,9 @@ class _Finder:
         self.taken: set[str] = set()
         self.warnings: list[str] = []
 
-    def named(self, column: str, option: str) -> str:
+    def named(self, column: str, option: str) -> str | None:
         if not column:
-            return ""
+            return None
         for name in self.table.text:
             if name.strip() == column.strip():
                 self.taken.add(name)
@@ -69,11 +70,11 @@ class _Finder:
         known = list(self.table.text)
         raise InputError(f"{self.table.path}: no column '{column}' for {option}{nearest(column, known)}")
 
-    def usual(self, names: Iterable[str], what: str) -> str:
+    def usual(self, names: Iterable[str], what: str) -> str | None:
         free = {_plain(n): n for n in reversed(tuple(self.table.text)) if n not in self.taken}
         found = [free[n] for n in names if n in free]
         if not found:
-            return ""
+            return None
         if len(found) > 1:
             rest = ", ".join(f"'{n}'" for n in found[1:])
             self.warnings.append(f"column '{found[0]}' taken as the {what} (also possible: {rest})")
@@ -86,9 +87,9 @@ def _known(values: NDArray[np.str_]) -> NDArray[np.str_]:
     return np.where(np.isin(np.char.lower(stripped), _UNKNOWN), "", stripped)
 
 
-def _ids(table: Table, column: str) -> NDArray[np.str_]:
+def _ids(table: Table, column: str | None) -> NDArray[np.str_]:
     n = table.values.shape[0]
-    if not column:
+    if column is None:
         return np.array([f"row{r}" for r in table.rows], dtype=np.str_)
     ids: NDArray[np.str_] = np.char.strip(table.text[column])
     empty = np.flatnonzero(ids == "")
@@ -161,10 +162,6 @@ def _sorted_axis(table: Table, warnings: list[str]) -> tuple[NDArray[np.float64]
     return axis, np.ascontiguousarray(values)
 
 
-def _count_duplicates(values: NDArray[np.float32]) -> int:
-    return int(values.shape[0]) - len({row.tobytes() for row in values})
-
-
 def assemble(table: Table, roles: Roles) -> SpectraSet:
     """Turn a table into a spectra set; see :func:`spectrosim_search.spectra.readers.read` for rules and errors."""
     if table.values.shape[0] == 0:
@@ -176,14 +173,16 @@ def assemble(table: Table, roles: Roles) -> SpectraSet:
     label_column = finder.named(roles.label, "--label-column")
     id_column = finder.named(roles.id, "--id-column")
     split_column = finder.named(roles.split, "--split-column")
-    if not group_column and not roles.group_pattern:
+    if group_column is None and not roles.group_pattern:
         group_column = finder.usual(_GROUP_NAMES, "group")
-    label_column = label_column or finder.usual(_LABEL_NAMES, "label")
-    split_column = split_column or finder.usual(_SPLIT_NAMES, "split")
-    if not id_column:
+    if label_column is None:
+        label_column = finder.usual(_LABEL_NAMES, "label")
+    if split_column is None:
+        split_column = finder.usual(_SPLIT_NAMES, "split")
+    if id_column is None:
         id_column = finder.usual(_ID_NAMES, "sample id")
         first = next(iter(table.text), "")
-        if not id_column and first not in finder.taken and first in table.text and (not first or unit_of(first)):
+        if id_column is None and first not in finder.taken and first in table.text and (not first or unit_of(first)):
             id_column = first  # instrument exports: the corner cell is empty or says what the heading is ('m/z')
             finder.taken.add(first)
 
@@ -192,15 +191,15 @@ def assemble(table: Table, roles: Roles) -> SpectraSet:
         warnings.append(table.channels.note)
     ids = _ids(table, id_column)
     n = ids.size
-    if group_column:
+    if group_column is not None:
         groups = _known(table.text[group_column])
     elif roles.group_pattern:
         groups = _groups_by_pattern(table, ids, roles.group_pattern, warnings)
     else:
         shown = ", ".join(f"'{c}'" for c in list(table.text)[:8]) or "none"
         raise DataError(
-            f"{table.path}: no group column (columns of text: {shown}); name it with --group-column, or with --group-pattern "
-            "a regular expression on the sample id"
+            f"{table.path}: no group column (columns of text: {shown}); name it with --group-column, or with "
+            "--group-pattern a regular expression on the sample id"
         )
     if (groups == "").all():
         warnings.append("no spectrum has a group: nothing can be searched on these data")
@@ -213,8 +212,8 @@ def assemble(table: Table, roles: Roles) -> SpectraSet:
         axis_unit=table.channels.unit,
         sample_ids=ids,
         groups=groups,
-        labels=_known(table.text[label_column]) if label_column else empty,
-        split=_known(table.text[split_column]) if split_column else empty,
+        labels=_known(table.text[label_column]) if label_column is not None else empty,
+        split=_known(table.text[split_column]) if split_column is not None else empty,
         name=table.path.name.split(".")[0],
         extra={k: v for k, v in table.text.items() if k not in finder.taken},
         truth=table.truth,
@@ -223,8 +222,6 @@ def assemble(table: Table, roles: Roles) -> SpectraSet:
 
 
 def _leave_out(spectra: SpectraSet, table: Table, warnings: list[str]) -> SpectraSet:
-    from dataclasses import replace
-
     zero: NDArray[np.bool_] = np.logical_not(spectra.intensities.any(axis=1))
     if zero.all():
         raise DataError(f"{table.path}: every spectrum is zero throughout")
@@ -234,7 +231,7 @@ def _leave_out(spectra: SpectraSet, table: Table, warnings: list[str]) -> Spectr
             f"left out {int(zero.sum())} spectra that are zero throughout ({ids}{', …' if zero.sum() > 3 else ''})"
         )
         spectra = spectra.select(np.flatnonzero(~zero))
-    doubles = _count_duplicates(spectra.intensities)
+    doubles = count_duplicates(spectra.intensities)
     if doubles:
         warnings.append(
             f"{doubles} spectra repeat another one exactly; copies in one group make it look easier than it is"

@@ -100,8 +100,8 @@ def find_channels(header: Sequence[str], path: Path, decimal: str = ".") -> Chan
             return Channels(order, masses, "m/z")
         note = "several features share one mass: the axis is the feature's number in the order of mass and time"
         return Channels(order, np.arange(1.0, len(features) + 1), "feature", note)
-    shown = ", ".join(f"'{n}'" for n in header[:6])
+    shown = ", ".join(f"'{n}'" for n in header[:6]) + (", …" if len(header) > 6 else "")
     raise DataError(
-        f"{path}: no column is named by a number, so there is no axis (columns: {shown}{', …' if len(header) > 6 else ''}); "
+        f"{path}: no column is named by a number, so there is no axis (columns: {shown}); "
         "expected one row a spectrum and one column an axis value - transpose the table if spectra are its columns"
     )

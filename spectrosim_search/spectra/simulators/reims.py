@@ -65,7 +65,7 @@ class Settings:
         0.02, "spread of the batch effect of a peak, independent of other peaks", low=0.0, high=5.0
     )
     fish_rank: int = field(6, "directions of the fish effect", low=0, high=200)
-    fish_spread: float = field(0.45, "spread of the fish effect of a peak, along its directions", low=0.0, high=5.0)
+    fish_spread: float = field(0.4, "spread of the fish effect of a peak, along its directions", low=0.0, high=5.0)
     fish_residual: float = field(
         0.4, "spread of the fish effect of a peak, independent of other peaks", low=0.01, high=5.0
     )
@@ -73,7 +73,7 @@ class Settings:
     drift: float = field(0.05, "spread of a spectrum's shift along m/z", unit="Th", low=0.0, high=10.0)
     baseline: float = field(0.2, "mean share of the baseline in a spectrum's ions", low=0.0, high=0.9)
     baseline_spread: float = field(0.5, "spread of the logarithm of a spectrum's baseline", low=0.0, high=3.0)
-    ions: float = field(2e5, "ions counted in a spectrum of mean intensity; 0: no shot noise", low=0.0, high=1e12)
+    ions: float = field(2e5, "ions counted in a spectrum of mean intensity; 0: no shot noise", low=0.0, high=1e9)
     detector_noise: float = field(2.0, "detector noise of a bin before cutting at zero", unit="ions", low=0.0, high=1e9)
 
 
@@ -152,21 +152,21 @@ def _measure(
     n = latent.shape[0]
     step = float(axis[1] - axis[0])
     reach = int(np.ceil(_REACH * s.peak_width / step)) + 1
-    drift = streams["drift"].normal(scale=s.drift, size=n)
+    drift = streams["drift"].normal(scale=s.drift, size=(n, 1))
     total = s.ions or 1e6  # without shot noise only the ratio to the detector's noise matters
-    total = total * np.exp(streams["scale"].normal(scale=s.scale_spread, size=n))
+    totals: NDArray[np.float64] = total * np.exp(streams["scale"].normal(scale=s.scale_spread, size=n))
     hump = np.exp(-(axis - axis[0]) / (0.3 * (axis[-1] - axis[0])))  # chemical background falls off along m/z
-    share = s.baseline * np.exp(streams["base"].normal(scale=s.baseline_spread, size=n))
+    share: NDArray[np.float64] = s.baseline * np.exp(streams["base"].normal(scale=s.baseline_spread, size=n))
     out = np.empty((n, axis.size))
     for i in range(n):
-        centre = position + drift[i]
+        centre: NDArray[np.float64] = position + drift[i]
         bins = np.rint((centre - axis[0]) / step).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
         inside: NDArray[np.bool_] = (bins >= 0) & (bins < axis.size)
         safe = np.clip(bins, 0, axis.size - 1)
         shape = np.exp(-0.5 * ((axis[safe] - centre[:, None]) / s.peak_width) ** 2) * inside
         signal = np.bincount(safe.ravel(), (shape * np.exp(latent[i])[:, None]).ravel(), minlength=axis.size)
-        mixed = signal / signal.sum() + share[i] * hump / hump.sum()
-        expected = total[i] * mixed / mixed.sum()
+        mixed = signal / max(float(signal.sum()), 1e-300) + share[i] * hump / hump.sum()
+        expected = totals[i] * mixed / mixed.sum()
         counts = streams["noise"].poisson(expected).astype(np.float64) if s.ions else expected
         out[i] = np.maximum(counts + streams["noise"].normal(scale=s.detector_noise, size=axis.size), 0.0)
     return out
