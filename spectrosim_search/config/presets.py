@@ -1,13 +1,14 @@
 """Published training settings as plain documents, on the patch Transformer of this package.
 
 Both papers print the training and leave parts of the model open; what they do not print is said beside its value.
-Patches of 104 channels make 20 tokens of the papers' 2,080 bins, so that a processor can train them; their own 105 M-parameter
-form reads the spectrum as one token and is the encoder ``one-token-transformer``.
+Patches of 104 channels make 20 tokens of the papers' 2,080 bins, so that a processor can train them; their own 105
+M-parameter form reads the spectrum as one token and is the encoder ``one-token-transformer``.
 
-``spectrosim-paper``: same-batch pairs are the positives, no views; temperature .07, batch 16, 100 epochs, one-cycle learning rate,
-mixed precision, gradient-norm clipping (SpectroSim, §4.3).
-``spectrosim-chapter``: two augmented views of one spectrum are the positives (label-free); AdamW at 1e-5, 100 epochs, dropout .2,
-label smoothing .1, hidden size 128, 4 layers, 4 heads, patience 5, temperature .07 (SpectroSim chapter, table of settings).
+``spectrosim-paper``: same-batch pairs are the positives, no views; temperature .07, batch 16, 100 epochs, one-cycle
+learning rate, mixed precision, gradient-norm clipping (SpectroSim, §4.3).
+``spectrosim-chapter``: two augmented views of one spectrum are the positives (label-free); AdamW at 1e-5, 100
+epochs, dropout .2, label smoothing .1, hidden size 128, 4 layers, 4 heads, patience 5, temperature .07 (SpectroSim
+chapter, table of settings).
 """
 
 from __future__ import annotations

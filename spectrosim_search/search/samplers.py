@@ -1,8 +1,8 @@
 """Samplers: how the next configuration is proposed.
 
-A sampler is made for one trial number and seeded by (study seed, number) alone, so that a study that was interrupted asks
-what it would have asked. Spaces here are conditional: TPE groups its parameters, Sobol points and the Gaussian process
-fall back to a rule of their own for what only some trials have, which is said at each of them.
+A sampler is made for one trial number and seeded by (study seed, number) alone, so that a study that was
+interrupted asks what it would have asked. Spaces here are conditional: TPE groups its parameters, Sobol points and
+the Gaussian process fall back to a rule of their own for what only some trials have, which is said at each of them.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Seq
 
     `dimensions` are needed by qmc only. Raises MissingExtraError for cmaes without its package.
 
-    - tpe: multivariate and grouped, so that conditional parameters are modelled with those they appear with; running trials
-      count as poor (constant liar). Random below `startup` finished trials.
+    - tpe: multivariate and grouped, so that conditional parameters are modelled with those they appear with;
+      running trials count as poor (constant liar). Random below `startup` finished trials.
     - random: uniform on each dimension's own scale.
     - qmc: point `number` of a scrambled Sobol sequence over all dimensions, conditional ones included.
-    - gp: Gaussian process over what all trials have; conditional parameters are drawn by TPE one by one. About .5 s an ask at
-      100 trials, 9 s at 1,000.
+    - gp: Gaussian process over what all trials have; conditional parameters are drawn by TPE one by one. About .5 s
+      an ask at 100 trials, 9 s at 1,000.
     - cmaes: the same over the numbers among them; choices are drawn by TPE.
     """
     seed = trial_seed(study_seed, number)
@@ -110,8 +110,8 @@ class _Trials:
 class FilteredSampler(BaseSampler):
     """Shows its sampler the best and the latest trials only, once there are more than it can use.
 
-    The time of an ask grows with the number of trials and their sum with its square: past 2,000 finished trials the best 500 and
-    the last 1,500 are shown (measured: .05 s an ask at 1,000 trials, .7 s at 10,000).
+    The time of an ask grows with the number of trials and their sum with its square: past 2,000 finished trials the
+    best 500 and the last 1,500 are shown (measured: .05 s an ask at 1,000 trials, .7 s at 10,000).
     """
 
     def __init__(self, sampler: BaseSampler, best: int = _BEST, latest: int = _LATEST) -> None:
@@ -179,8 +179,9 @@ class FilteredSampler(BaseSampler):
 class SobolSampler(BaseSampler):
     """Point `number` of a Sobol sequence over all dimensions, scrambled by the study seed (Owen 1998).
 
-    Optuna's own QMC sampler learns its space from the first finished trial, so that whatever that trial did not have is drawn at
-    random, and counts its points in the database. Here the space is known and the trial's number is the point's.
+    Optuna's own QMC sampler learns its space from the first finished trial, so that whatever that trial did not
+    have is drawn at random, and counts its points in the database. Here the space is known and the trial's number
+    is the point's.
     """
 
     def __init__(self, study_seed: int, number: int, dimensions: Sequence[Dimension]) -> None:

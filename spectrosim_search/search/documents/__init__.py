@@ -1,8 +1,8 @@
 """Documents a person writes and reads: studies, search spaces, configurations.
 
 YAML is read by a safe loader, validated by pydantic at this edge and turned into the frozen dataclasses of `config`;
-whatever is wrong is said at once, each mistake with its file, line, key and the nearest known name. Optuna, Ray and torch
-are not imported here; the components of a configuration are, when one is built.
+whatever is wrong is said at once, each mistake with its file, line, key and the nearest known name. Optuna, Ray and
+torch are not imported here; the components of a configuration are, when one is built.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ def bundled_names(kind: Kind) -> tuple[str, ...]:
 def find(kind: Kind, name: str, beside: Path | None = None) -> Traversable:
     """Find a document by bundled name or by path.
 
-    A path is anything with a separator or a YAML suffix; a folder stands for the ``study.yaml`` in it. Names are looked for
-    next to the document that mentions them first (`beside`: its folder, the folder's ``search_spaces`` or the sibling of
-    that name), then among the bundled ones. Raises InputError with the nearest known name.
+    A path is anything with a separator or a YAML suffix; a folder stands for the ``study.yaml`` in it. Names are
+    looked for next to the document that mentions them first (`beside`: its folder, the folder's ``search_spaces``
+    or the sibling of that name), then among the bundled ones. Raises InputError with the nearest known name.
     """
     looks_like_path = name.endswith(_SUFFIXES) or "/" in name or "\\" in name
     if looks_like_path or Path(name).is_dir():

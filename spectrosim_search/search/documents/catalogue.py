@@ -1,13 +1,15 @@
 """Every place a configuration has, by dotted path: type, default, limits, unit and meaning.
 
-The places of preprocessing, positives, optimiser and training come from the dataclasses in `config.configuration`; those
-of encoders, heads, objectives and augmentations from the ``Settings`` beside their code, found through the registry. One
-path can belong to several members of a family (``head.out`` is a setting of every head), each with its own limits.
+The places of preprocessing, positives, optimiser and training come from the dataclasses in `config.configuration`;
+those of encoders, heads, objectives and augmentations from the ``Settings`` beside their code, found through the
+registry. One path can belong to several members of a family (``head.out`` is a setting of every head), each with
+its own limits.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import types
 import typing
@@ -29,6 +31,7 @@ __all__ = [
     "field_place",
     "match",
     "member_names",
+    "near",
     "places",
 ]
 
@@ -114,7 +117,7 @@ def field_place(path: str, field: dataclasses.Field[Any], hint: Any, owner: str 
     return Place(
         path=path,
         kind=typing.cast(Literal["bool", "int", "float", "str"], hint.__name__),
-        default=field.default,
+        default=typing.cast(Scalar, field.default),
         description=str(meta.get("description", "")),
         unit=str(meta.get("unit", "")),
         low=meta.get("low"),
@@ -143,7 +146,7 @@ def family_of(path: str) -> str:
 
 @functools.cache
 def places() -> Mapping[str, tuple[Place, ...]]:
-    """All places by path, in the order of a configuration; several entries, the default member's first, where shared."""
+    """All places by path, in the order of a configuration; where members share one, the default member's first."""
     found: dict[str, list[Place]] = {}
 
     def add(items: Iterable[Place]) -> None:
@@ -164,6 +167,19 @@ def places() -> Mapping[str, tuple[Place, ...]]:
     for section in ("positives", "optimiser", "training"):
         add(_fields(SECTIONS[section], section))
     return types.MappingProxyType({path: tuple(items) for path, items in found.items()})
+
+
+def near(path: str) -> str:
+    """``" (did you mean …?)"`` for an unknown dotted key: the closest key, or one with the closest last part."""
+    options = list(places())
+    close = difflib.get_close_matches(path, options, n=1, cutoff=0.7)
+    if not close:
+        by_leaf = {option.rsplit(".", 1)[-1]: option for option in reversed(options)}
+        leaves = difflib.get_close_matches(path.rsplit(".", 1)[-1], list(by_leaf), n=1, cutoff=0.7)
+        close = [by_leaf[leaf] for leaf in leaves]
+    if close:
+        return f" (did you mean '{close[0]}'?)"
+    return f" (keys start with {', '.join(dict.fromkeys(option.split('.')[0] for option in options))})"
 
 
 def match(key: str, known: Iterable[str]) -> tuple[str, ...]:

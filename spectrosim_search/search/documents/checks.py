@@ -1,4 +1,4 @@
-"""Contradictions between settings that are each allowed: in a study's sections, and anywhere in what its search can draw."""
+"""Contradictions between settings that are each allowed: in a study's sections and in what its search can draw."""
 
 from __future__ import annotations
 

@@ -10,7 +10,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from spectrosim_search.config.configuration import Component, Configuration, Scalar
+from spectrosim_search.config.configuration import (
+    Component,
+    Configuration,
+    Optimiser,
+    Positives,
+    Preprocessing,
+    Scalar,
+    Training,
+)
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.presets import preset
 from spectrosim_search.search.documents.catalogue import (
@@ -21,6 +29,7 @@ from spectrosim_search.search.documents.catalogue import (
     Place,
     family_of,
     member_names,
+    near,
     places,
 )
 from spectrosim_search.search.documents.text import Document, parse_yaml, scalar_text
@@ -60,9 +69,9 @@ def configuration_paths(configuration: Configuration) -> dict[str, Scalar]:
 def configuration_from_paths(values: Mapping[str, Scalar]) -> Configuration:
     """Build a configuration from dotted paths; what is not given has its default.
 
-    Settings of members that are not chosen (``head.width`` with the linear head, ``augmentations.flip.probability`` with flip
-    off) are ignored: a base may serve several members. Raises ConfigurationError with every problem: unknown
-    path, value that does not fit, settings that contradict each other.
+    Settings of members that are not chosen (``head.width`` with the linear head, ``augmentations.flip.probability``
+    with flip off) are ignored: a base may serve several members. Raises ConfigurationError with every problem:
+    unknown path, value that does not fit, settings that contradict each other.
     """
     problems: list[str] = []
     types = {family: str(values.get(f"{family}.type", DEFAULT_TYPES[family])) for family in COMPONENTS}
@@ -75,7 +84,7 @@ def configuration_from_paths(values: Mapping[str, Scalar]) -> Configuration:
         place = place_for(path, owner)
         if place is None:
             if path not in places():
-                problems.append(f"{path}: unknown key{nearest(path, places())}")
+                problems.append(f"{path}: unknown key{near(path)}")
             continue
         if problem := place.problem(value):
             problems.append(f"{path}: {problem}")
@@ -94,8 +103,16 @@ def configuration_from_paths(values: Mapping[str, Scalar]) -> Configuration:
             chosen.extend(resolved.values())
     if problems:
         raise ConfigurationError(problems)
-    static = {name: cls(**sections[name]) for name, cls in SECTIONS.items()}
-    configuration = Configuration(**static, **components, augmentations=tuple(sorted(chosen, key=lambda a: a.type)))
+    configuration = Configuration(
+        preprocessing=Preprocessing(**sections["preprocessing"]),
+        encoder=components["encoder"],
+        head=components["head"],
+        objective=components["objective"],
+        augmentations=tuple(sorted(chosen, key=lambda a: a.type)),
+        positives=Positives(**sections["positives"]),
+        optimiser=Optimiser(**sections["optimiser"]),
+        training=Training(**sections["training"]),
+    )
     if problems := contradictions(configuration):
         raise ConfigurationError(problems)
     return configuration
@@ -129,14 +146,18 @@ def contradictions(configuration: Configuration) -> list[str]:
 def flatten(mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Dotted paths of nested or already dotted keys; an augmentation given as a mapping is switched on.
 
-    ``{"encoder": {"width": 64}, "augmentations": {"flip": {}}}`` → ``{"encoder.width": 64, "augmentations.flip": True}``.
+    ``{"encoder": {"width": 64}, "augmentations": {"flip": {}}}`` → ``{"encoder.width": 64, "augmentations.flip":
+    True}``.
     """
     found: dict[str, Any] = {}
     for key, value in mapping.items():
         path = f"{where}.{key}" if where else str(key)
         parts = path.split(".")
-        if isinstance(value, Mapping) and len(parts) < 3:
-            if parts[0] == AUGMENTATIONS and len(parts) == 2:
+        is_augmentation = parts[0] == AUGMENTATIONS and len(parts) == 2
+        if value is None and is_augmentation:  # ``flip:`` with nothing below it
+            found[path] = True
+        elif isinstance(value, Mapping) and len(parts) < 3:
+            if is_augmentation:
                 found[path] = True
             found.update(flatten(value, path))
         else:
@@ -147,8 +168,8 @@ def flatten(mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
 def configuration_from_mapping(data: Any, where: str = "configuration") -> Configuration:
     """Validate the plain form of a configuration (as `Configuration.to_dict` gives it; sections may be left out).
 
-    Raises ConfigurationError with every problem at once: unknown sections, keys, members, settings, values outside their
-    limits, contradictions.
+    Raises ConfigurationError with every problem at once: unknown sections, keys, members, settings, values outside
+    their limits, contradictions.
     """
     return _from_document(Document(data, where))
 
@@ -219,7 +240,7 @@ _ORDER = tuple(f.name for f in dataclasses.fields(Configuration))
 
 
 def configuration_to_yaml(configuration: Configuration, header: str = "") -> str:
-    """Write a configuration with the meaning and unit of every key; reading it back gives an equal one, hash included."""
+    """Write a configuration with meaning and unit of every key; reading it back gives an equal one, hash included."""
     lines = [f"# {line}".rstrip() for line in header.splitlines()]
     for section, content in configuration.to_dict().items():
         lines.append("")

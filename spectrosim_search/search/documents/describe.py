@@ -15,7 +15,7 @@ __all__ = ["SpaceRow", "describe_dimensions", "describe_space", "range_text"]
 
 @dataclass(frozen=True)
 class SpaceRow:
-    """One key: what it can be, when, where the search starts, and what it means. `kind` is fixed for keys of one value."""
+    """One key: what it can be, when, where the search starts, what it means. `kind` is fixed for keys of one value."""
 
     key: str
     kind: str  # float, int, categorical, fixed
@@ -30,9 +30,8 @@ def range_text(dim: Dimension) -> str:
     """The domain of a dimension in the form ``--vary`` reads."""
     if dim.kind == "categorical":
         return "|".join(scalar_text(choice) for choice in dim.choices)
-    number = (lambda v: scalar_text(int(v))) if dim.kind == "int" else (lambda v: f"{v:.12g}")
-    step = f":step={number(dim.step)}" if dim.step else ""
-    return f"{number(dim.low)}..{number(dim.high)}{':log' if dim.log else ''}{step}"
+    step = f":step={dim.step:.12g}" if dim.step else ""
+    return f"{dim.low:.12g}..{dim.high:.12g}{':log' if dim.log else ''}{step}"
 
 
 def describe_dimensions(dimensions: Iterable[Dimension], base: dict[str, Scalar]) -> tuple[SpaceRow, ...]:

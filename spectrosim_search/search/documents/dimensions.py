@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from spectrosim_search.config.configuration import Scalar
-from spectrosim_search.config.errors import ConfigurationError, nearest
+from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.study import Dimension
-from spectrosim_search.search.documents.catalogue import AUGMENTATIONS, COMPONENTS, Place, family_of, places
+from spectrosim_search.search.documents.catalogue import AUGMENTATIONS, COMPONENTS, Place, family_of, near, places
 from spectrosim_search.search.documents.models import StrictBool, StrictScalar, StrictText
 from spectrosim_search.search.documents.text import parse_scalar
 
-__all__ = ["VaryEntry", "dimension", "domain_problem", "owners", "same_range", "short_form", "switch_of"]
+__all__ = ["VaryEntry", "VarySection", "dimension", "domain_problem", "owners", "same_range", "short_form", "switch_of"]
 
 Number = int | float
+Finite = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Step = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
+
+
+_ALLOWED = {"type": ["boolean", "number", "string", "array"], "items": {"type": ["boolean", "number", "string"]}}
+
+
+def _allowed(value: Any) -> Any:
+    """The values of a condition: one, or a list of them."""
+    if not all(isinstance(item, (bool, int, float, str)) for item in (value if isinstance(value, list) else [value])):
+        raise PydanticCustomError("scalar", "is not a value or a list of values")
+    return value
 
 
 class VaryEntry(BaseModel):
@@ -25,17 +38,32 @@ class VaryEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    choices: list[StrictScalar] | None = Field(None, description="the values to choose from", min_length=1)
-    low: float | None = Field(None, description="smallest value", strict=True, allow_inf_nan=False)
-    high: float | None = Field(None, description="largest value, included", strict=True, allow_inf_nan=False)
-    log: StrictBool = Field(False, description="search on a logarithmic scale")
-    step: float | None = Field(
-        None, description="distance of neighbouring values", strict=True, allow_inf_nan=False, gt=0
-    )
-    when: dict[str, StrictScalar | list[StrictScalar]] = Field(
-        default_factory=dict, description="varies only where the keys named here have one of the values given"
-    )
-    description: StrictText = Field("", description="what the key does and why this range")
+    choices: Annotated[list[StrictScalar] | None, Field(description="the values to choose from", min_length=1)] = None
+    low: Annotated[Finite | None, Field(description="smallest value")] = None
+    high: Annotated[Finite | None, Field(description="largest value, included")] = None
+    log: Annotated[StrictBool, Field(description="search on a logarithmic scale")] = False
+    step: Annotated[Step | None, Field(description="distance of neighbouring values")] = None
+    when: Annotated[
+        dict[str, Annotated[Any, AfterValidator(_allowed), WithJsonSchema(_ALLOWED)]],
+        Field(description="varies only where the keys named here have one of the values given"),
+    ] = Field(default_factory=dict)
+    description: Annotated[StrictText, Field(description="what the key does and why this range")] = ""
+
+
+def _form(value: Any) -> str:
+    return "short" if isinstance(value, str) else "list" if isinstance(value, list) else "entry"
+
+
+# told apart by form, so that a mistake is judged by the form it was written in
+VarySection = dict[
+    str,
+    Annotated[
+        Annotated[VaryEntry, Tag("entry")]
+        | Annotated[StrictText, Tag("short")]
+        | Annotated[list[StrictScalar], Tag("list"), Field(min_length=1)],
+        Discriminator(_form),
+    ],
+]
 
 
 def short_form(text: str, where: str) -> VaryEntry:
@@ -96,12 +124,12 @@ def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
     """Make the dimension of one place. Raises ConfigurationError with every problem of this entry."""
     found = places().get(path)
     if not found:
-        raise ConfigurationError([f"{where}: unknown key '{path}'{nearest(path, places())}"])
+        raise ConfigurationError([f"{where}: unknown key '{path}'{near(path)}"])
     place = found[0]
     when = tuple(
         (key, tuple(allowed) if isinstance(allowed, list) else (allowed,)) for key, allowed in entry.when.items()
     )
-    problems = [f"{where}: when: unknown key '{key}'{nearest(key, places())}" for key, _ in when if key not in places()]
+    problems = [f"{where}: when: unknown key '{key}'{near(key)}" for key, _ in when if key not in places()]
     problems += [
         f"{where}: when {key}: {problem}"
         for key, allowed in when

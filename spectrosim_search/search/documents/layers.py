@@ -1,8 +1,8 @@
 """Composing a search from its layers: what is fixed, what varies, and under which conditions.
 
-From weakest to strongest: preset, the study's ``base``, its spaces, the study's ``fixed`` and ``vary``, ``--set`` and ``--vary``. A
-layer that fixes a key removes its dimension, a layer that varies it frees it again. Changing a member (``head.type``)
-drops the weaker layers' settings of the old one.
+From weakest to strongest: preset, the study's ``base``, its spaces, the study's ``fixed`` and ``vary``, ``--set``
+and ``--vary``. A layer that fixes a key removes its dimension, a layer that varies it frees it again. Changing a
+member (``head.type``) drops the weaker layers' settings of the old one.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class Layers:
 def order(layers: Layers, problems: list[str]) -> tuple[Dimension, ...]:
     """Dimensions in an order in which conditions come after what they depend on.
 
-    A setting that belongs to some members only becomes conditional on its member. Conditions on keys that do not vary are
-    decided here: they fall away, or the dimension does.
+    A setting that belongs to some members only becomes conditional on its member. Conditions on keys that do not
+    vary are decided here: they fall away, or the dimension does.
     """
     done: dict[str, Dimension | None] = {}
 
@@ -110,8 +110,8 @@ def order(layers: Layers, problems: list[str]) -> tuple[Dimension, ...]:
             )
             return None
         dim = layers.vary[path]
-        done_here = _conditions(dim, layers, problems, lambda parent: visit(parent, (*trail, path)))
-        done[path] = None if done_here is None else replace(dim, when=done_here)
+        left = _conditions(dim, layers, lambda parent: visit(parent, (*trail, path)))
+        done[path] = None if left is None else replace(dim, when=left)
         return done[path]
 
     for path in layers.vary:
@@ -120,7 +120,7 @@ def order(layers: Layers, problems: list[str]) -> tuple[Dimension, ...]:
 
 
 def _conditions(
-    dim: Dimension, layers: Layers, problems: list[str], parent_of: Callable[[str], Dimension | None]
+    dim: Dimension, layers: Layers, parent_of: Callable[[str], Dimension | None]
 ) -> tuple[tuple[str, tuple[Scalar, ...]], ...] | None:
     """The conditions that are left to decide while searching; None where the dimension can never apply."""
     asked: dict[str, tuple[Scalar, ...]] = dict(dim.when)
@@ -136,8 +136,6 @@ def _conditions(
                 return None
             continue
         inside = tuple(v for v in allowed if not domain_problem(parent, v))
-        if dict(dim.when).get(path) and not inside and allowed:
-            problems.append(f"{dim.path}: its condition on {path} can never hold ({', '.join(map(str, allowed))})")
         if not inside:
             return None
         if parent.kind == "categorical" and len(inside) == len(parent.choices) and not parent.when:

@@ -54,7 +54,7 @@ def read_overrides(
     vary: Mapping[str, Any] | Sequence[str],
     data: Mapping[str, Any] | None = None,
 ) -> Overrides:
-    """Resolve options. Raises ConfigurationError with every problem: unknown or ambiguous keys, values that do not fit."""
+    """Resolve options. Raises ConfigurationError with every problem: unknown or ambiguous keys, unfitting values."""
     problems: list[str] = []
     fixed: dict[str, Scalar] = {}
     dims: dict[str, Dimension] = {}

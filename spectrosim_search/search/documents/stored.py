@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def study_from_dict(data: Mapping[str, Any]) -> Study:
-    """The inverse of `Study.to_dict`, also after a round through JSON. Raises InputError for unknown or missing keys."""
+    """The inverse of `Study.to_dict`, also after a round through JSON. Raises InputError for unknown keys."""
     return _restore(Study, data, "study")
 
 

@@ -1,12 +1,11 @@
 """YAML text to plain data and scalars back to text.
 
-Documents are read by a safe loader with the core schema of YAML 1.2 in place of PyYAML's 1.1: ``1e-3`` is a number, ``on``
-and ``no`` are words, dates stay text, ``010`` is ten. A key that stands twice in one mapping is an error.
+Documents are read by a safe loader with the core schema of YAML 1.2 in place of PyYAML's 1.1: ``1e-3`` is a number,
+``on`` and ``no`` are words, dates stay text, ``010`` is ten. A key that stands twice in one mapping is an error.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -36,11 +35,10 @@ _WORDS_OF_OTHER_TYPES = {"true", "false", "null", "yes", "no", "on", "off", "y",
 class _Loader(yaml.SafeLoader):
     """SafeLoader with YAML 1.2 scalars; constructs nothing but dict, list, str, int, float, bool and None."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
-
+_Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1's
 for _tag, _pattern, _first in _RESOLVERS:
-    # YAML 1.1's PyYAML looks resolvers up by the first character; the empty scalar has the key "".
+    # resolvers are looked up by the first character; the empty scalar has the key ""
     _keys = [c if c != "\0" else "" for c in _first]
     _Loader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _keys)
 
@@ -156,4 +154,5 @@ def scalar_text(value: bool | int | float | str) -> str:
         return f"{digits}{'' if '.' in digits else '.0'}e{exponent}" if e else digits
     if _PLAIN_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_OTHER_TYPES:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    # what does not print is escaped the way YAML escapes it, also beyond the first 65,536 characters
+    return '"' + "".join(c if c.isprintable() and c not in '\\"' else f"\\U{ord(c):08x}" for c in value) + '"'
