@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from spectrosim_search.config.configuration import Preprocessing
-from spectrosim_search.config.errors import InputError, MissingExtraError
+from spectrosim_search.config.errors import InputError, MissingExtraError, RunError
 from spectrosim_search.deploy.model_folder import ModelFolder
 from spectrosim_search.spectra.preprocessing import rowwise
 
@@ -32,7 +32,7 @@ def export_onnx(folder: ModelFolder, path: str | Path) -> Path:
     """Write one ONNX file; input ``intensities`` float32 ``(N, L)``, output ``embedding`` float32 ``(N, D)``, any N.
 
     Raises MissingExtraError without the extra ``onnx`` and InputError where the file cannot be written or the
-    preprocessing has no counterpart in the graph.
+    preprocessing has no counterpart in the graph, RunError where the exporter cannot keep the number of spectra open.
     """
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
@@ -55,6 +55,8 @@ def export_onnx(folder: ModelFolder, path: str | Path) -> Path:
     if program is None:
         raise InputError("the installed torch writes no ONNX program: use torch 2.6 or later")
     model = program.model_proto
+    if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise RunError("the exporter fixed the number of spectra: this model has no ONNX form that takes any number")
     onnx.helper.set_model_props(model, _metadata(folder))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)

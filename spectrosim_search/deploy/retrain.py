@@ -67,6 +67,7 @@ def train(
         raise InputError(f"{seeds} seeds: at least one training run a fold is needed")
     check_target(Path(out), force=force, marker=MARKER)
     tell = progress or _silent
+    fingerprint = spectra.fingerprint  # of the data as they were given: what a study calls them
     spectra = _with_groups(spectra)
     design, notes = _design(spectra, folds)
     fitted, decision, chosen = _fit(document, spectra, design, notes, seeds, seed, device, tell)
@@ -81,7 +82,7 @@ def train(
         decision=decision,
         data={
             "name": spectra.name,
-            "fingerprint": spectra.fingerprint,
+            "fingerprint": fingerprint,
             "spectra": len(spectra),
             "groups": len(np.unique(spectra.groups)),
             "labels": len(np.unique(spectra.labels[spectra.labels != ""])),

@@ -35,6 +35,7 @@ def _linear(preprocessing: Preprocessing, spectra: SpectraSet, path: Path) -> Mo
 
 
 @needs_onnx
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "preprocessing",
     [
@@ -58,6 +59,7 @@ def test_a_linear_metric_with_each_preprocessing(
 
 
 @needs_onnx
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["linear", "mlp", "spectral"])
 def test_a_network(head: str, known: SpectraSet, new: SpectraSet, tmp_path: Path) -> None:
     text = (

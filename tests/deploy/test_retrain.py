@@ -144,8 +144,11 @@ def test_few_groups_keep_the_configured_epochs(document: ExportDocument, world: 
 def test_spectra_without_a_group_are_left_out_and_counted(known: SpectraSet, tmp_path: Path) -> None:
     groups = known.groups.copy()
     groups[:2] = ""
-    document = ExportDocument("linear-metric", linear_metric=LinearMetric("fixed"))
-    folder = train(document, replace(known, groups=groups), tmp_path / "m", seeds=1)
+    pool = replace(known, groups=groups)
+    provenance = {"data_fingerprint": pool.fingerprint}
+    document = ExportDocument("linear-metric", linear_metric=LinearMetric("fixed"), provenance=provenance)
+    folder = train(document, pool, tmp_path / "m", seeds=1)
+    assert "chosen by a search on these same spectra" in (tmp_path / "m" / "README.md").read_text()
     assert folder.data["spectra"] == len(known) - 2
     assert "2 spectra without a group were left out" in folder.notes
     with pytest.raises(DataError, match="no spectrum of"):

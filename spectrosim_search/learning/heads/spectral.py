@@ -70,8 +70,9 @@ def forward(settings: Settings, p: Mapping[str, Tensor], h: Tensor, x: Tensor, c
     shares = torch.softmax(p["bins"], dim=-1)
     parts = torch.cat([x.clamp(min=0), (-x).clamp(min=0)], dim=1)
     mass = parts.sum(dim=-1, keepdim=True).clamp(min=1e-6)
-    above, below = (torch.bmm(parts / mass, shares) + 1e-6).sqrt().chunk(2, dim=1)
-    profile = torch.cat([above, below], dim=-1) - p["reference"].unsqueeze(1)
+    both = (torch.bmm(parts / mass, shares) + 1e-6).sqrt()
+    views = x.shape[1]  # a slice, not a chunk: exporters can trace it for any number of views
+    profile = torch.cat([both[:, :views], both[:, views:]], dim=-1) - p["reference"].unsqueeze(1)
     gate = torch.sigmoid(p["gate"]).unsqueeze(-1)
     projected = F.normalize(linear(h, p["weight"], p["bias"]), dim=-1, eps=1e-6)
     return torch.cat([gate.sqrt() * projected, (1 - gate).sqrt() * F.normalize(profile, dim=-1, eps=1e-6)], dim=-1)
