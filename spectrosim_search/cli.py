@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,6 +58,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """What the library warns of becomes one line each on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        typer.echo(f"warning: {warning.message}", err=True)
 
 
 def _version(show: bool) -> None:
@@ -233,8 +245,10 @@ def spaces(
     if study:
         found = {f"study {study}": plain(describe_space(load_study(study)))}
     else:
-        listed = {"studies": list_studies(), "search spaces": list_spaces()}
-        found = {kind: [{"name": n, "description": d} for n, d in rows] for kind, rows in listed.items()}
+        found = {
+            "studies": [{"name": name, "description": text} for name, text in list_studies()],
+            "search spaces": [{"name": space.name, "description": space.description} for space in list_spaces()],
+        }
     _print_json(found) if json_ else print_spaces(found)
 
 
@@ -302,6 +316,7 @@ def train(
     from spectrosim_search.config.study import DataSource
     from spectrosim_search.deploy.document import load_export
     from spectrosim_search.deploy.retrain import train as train_model
+    from spectrosim_search.learning.engine import single_thread
     from spectrosim_search.spectra.load import load
 
     spectra = load(
@@ -319,7 +334,8 @@ def train(
     def show(what: str, share: float) -> None:
         typer.echo(f"{share:4.0%} {what}", err=True)
 
-    train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
+    with single_thread():  # bit-equal results for equal seeds
+        train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
     typer.echo(str(out))
 
 
@@ -339,11 +355,12 @@ def verify(
 
     verifier = Verifier.load(model)
     queries = read(file, need_groups=False)
-    rows = (
-        verifier.verify_gallery(queries, read(gallery), prior=prior).rows()
-        if gallery
-        else verifier.verify_pairs(queries, prior=prior).rows()
-    )
+    with _warnings_as_lines():
+        rows = (
+            verifier.verify_gallery(queries, read(gallery), prior=prior).rows()
+            if gallery
+            else verifier.verify_pairs(queries, prior=prior).rows()
+        )
     _print_json(rows) if json_ else print_rows(rows, output)
 
 
@@ -359,7 +376,9 @@ def embed(
     from spectrosim_search.spectra.readers import read
 
     spectra = read(file, need_groups=False)
-    write_embeddings(spectra, Verifier.load(model).embed(spectra), output)
+    with _warnings_as_lines():
+        embedded = Verifier.load(model).embed(spectra)
+    write_embeddings(spectra, embedded, output)
     typer.echo(str(output))
 
 
