@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from spectrosim_search.config.errors import ConfigurationError, InputError
+from spectrosim_search.learning import engine
 from spectrosim_search.learning.components import resolve
 from spectrosim_search.learning.engine import embed, single_thread, train_stack
 from spectrosim_search.learning.stack import Stack, steps_of
-from spectrosim_search.learning.tasks import TrainingData
+from spectrosim_search.learning.tasks import EvaluationPairs, TrainingData
 from tests.learning.problems import all_pairs, configuration, grouped, task
 
 CPU = torch.device("cpu")
@@ -306,6 +307,41 @@ def test_undefined_scores_of_a_half():
     assert np.isnan(result.curve[:, 0]).all()
     assert np.isfinite(result.curve[:, 1]).all()
     assert result.chosen_epochs[0] == len(result.loss)
+
+
+def test_a_half_without_pairs():
+    data, labels = grouped()
+    one = task(configuration(), data, labels)
+    none = EvaluationPairs(*(getattr(one.halves[0], f)[:0] for f in ("left", "right", "positive", "stratum")))
+    for halves in ((one.halves[0], none), (none, none)):
+        result = train_stack([dataclasses.replace(one, halves=halves)], {"data": data})[0]
+        assert result.status == "finished"
+        assert [s.size for s in result.similarities] == [h.left.size for h in halves]
+
+
+@pytest.mark.parametrize("room", [2, 0])
+def test_a_full_gpu_gets_half_the_stack(monkeypatch, room):
+    data, labels = grouped()
+    tasks = [task(configuration(), data, labels, key=str(s), seed=s) for s in range(5)]
+    sizes = []
+
+    def crowded(tasks, *rest):
+        sizes.append(len(tasks))
+        if len(tasks) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return Stack(tasks, *rest)
+
+    monkeypatch.setattr(engine, "Stack", crowded)
+    results = train_stack(tasks, {"data": data}, precision="fp64")
+    assert [r.key for r in results] == list("01234")
+    assert sizes[:2] == [5, 2]
+    if room:
+        assert all(r.status == "finished" for r in results)
+        return
+    for r, t in zip(results, tasks):
+        assert r.status == "diverged"
+        assert "memory" in r.reason
+        assert [s.shape for s in r.similarities] == [h.left.shape for h in t.halves]
 
 
 def test_encoders_of_the_registry_train():
