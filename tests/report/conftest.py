@@ -289,7 +289,7 @@ def make_record(trials: int = 60, *, confirmed: bool = True, protocol: str = "ba
         design={
             "spectra": 72, "groups": 24, "detectable_difference": 0.12,
             "parts": [
-                {"name": f"fold {f}", "train_groups": 16, "groups": 8, "positive": 24, "negative": 252} for f in (1, 2, 3)
+                {"name": f"fold {f}", "train_groups": 16, "positive": 24, "negative": 252} for f in (1, 2, 3)
             ],
 
             "importance": {d.path: 0.5 / (i + 1) ** 1.3 for i, d in enumerate(DIMENSIONS)},
