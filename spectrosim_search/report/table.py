@@ -10,7 +10,7 @@ from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import METRICS, interval, metric_title, p_value, score
 from spectrosim_search.search.records import Estimate, MethodRow, StudyRecord
 
-__all__ = ["markdown", "ordered_methods", "plain_text", "result_rows", "undefined_reasons"]
+__all__ = ["markdown", "ordered_methods", "plain_text", "result_rows"]
 
 _ORDER = ("winner", "finalist", "preset", "baseline", "oracle", "audit")
 
@@ -65,18 +65,6 @@ def result_rows(record: StudyRecord) -> list[dict[str, str]]:
         cells["settings"] = "; ".join(t for t in (row.settings, row.note) if t)
         out.append(cells)
     return out
-
-
-def undefined_reasons(record: StudyRecord) -> list[str]:
-    """Return why values of the table are n/a, one line a method and metric."""
-    if record.confirmation is None:
-        return []
-    return [
-        f"{row.title}, {metric_title(name)}: {estimate.note}"
-        for row in ordered_methods(record)
-        for name, estimate in row.metrics.items()
-        if not math.isfinite(estimate.value) and estimate.note
-    ]
 
 
 def _escaped(cell: str) -> str:

@@ -287,7 +287,11 @@ def make_record(trials: int = 60, *, confirmed: bool = True, protocol: str = "ba
             ),
         ),
         design={
-            "spectra": 72, "groups": 24, "detectable_difference": 0.12, "parts": [{"part": f"fold {f}", "training_spectra": 48, "groups": 8, "positive_pairs": 24} for f in (1, 2, 3)],
+            "spectra": 72, "groups": 24, "detectable_difference": 0.12,
+            "parts": [
+                {"name": f"fold {f}", "train_groups": 16, "positive": 24, "negative": 252} for f in (1, 2, 3)
+            ],
+
             "importance": {d.path: 0.5 / (i + 1) ** 1.3 for i, d in enumerate(DIMENSIONS)},
         },
         search_seconds=237.0, confirmation_seconds=241.0,

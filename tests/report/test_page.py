@@ -94,7 +94,7 @@ def test_every_figure_has_data_heading_and_caption(outline: Outline) -> None:
 
 
 def test_design_lists_its_parts(outline: Outline) -> None:
-    assert "training spectra" in outline.text
+    assert "train groups" in outline.text
     assert "fold 3" in outline.text
     assert "detectable difference" in outline.text
 

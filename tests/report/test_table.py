@@ -10,7 +10,7 @@ from collections.abc import Callable
 from spectrosim_search.config.study import Protocol
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.report.headline import facts, verdict_sentence, warnings
-from spectrosim_search.report.table import markdown, ordered_methods, plain_text, result_rows, undefined_reasons
+from spectrosim_search.report.table import markdown, ordered_methods, plain_text, result_rows
 from spectrosim_search.search.records import StudyRecord
 
 
@@ -37,7 +37,6 @@ def test_values_are_those_of_the_record(rich: StudyRecord) -> None:
     assert tuned["adjusted p"] == ".021"
     assert rows["union-find"]["MCC at prevalence .02"] == "n/a (one class predicted)"
     assert result_rows(rich)[0]["winner - method"] == ""
-    assert undefined_reasons(rich) == ["union-find, MCC at prevalence .02: one class predicted"]
 
 
 def test_an_undefined_metric_does_not_break_the_order(rich: StudyRecord) -> None:
