@@ -29,6 +29,7 @@ __all__ = [
     "print_checks",
     "print_comparison",
     "print_inspection",
+    "print_mapping",
     "print_plan",
     "print_result",
     "print_rows",
@@ -36,6 +37,7 @@ __all__ = [
     "print_status",
     "print_studies",
     "progress_display",
+    "table",
 ]
 
 console = Console()

@@ -30,14 +30,14 @@ ALLOWED = {
 HOMES = {
     "ray": ("search/workers/",),
     "optuna": ("search/",),
-    "sqlalchemy": ("search/store", "search/migrations"),
+    "sqlalchemy": ("search/store", "search/lease", "search/migrations"),
     "alembic": ("search/store", "search/migrations"),
     "plotly": ("report/",),
     "optuna_dashboard": ("report/dashboard",),
     "pandas": ("spectra/readers/",),
     "typer": ("cli",),
     "rich": ("cli",),
-    "pydantic": ("search/documents",),
+    "pydantic": ("search/documents", "deploy/document"),
 }
 
 
@@ -79,7 +79,7 @@ def test_public_names_are_declared_and_exist(path: Path) -> None:
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
             declared = set(ast.literal_eval(node.value))
-    if defined and path.name != "cli.py":
+    if defined and path.name != "cli.py" and path.parent.name != "versions":
         assert declared is not None, f"{path.name} has public names but no __all__"
         assert not defined - declared, f"not in __all__: {sorted(defined - declared)}"
 

@@ -1,8 +1,10 @@
 """The end of a study: finalists and presets with fresh seeds, the reference rows, statistics, verdict.
 
-With corrected-cv the finalists are scored on the search's folds by models with fresh training seeds, and the winner's score is
+With corrected-cv the finalists are scored on the search's folds by models with fresh training seeds, and the winner's
+score is
 corrected for its selection over groups (`evaluation.bootstrap.bbc`). With a hold-out the winner and the presets are
-trained again on all searched groups, for the number of epochs that validation chose, and score the held-out groups once.
+trained again on all searched groups, for the number of epochs that validation chose, and score the held-out groups
+once.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from spectrosim_search.search.records import (
 from spectrosim_search.search.reference import ReferenceScores, reference_names, score_reference
 from spectrosim_search.search.workbench import Workbench, WorkItem
 
-__all__ = ["Candidate", "choose_candidates", "conclude", "confirm_items", "held_out_items"]
+__all__ = ["Candidate", "choose_candidates", "conclude", "confirm_items", "held_out_items", "pick_winner"]
 
 Method = list[tuple[PairScores, ...]]
 
@@ -149,8 +151,8 @@ def conclude(
 ) -> tuple[ConfirmationRecord, list[ReferenceScores]]:
     """Statistics over everything that was trained.
 
-    `search` maps the number of every COMPLETE trial to its search replicates in cell order: the selection that has to be
-    corrected for. Raises RunError when no finalist has a complete seed.
+    `search` maps the number of every COMPLETE trial to its search replicates in cell order: the selection that has to
+    be corrected for. Raises RunError when no finalist has a complete seed.
     """
     study, design, spectra = workbench.study, workbench.design, workbench.spectra
     folds, units = design.folds, design.units

@@ -16,8 +16,8 @@ __all__ = ["embedding_map"]
 def embedding_map(bench: Workbench, configuration: Configuration) -> NDArray[np.float32]:
     """Train one replicate and project its embeddings of the validation spectra of the first fold on two principal axes.
 
-    Returns float32 ``(N, 2)``; rows that the replicate was trained on are NaN. It serves the eye alone: no score is taken
-    from it.
+    Returns float32 ``(N, 2)``; rows that the replicate was trained on are NaN. It serves the eye alone: no score is
+    taken from it.
     """
     from spectrosim_search.learning.engine import embed, train_stack
 

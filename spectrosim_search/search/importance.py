@@ -13,7 +13,9 @@ MINIMUM_TRIALS = 8
 
 
 def parameter_importance(study: optuna.Study) -> dict[str, float]:
-    """Share of each parameter, largest first, by PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023); empty below 8 trials.
+    """Share of each parameter, largest first; empty below 8 trials.
+
+    PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023).
 
     Pruned trials count with the mean over the cells they earned: leaving them out would ask what matters among
     the good ones only.

@@ -23,14 +23,17 @@ from spectrosim_search.protocol.design import Design
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["ReferenceScores", "reference_names", "score_reference"]
+__all__ = ["ReferenceScores", "pair_scores", "reference_names", "score_reference"]
 
 Method = list[tuple[PairScores, ...]]
 
 
 @dataclass(frozen=True)
 class ReferenceScores:
-    """One reference row before statistics: `cells` in the order of the seeds, then folds; `held_out` one part or none."""
+    """One reference row before statistics: `cells` in the order of the seeds, then folds.
+
+    `held_out` one part or none.
+    """
 
     name: str
     title: str
@@ -65,8 +68,8 @@ def score_reference(
 ) -> ReferenceScores:
     """Fit one baseline on every fold's training spectra and score the halves of every (seed, fold) cell.
 
-    With a hold-out it is fitted once more on all searched groups and scores the held-out pairs; its threshold there comes from
-    the out-of-fold pairs.
+    With a hold-out it is fitted once more on all searched groups and scores the held-out pairs; its threshold there
+    comes from the out-of-fold pairs.
     """
     started = time.perf_counter()
     scored: dict[tuple[int, int], tuple[PairScores, ...]] = {}

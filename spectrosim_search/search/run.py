@@ -62,8 +62,9 @@ def prepare_study(
 ) -> Prepared:
     """Compose a study and read its spectra.
 
-    `study` is a bundled name, a YAML file or a :class:`Study`; `data` a file of spectra with its `columns`; `spectra` spectra
-    already at hand. The name in the database is `name`, or the study's with the data's. Raises InputError for anything wrong.
+    `study` is a bundled name, a YAML file or a :class:`Study`; `data` a file of spectra with its `columns`; `spectra`
+    spectra already at hand. The name in the database is `name`, or the study's with the data's. Raises InputError for
+    anything wrong.
     """
     from spectrosim_search.search.documents import load_study
     from spectrosim_search.search.fitting import fit_space
@@ -112,7 +113,8 @@ def optuna_study(name: str, storage: str) -> optuna.Study:
 def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, Any]:
     """What a run would do: cells, replicates, time, memory, and what its design can detect.
 
-    Time comes from training the study's first configuration for two epochs on this machine, its memory from the size of the data.
+    Time comes from training the study's first configuration for two epochs on this machine, its memory from the size
+    of the data.
     """
     from spectrosim_search.search.budget import confirmation_replicates
     from spectrosim_search.search.plan import first_configuration, seconds_a_replicate
@@ -169,8 +171,8 @@ def run_study(
 ) -> StudyRecord:
     """Search and confirm; on a study that exists, go on where it stopped.
 
-    Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record. Raises
-    InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
+    Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record.
+    Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
     from spectrosim_search.search.budget import Allowance, reserve_for
     from spectrosim_search.search.driver import search

@@ -16,7 +16,19 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from spectrosim_search.config.errors import InputError, MissingExtraError
 
-__all__ = ["BUSY_SECONDS", "database_errors", "engine_options", "locate", "make_engine", "redacted", "sqlite_file"]
+__all__ = [
+    "BUSY_SECONDS",
+    "database_errors",
+    "engine_options",
+    "explain",
+    "locate",
+    "make_engine",
+    "on_network",
+    "read_only_url",
+    "redacted",
+    "sqlite_file",
+    "tune",
+]
 
 BUSY_SECONDS = 60
 _NETWORK = frozenset(

@@ -17,7 +17,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from spectrosim_search.search.store_tables import LeaseRow
 
-__all__ = ["Identity", "Lease", "database_now", "drop", "drop_dead", "live", "renew", "take"]
+__all__ = ["Identity", "Lease", "database_now", "drop", "drop_dead", "is_dead", "live", "renew", "take"]
 
 
 class database_now(FunctionElement[float]):

@@ -13,7 +13,7 @@ from spectrosim_search.config.errors import InputError
 from spectrosim_search.search.store_engine import redacted
 from spectrosim_search.search.store_tables import PREFIX, VERSION_TABLE
 
-__all__ = ["current_revision", "head_revision", "ours", "prepare"]
+__all__ = ["current_revision", "head_revision", "newer", "ours", "prepare"]
 
 _LOCK = 0x5350_4543_5452_4F53  # any number that nobody else uses for an advisory lock
 _Kind = Literal["schema", "table", "column", "index", "unique_constraint", "foreign_key_constraint"]

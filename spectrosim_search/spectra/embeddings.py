@@ -15,7 +15,7 @@ __all__ = ["write_embeddings"]
 
 
 def write_embeddings(spectra: SpectraSet, embeddings: NDArray[np.float32], path: Path) -> None:
-    """Write ``(N, D)`` embeddings beside the sample ids: .csv (one row a spectrum) or .npz (`sample_ids`, `embeddings`).
+    """Write ``(N, D)`` embeddings beside the sample ids: .csv (one row a spectrum) or .npz.
 
     Raises InputError for another suffix.
     """

@@ -19,7 +19,17 @@ from spectrosim_search.search.documents.dimensions import VaryEntry, VarySection
 from spectrosim_search.search.documents.models import StrictText, problems_of
 from spectrosim_search.search.documents.text import Document
 
-__all__ = ["Space", "SpaceDocument", "compose", "list_spaces", "load_space", "read_fixed", "read_vary", "without_empty"]
+__all__ = [
+    "Space",
+    "SpaceDocument",
+    "compose",
+    "list_spaces",
+    "load_space",
+    "parse",
+    "read_fixed",
+    "read_vary",
+    "without_empty",
+]
 
 
 class SpaceDocument(BaseModel):
