@@ -119,8 +119,13 @@ class Training:
         high=10000,
         shapes=True,
     )
+    checkpoint: Literal["last", "best"] = field(
+        "last",
+        "which epoch counts: last: the end of the schedule; best: the one that the other half of the validation groups "
+        "scores best, training stops early (with few groups the choice costs more than it brings)",
+    )
     patience: int = field(
-        12, "epochs without improvement on validation groups before training stops", low=1, high=10000
+        12, "epochs without improvement on validation groups before training stops (checkpoint best)", low=1, high=10000
     )
     precision: Literal["auto", "fp32", "bf16"] = field("auto", "auto: bf16 where the processor has it", shapes=True)
     similarity: Literal["head", "encoder"] = field(

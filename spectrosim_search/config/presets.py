@@ -39,7 +39,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "positives": {"source": "groups", "spectra_per_group": 2},
         "optimiser": {"learning_rate": 1e-3, "weight_decay": 0.01, "gradient_clip": 1.0},  # not printed
         # The paper stops early on test data; here the whole run is trained and validation groups choose the epoch.
-        "training": {"batch_size": 16, "epochs": 100, "patience": 100, "precision": "auto", "similarity": "head"},
+        "training": {
+            "batch_size": 16,
+            "epochs": 100,
+            "checkpoint": "best",
+            "patience": 100,
+            "precision": "auto",
+            "similarity": "head",
+        },
     },
     "spectrosim-chapter": {
         "preprocessing": {"intensity": "tic", "derivative": 0, "scale": "standard"},  # not printed
@@ -64,7 +71,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         },
         "positives": {"source": "views"},
         "optimiser": {"learning_rate": 1e-5, "weight_decay": 0.01, "gradient_clip": 1.0},  # rate printed, rest not
-        "training": {"batch_size": 16, "epochs": 100, "patience": 5, "precision": "auto", "similarity": "head"},
+        "training": {
+            "batch_size": 16,
+            "epochs": 100,
+            "checkpoint": "best",
+            "patience": 5,
+            "precision": "auto",
+            "similarity": "head",
+        },
     },
 }
 

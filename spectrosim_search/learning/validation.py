@@ -103,6 +103,7 @@ class Choice:
     def __init__(self, task: ReplicateTask) -> None:
         """Start before training."""
         self._patience = task.configuration.training.patience
+        self._last = task.configuration.training.checkpoint == "last"
         self._best = [-math.inf, -math.inf]
         self.epochs = [0, 0]
         self.open = [True, True]
@@ -111,12 +112,13 @@ class Choice:
     def update(self, epoch: int, scores: tuple[float, float]) -> tuple[bool, bool]:
         """Take the scores of the two halves after an epoch; return which of them chose it.
 
-        The first of equal epochs is kept. A half whose score is undefined cannot choose and keeps the latest epoch.
+        The first of equal epochs is kept. A half whose score is undefined cannot choose and keeps the latest epoch; so
+        do both where the end of the schedule counts.
         """
         self.curve.append(scores)
         chosen = []
         for half, score in enumerate(scores):
-            better = self.open[half] and (math.isnan(score) or score > self._best[half])
+            better = self.open[half] and (self._last or math.isnan(score) or score > self._best[half])
             if better:
                 self.epochs[half] = epoch
                 self._best[half] = score if not math.isnan(score) else -math.inf

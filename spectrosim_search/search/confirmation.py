@@ -199,7 +199,8 @@ def conclude(
         if not cells:
             continue
         estimates = {m: jackknife(cells, units, m) for m in METRICS}
-        if c is winner:
+        selected = c.kind == "finalist"
+        if selected:  # all finalists were chosen on these groups
             estimates[metric] = _shift(estimates[metric], -optimism)
         rows.append(
             MethodRow(
@@ -210,10 +211,12 @@ def conclude(
                 seeds=len(c.complete_seeds(folds)),
                 metrics=estimates,
                 seed_sd=_seed_sd(c, folds),
-                difference=None if c is winner else _difference(winner_cells, cells, units, metric, -optimism),
+                difference=None
+                if c is winner
+                else _difference(winner_cells, cells, units, metric, 0.0 if selected else -optimism),
                 p_adjusted=float("nan"),
                 settings=_summary(c.configuration),
-                note=f"corrected for its selection by {optimism:.3f}" if c is winner and optimism > 0 else "",
+                note=f"corrected for its selection by {optimism:.3f}" if selected and optimism > 0 else "",
             )
         )
     for r in references:

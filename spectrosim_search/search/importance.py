@@ -45,8 +45,7 @@ def parameter_importance(study: optuna.Study) -> dict[str, float]:
             continue
         part = optuna.create_study(direction="maximize")
         part.add_trials(having)
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        raw = optuna.importance.get_param_importances(part, evaluator=evaluator, params=[name], normalize=False)
+        raw = optuna.importance.PedAnovaImportanceEvaluator().evaluate(part, params=[name])
         out[name] = raw[name] * len(having) / len(kept)
     total = sum(out.values())
     if total <= 0:

@@ -145,7 +145,7 @@ def test_views_alone_learn_without_groups():
 
 def test_each_half_is_scored_at_the_epoch_the_other_chose():
     data, labels = grouped()
-    config = configuration(training={"epochs": 6, "patience": 100})
+    config = configuration(training={"epochs": 6, "checkpoint": "best", "patience": 100})
     one = task(config, data, labels)
     result = train_stack([one], {"data": data}, precision="fp32")[0]
     assert result.chosen_epochs == tuple(int(np.argmax(result.curve[:, h])) for h in range(2))
@@ -168,7 +168,7 @@ def test_each_half_is_scored_at_the_epoch_the_other_chose():
 
 def test_changing_a_half_does_not_change_what_it_is_scored_by():
     data, labels = grouped()
-    config = configuration(training={"epochs": 12, "patience": 2})
+    config = configuration(training={"epochs": 12, "checkpoint": "best", "patience": 2})
     one = task(config, data, labels)
     base = train_stack([one], {"data": data}, precision="fp32")[0]
     turned = dataclasses.replace(one.halves[0], positive=~one.halves[0].positive)
@@ -180,7 +180,7 @@ def test_changing_a_half_does_not_change_what_it_is_scored_by():
 
 def test_early_stopping_ends_training():
     data, labels = grouped()
-    config = configuration(training={"epochs": 60, "patience": 3}, optimiser={"learning_rate": 1e-6})
+    config = configuration(training={"epochs": 60, "checkpoint": "best", "patience": 3}, optimiser={"learning_rate": 1e-6})
     result = train_stack([task(config, data, labels)], {"data": data})[0]
     assert result.status == "finished"
     assert len(result.loss) == len(result.curve) - 1 == max(result.chosen_epochs) + 3

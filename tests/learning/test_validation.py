@@ -11,7 +11,7 @@ from tests.learning.problems import configuration, grouped, task
 
 def choice(patience: int = 2) -> Choice:
     data, labels = grouped()
-    return Choice(task(configuration(training={"patience": patience}), data, labels))
+    return Choice(task(configuration(training={"patience": patience, "checkpoint": "best"}), data, labels))
 
 
 def test_first_of_equal_epochs_and_patience():
@@ -63,3 +63,12 @@ def test_similarities_are_cosines_of_the_pairs(monkeypatch, dense):
         for p in (0, 7, 30):
             a, b = (z[1, position[int(side[p])]] for side in (pairs.left, pairs.right))
             torch.testing.assert_close(got[1, half, p], torch.cosine_similarity(a, b, dim=0))
+
+
+def test_the_last_epoch_counts_where_asked():
+    data, labels = grouped()
+    c = Choice(task(configuration(training={"patience": 1, "checkpoint": "last"}), data, labels))
+    for epoch, score in enumerate((0.5, 0.9, 0.4, 0.3)):
+        assert c.update(epoch, (score, 1 - score)) == (True, True)
+    assert c.epochs == [3, 3]
+    assert all(c.open)

@@ -295,7 +295,7 @@ def test_rows_describe_every_key_and_read_back() -> None:
     rows = {row.key: row for row in describe_space(study)}
     assert rows["objective.temperature"].values == "0.02..1:log" and rows["objective.temperature"].start == "0.1"
     assert rows["head.width"].when == "head.type = mlp"
-    assert rows["training.epochs"].kind == "fixed" and rows["training.epochs"].values == "60"
+    assert rows["training.patience"].kind == "fixed" and rows["training.patience"].values == "12"
     assert all(row.description for row in rows.values())
     for dim in study.dimensions:
         again = dimension(dim.path, short_form(range_text(dim), "test"), "test")
