@@ -14,7 +14,7 @@ heads
 objectives
     ``loss(z (R, M, D), positive (R, M, M), negative (R, M, M), values) -> (R,)``.
 augmentations
-    ``apply(x (R, M, L), strength (R, 1, 1), random) -> (R, M, L)``; ``Settings`` has `probability` and mostly `strength`.
+    ``apply(x (R, M, L), strength (R, 1, 1), random) -> (R, M, L)``; ``Settings`` has `probability`, mostly `strength`.
 
 Optional: ``check(settings) -> list[str]`` names settings that contradict each other.
 """

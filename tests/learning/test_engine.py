@@ -344,6 +344,38 @@ def test_a_full_gpu_gets_half_the_stack(monkeypatch, room):
         assert [s.shape for s in r.similarities] == [h.left.shape for h in t.halves]
 
 
+def test_steps_are_counted_through_the_epochs(monkeypatch):
+    data, labels = grouped()
+    stack = Stack([task(configuration(), data, labels)], {"data": data}, CPU, "fp32")
+    seen, real = [], stack.step
+    monkeypatch.setattr(stack, "step", lambda rows, step: (seen.append(step), real(rows, step))[1])
+    for epoch in (1, 2, 3):
+        stack.epoch(epoch)
+    assert seen == list(range(6))
+
+
+@pytest.mark.parametrize("change", ["augmentations", "encoder", "head", "step"])
+def test_views_and_dropout_take_part_in_training(change):
+    data, labels = grouped()
+    quiet = {"augmentations": {"jitter": {"probability": 0.0}}, "encoder": {"dropout": 0.0}}
+    loud = {
+        "augmentations": {"jitter": {"probability": 1.0}},
+        "encoder": {"dropout": 0.5},
+        "head": {"type": "mlp", "width": 16, "out": 16, "dropout": 0.5},
+    }
+    config = configuration(**{**quiet, **({change: loud[change]} if change in loud else {})})
+
+    def loss(config, step):
+        stack = Stack([task(config, data, labels)], {"data": data}, CPU, "fp64")
+        return float(stack.loss(stack.plan(1)[0], step).detach())
+
+    if change == "step":  # nothing random is left
+        assert loss(config, 0) == loss(config, 1)
+    else:
+        assert abs(loss(config, 0) - loss(configuration(**quiet), 0)) > 1e-3
+        assert abs(loss(config, 0) - loss(config, 1)) > 1e-3
+
+
 def test_encoders_of_the_registry_train():
     data, labels = grouped()
     config = dataclasses.replace(
