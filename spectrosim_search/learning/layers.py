@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spectrosim_search.learning.randomness import Stream
 
-__all__ = ["Context", "attention", "layer_norm", "linear"]
+__all__ = ["Context", "attention", "layer_norm", "linear", "residual"]
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -30,9 +30,14 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     """Normalise the last axis of x ``(R, …, D)``, then scale and shift per replicate; gain and bias ``(R, D)``."""
     size = x.shape[-1]
     if x.shape[0] == 1:  # the fused kernel does scale and shift in the same pass
-        return F.layer_norm(x, (size,), gain[0], bias[0])
+        return F.layer_norm(x, (size,), gain.squeeze(0), bias.squeeze(0))
     shape = (x.shape[0], *([1] * (x.dim() - 2)), size)
     return torch.addcmul(bias.view(shape), F.layer_norm(x, (size,)), gain.view(shape))
+
+
+def residual(x: Tensor, branch: Tensor, mask: Tensor | None) -> Tensor:
+    """Return ``x + branch``, the branch under a dropout mask where there is one; all ``(R, …)``."""
+    return x + branch if mask is None else torch.addcmul(x, branch, mask)
 
 
 def attention(query_key_value: Tensor, heads: int) -> Tensor:
@@ -55,8 +60,8 @@ class Context:
 
     axis: ``(R, L)`` m/z, wavelength or wavenumber, in the data's unit. values: ``(R,)`` tensors of the settings that
     may differ between the replicates of a stack (those declared without ``shapes=True``). stream: the replicates'
-    randomness in training, None in inference. Each dropout of a pass takes the next use number, so masks depend on
-    the architecture and the step alone. constants: what a member computes once for a stack, by name.
+    randomness in training, None in inference. Dropouts of a pass take consecutive use numbers, so masks depend on the
+    architecture and the step alone. constants: what a member computes once for a stack, by name.
     """
 
     axis: Tensor
@@ -73,7 +78,15 @@ class Context:
 
     def dropout(self, x: Tensor, rate: str = "dropout") -> Tensor:
         """Zero values of x ``(R, …)`` with probability ``values[rate]`` and rescale the rest; identity in inference."""
-        self.use += 1
+        mask = self.masks(1, x, rate)[0]
+        return x if mask is None else x * mask
+
+    def masks(self, count: int, like: Tensor, rate: str = "dropout") -> list[Tensor | None]:
+        """Return `count` dropout masks of the shape and type of `like` ``(R, …)``, drawn together; None in inference.
+
+        A mask holds 0 with probability ``values[rate]``, else the scale that keeps the mean.
+        """
+        first, self.use = self.use, self.use + count
         if self.stream is None:
-            return x
-        return self.stream.dropout(x, self.values[rate], self.use)
+            return [None] * count
+        return list(self.stream.dropout(like, self.values[rate], first, count).unbind(1))

@@ -85,7 +85,11 @@ def test_every_position_of_a_permutation_is_equally_likely():
 def test_dropout_rate_scale_and_independence_of_neighbours(dtype):
     x = torch.ones(3, 50, 401, dtype=dtype)
     rate = torch.tensor([0.0, 0.1, 0.5])
-    out = Stream.of_seeds([1, 2, 3], 0).dropout(x, rate, 5)
+    masks = Stream.of_seeds([1, 2, 3], 0).dropout(x, rate, 5, 2)
+    assert masks.shape == (3, 2, 50, 401)
+    assert not torch.equal(masks[1, 0], masks[1, 1])
+    assert torch.equal(Stream.of_seeds([1, 2, 3], 0).dropout(x, rate, 6, 1)[:, 0], masks[:, 1])
+    out = x * masks[:, 0]
     assert out.dtype == dtype
     assert torch.equal(out[0], x[0])
     for row in (1, 2):
@@ -93,7 +97,7 @@ def test_dropout_rate_scale_and_independence_of_neighbours(dtype):
         rounded = round(float(rate[row]) * 256) / 256
         assert abs(share - rounded) < 0.02
         torch.testing.assert_close(float(out[row].max()), 1 / (1 - rounded), rtol=5e-3, atol=0)
-    assert torch.equal(Stream.of_seeds([3], 0).dropout(x[2:], rate[2:], 5)[0], out[2])
+    assert torch.equal(Stream.of_seeds([3], 0).dropout(x[2:], rate[2:], 5, 1)[0, 0], out[2])
 
 
 def test_uses_of_one_step_differ():

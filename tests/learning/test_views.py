@@ -41,6 +41,15 @@ def test_unknown_relations_are_no_negatives_of_views_either():
     assert negative[0, 0, 1]  # label-free: a spectrum of the same group is a negative
 
 
+def test_copies_are_no_negatives_whatever_the_relation_says_of_a_spectrum_and_itself():
+    relation = RELATION.clone()
+    for a, b in ((0, 0), (0, 3), (3, 0), (3, 3)):
+        relation[0, a, b] = 0
+    for source in ("groups", "both"):
+        _, negative = compare(ROWS, relation, source, WEIGHT)
+        assert not negative[0, [0, 0, 3, 3], [0, 3, 0, 3]].any()
+
+
 def test_relations_from_codes_and_from_a_matrix():
     codes = torch.tensor([0, 0, -1, 5, 5, 5])
     matrix = torch.tensor([[1, 0, -1], [0, 1, 1], [-1, 1, 1]], dtype=torch.int8)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.fields import field
-from spectrosim_search.learning.layers import Context, attention, layer_norm, linear
+from spectrosim_search.learning.layers import Context, attention, layer_norm, linear, residual
 from spectrosim_search.learning.parameters import Parameter, bias, gain, table, weight
 
 __all__ = ["Settings", "check", "forward", "outputs", "parameters"]
@@ -124,14 +124,15 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
         place = p["position.table"]
     scale, shift = place.unsqueeze(1).chunk(2, dim=-1)
     h = torch.addcmul(shift, h, 1 + scale)
+    masks = context.masks(2 * settings.depth, h)
     for block in range(settings.depth):
         name = f"block{block}."
         y = layer_norm(h, p[name + "norm1.gain"], p[name + "norm1.bias"])
         y = attention(linear(y, p[name + "attention.weight"], p[name + "attention.bias"]), settings.heads)
-        h = h + context.dropout(linear(y, p[name + "mix.weight"], p[name + "mix.bias"]))
+        h = residual(h, linear(y, p[name + "mix.weight"], p[name + "mix.bias"]), masks[2 * block])
         y = layer_norm(h, p[name + "norm2.gain"], p[name + "norm2.bias"])
         y = F.gelu(linear(y, p[name + "expand.weight"], p[name + "expand.bias"]))
-        h = h + context.dropout(linear(y, p[name + "shrink.weight"], p[name + "shrink.bias"]))
+        h = residual(h, linear(y, p[name + "shrink.weight"], p[name + "shrink.bias"]), masks[2 * block + 1])
     h = layer_norm(h, p["norm.gain"], p["norm.bias"])
     if settings.pool == "attention":
         share = torch.softmax(linear(h, p["pool.query"]), dim=2)
