@@ -81,13 +81,15 @@ class Store:
         self._pairs: dict[int, PairSets] = {}
         self._ids: dict[str, int] = {}
         self._storage: tuple[Any, BaseStorage] | None = None
-        with database_errors(located):
-            if read_only:
-                self._require_tables()
-            else:
-                store_schema.prepare(self.engine, located)
-                if file is not None and not file.is_file():
-                    raise InputError(f"cannot write {file}")
+        try:
+            with database_errors(located):
+                if read_only:
+                    self._require_tables()
+                else:
+                    store_schema.prepare(self.engine, located)
+        except InputError:
+            self.engine.dispose()
+            raise
 
     def _require_tables(self) -> None:
         with self.engine.connect() as connection:

@@ -55,6 +55,8 @@ def pool() -> Iterator[RayPool]:
 
 def test_ray_workers_give_the_scores_of_this_process(pool: RayPool) -> None:
     here = {e.record.key: e.record for e in collect(InProcessPool(small_spectra(), STUDY), items()) if isinstance(e, Finished)}
+    while pool.free < 2:
+        pool.events(0.5)
     there = [e.record for e in collect(pool, items()) if isinstance(e, Finished)]
     assert len(there) == 6
     assert {r.worker for r in there} == {"worker 1", "worker 2"}
@@ -92,21 +94,25 @@ def test_ray_binds_to_the_loopback_address_only(pool: RayPool) -> None:
     assert addresses <= loopback
 
 
-def test_a_running_replicate_stops_at_its_next_epoch() -> None:
-    with RayPool(small_spectra(), LONG, workers=1) as pool:
-        (item,) = items(LONG, 1)
-        while not pool.free:
-            pool.events(0.5)
-        pool.submit([item])
-        assert pool.free == 0
-        assert pool.events(1.0) == []
-        pool.stop([item.key])
-        events = [e for _ in range(20) for e in pool.events(0.5)]
-        (event,) = events
-        assert isinstance(event, Finished)
-        assert (event.record.status, event.record.reason) == ("stopped", CANCELLED)
-        assert 1 < len(event.record.curve) < 3000
-        assert pool.free == 1
+def _train_long(pool: RayPool) -> WorkItem:
+    """Give a replicate that takes minutes to a pool whose workers are all ready."""
+    while pool.free < pool.slots:
+        pool.events(0.5)
+    (item,) = items(LONG, 1)
+    pool.submit([item])
+    assert pool.free == pool.slots - 1
+    assert pool.events(1.0) == []
+    return item
+
+
+def test_a_running_replicate_stops_at_its_next_epoch(pool: RayPool) -> None:
+    item = _train_long(pool)
+    pool.stop([item.key])
+    (event,) = next(events for _ in range(40) if (events := pool.events(0.5)))
+    assert isinstance(event, Finished)
+    assert (event.record.status, event.record.reason) == ("stopped", CANCELLED)
+    assert 1 < len(event.record.curve) < 3000
+    assert pool.free == pool.slots
 
 
 def _processes(pool: RayPool) -> list[int]:
@@ -114,23 +120,19 @@ def _processes(pool: RayPool) -> list[int]:
     return [pool._ray.get(w.actor.process.remote()) for w in pool._workers if w.starting is None]
 
 
-def test_a_killed_worker_is_reported_and_replaced() -> None:
-    with RayPool(small_spectra(), LONG, workers=1) as pool:
-        (item,) = items(LONG, 1)
-        while not pool.free:
-            pool.events(0.5)
-        (pid,) = _processes(pool)
-        pool.submit([item])
-        pool.events(1.0)
-        os.kill(pid, signal.SIGKILL)
-        events = []
-        while not events:
-            events = pool.events(1.0)
-        assert events == [WorkerDied("worker 1", events[0].reason, (item.key,))]
-        (short,) = items(STUDY, 1)
-        (event,) = collect(pool, [short])
-        assert isinstance(event, Finished), "the new worker trains"
-        assert _processes(pool) != [pid]
+def test_a_killed_worker_is_reported_and_replaced(pool: RayPool) -> None:
+    item = _train_long(pool)
+    before = _processes(pool)
+    victim = pool._ray.get(next(w for w in pool._workers if w.keys).actor.process.remote())
+    os.kill(victim, signal.SIGKILL)
+    (event,) = next(events for _ in range(40) if (events := pool.events(0.5)))
+    assert isinstance(event, WorkerDied)
+    assert event.keys == (item.key,)
+    assert event.reason == "its process ended unexpectedly"
+    assert len(collect(pool, items(STUDY, 2))) == 2, "the other worker goes on"
+    while pool.free < pool.slots:
+        pool.events(0.5)
+    assert len(set(_processes(pool)) - set(before)) == 1, "a new worker has come"
 
 
 @pytest.mark.slow

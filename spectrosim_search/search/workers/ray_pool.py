@@ -116,7 +116,10 @@ class RayPool:
             worker = watched[place]
             out += self._started_up(worker) if worker.starting is not None else self._delivered(worker)
         if self._all_starting() and time.monotonic() - self._ready_at > START_SECONDS:
-            raise RunError(f"no worker has started within {START_SECONDS:.0f} s; look at the machine's memory and load")
+            raise RunError(
+                f"no worker has started within {START_SECONDS:.0f} s; look at the machine's memory, and whether other "
+                "work holds Ray's processors"
+            )
         return out
 
     def stop(self, keys: Collection[str]) -> None:
@@ -219,7 +222,7 @@ class RayPool:
 def _death(text: str) -> str:
     """Why Ray says a worker died, in a few words."""
     low = text.lower()
-    if "memory" in low and ("oom" in low or "out of memory" in low or "running low" in low):
+    if "running low on memory" in low or "out-of-memory" in low:  # Ray's own guard; other deaths only mention it
         return "out of memory"
     if "node" in low and ("node died" in low or "node has died" in low or "node was terminated" in low):
         return "its machine left"
