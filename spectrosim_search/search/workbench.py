@@ -7,6 +7,8 @@ the same one, on any machine.
 from __future__ import annotations
 
 import hashlib
+import math
+import statistics
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -69,6 +71,8 @@ class Workbench:
         self.cells = self.design.cells(study.protocol.seeds)
         asked = {k: v for k, v in plain(study.protocol).items() if k != "seeds"}
         self._question = content_hash({"protocol": asked, "metric": study.metric, "seed": study.seed})
+        sizes = [len(self.design.split(fold, 0).train) for fold in range(self.design.folds)]
+        self._training_size = statistics.median(sizes)  # every fold's clock ticks alike
         self._splits: dict[tuple[int, int], CellSplit] = {}
         self._data: OrderedDict[str, TrainingData] = OrderedDict()
 
@@ -183,6 +187,7 @@ class Workbench:
             data=self._data_key(item),
             train=split.train,
             halves=(_pairs(split.halves[0]), _pairs(split.halves[1])),
+            steps_per_epoch=math.ceil(self._training_size / item.configuration.training.batch_size),
             stop_below=item.stop_below,
         )
 
