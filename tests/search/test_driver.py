@@ -203,6 +203,33 @@ def test_data_a_configuration_cannot_take_prune_its_trial(tmp_path: Path) -> Non
     assert all(t.value == 0.5 for t in record.trials)
 
 
+class Stacking(InProcessPool):
+    """Trains up to three replicates together, as a GPU does."""
+
+    capacity = 3
+
+
+def test_stacks_train_what_single_replicates_would(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    spectra, study = small_spectra(), small_study(6)
+    sizes: list[int] = []
+
+    class Counting(Stacking):
+        def submit(self, items: Sequence[WorkItem]) -> None:
+            sizes.append(len(items))
+            super().submit(items)
+
+    with Store(tmp_path / "a.db") as store:
+        outcome = search(store, Workbench(spectra, study), Counting(spectra, study))
+        record = store.record("small")
+    assert outcome.complete + outcome.pruned == 6
+    assert max(sizes) == 3
+    alone = {r.key: r.score for r in uninterrupted[1].replicates}
+    shared = [r for r in record.replicates if r.key in alone and r.status == "finished"]
+    assert len(shared) >= 6
+    for r in shared:
+        assert r.score == pytest.approx(alone[r.key], abs=0.1), "equal within the noise of summation order"
+
+
 class Deadly(InProcessPool):
     """A real pool, but the process that trains one of the named cells dies."""
 
