@@ -20,8 +20,8 @@ def resolve(family: str, mapping: Mapping[str, Any] | Component) -> Component:
     """Return the component with every default filled in.
 
     `family` is one of :data:`FAMILIES` (singular works too); `mapping` the flat YAML form with its ``type``. Raises
-    ConfigurationError with every problem at once: unknown type or setting (nearest name offered), wrong kind of value, outside
-    its limits, settings that contradict each other.
+    ConfigurationError with every problem at once: unknown type or setting (nearest name offered), wrong kind of value,
+    outside its limits, settings that contradict each other.
     """
     given = mapping.to_dict() if isinstance(mapping, Component) else dict(mapping)
     plural = family if family in FAMILIES else family + "s"
@@ -96,8 +96,8 @@ def _fixed(settings: Any, skip: Iterable[str] = ()) -> dict[str, Any]:
 def stack_key(configuration: Configuration, length: int) -> str:
     """Return a name for what can be trained in one stack: equal keys mean equal shapes, operations and step counts.
 
-    Replicates of one key still differ in data, order, and every setting declared without ``shapes=True``. The length of an
-    epoch also depends on the training size; :func:`spectrosim_search.learning.engine.train_stack` tells that apart itself.
+    Replicates of one key still differ in data, order, and every setting declared without ``shapes=True``. The length of
+    an epoch also depends on the training size: :func:`spectrosim_search.learning.engine.train_stack` tells that apart.
     """
     families = {
         "encoders": (configuration.encoder,),

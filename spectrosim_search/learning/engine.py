@@ -34,8 +34,8 @@ def train_stack(
 ) -> list[ReplicateResult]:
     """Train replicates of one architecture; return their results in the order of the tasks.
 
-    All tasks share :func:`~spectrosim_search.learning.components.stack_key`. Those whose epochs have another number of steps
-    are trained as a stack of their own, so that no replicate's clock depends on its neighbours. `precision` other than
+    All tasks share :func:`~spectrosim_search.learning.components.stack_key`. Those whose epochs have another number of
+    steps are trained as a stack of their own, so that no clock depends on neighbours. `precision` other than
     "auto" overrides the configurations'. `on_epoch(key, epoch, score)` is called after each epoch with the mean of the
     two halves' scores (NaN without halves) and returns True to stop that replicate. A GPU that runs out of memory gets
     half the stack at a time; replicates then start again, and `on_epoch` sees their epochs again.
@@ -105,8 +105,8 @@ def embed(
 ) -> NDArray[np.float32]:
     """Return what similarity compares, float32 ``(N, D)``, for preprocessed spectra ``(N, L)``.
 
-    `parameters` as :class:`~spectrosim_search.learning.tasks.ReplicateResult` gives them, without a replicate axis. Raises
-    InputError where they do not fit the configuration and the number of channels.
+    `parameters` as :class:`~spectrosim_search.learning.tasks.ReplicateResult` gives them, without a replicate axis.
+    Raises InputError where they do not fit the configuration and the number of channels.
     """
     place = _device(device)
     model = Model(configuration, spectra.shape[1])

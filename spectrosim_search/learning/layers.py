@@ -7,8 +7,8 @@ Legend: R replicates, M views (rows), T tokens, D features, H heads. All functio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spectrosim_search.learning.randomness import Stream
 
-__all__ = ["Context", "attention", "layer_norm", "linear"]
+__all__ = ["Context", "attention", "layer_norm", "linear", "residual"]
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -30,15 +30,20 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     """Normalise the last axis of x ``(R, …, D)``, then scale and shift per replicate; gain and bias ``(R, D)``."""
     size = x.shape[-1]
     if x.shape[0] == 1:  # the fused kernel does scale and shift in the same pass
-        return F.layer_norm(x, (size,), gain[0], bias[0])
+        return F.layer_norm(x, (size,), gain.squeeze(0), bias.squeeze(0))
     shape = (x.shape[0], *([1] * (x.dim() - 2)), size)
     return torch.addcmul(bias.view(shape), F.layer_norm(x, (size,)), gain.view(shape))
 
 
-def attention(query_key_value: Tensor, heads: int) -> Tensor:
-    """Self-attention of x ``(R, M, T, 3 D)`` → ``(R, M, T, D)`` as matmul, softmax, matmul (Vaswani et al. 2017, eq. 1).
+def residual(x: Tensor, branch: Tensor, mask: Tensor | None) -> Tensor:
+    """Return ``x + branch``, the branch under a dropout mask where there is one; all ``(R, …)``."""
+    return x + branch if mask is None else torch.addcmul(x, branch, mask)
 
-    The fused kernel is not used: its bfloat16 backward is slower than its float32 one on CPU.
+
+def attention(query_key_value: Tensor, heads: int) -> Tensor:
+    """Self-attention of x ``(R, M, T, 3 D)`` → ``(R, M, T, D)`` (Vaswani et al. 2017, eq. 1).
+
+    Written as matmul, softmax, matmul: the fused kernel's bfloat16 backward is slower than its float32 one on CPU.
     """
     replicates, rows, tokens, triple = query_key_value.shape
     size = triple // (3 * heads)
@@ -53,20 +58,35 @@ def attention(query_key_value: Tensor, heads: int) -> Tensor:
 class Context:
     """What a forward pass knows beside its inputs.
 
-    axis: ``(R, L)`` m/z, wavelength or wavenumber, in the data's unit. values: ``(R,)`` tensors of the settings that may
-    differ between the replicates of a stack (those declared without ``shapes=True``). stream: the replicates'
-    randomness in training, None in inference. Each dropout of a pass takes the next use number, so masks depend on
-    the architecture and the step alone.
+    axis: ``(R, L)`` m/z, wavelength or wavenumber, in the data's unit. values: ``(R,)`` tensors of the settings that
+    may differ between the replicates of a stack (those declared without ``shapes=True``). stream: the replicates'
+    randomness in training, None in inference. Dropouts of a pass take consecutive use numbers, so masks depend on the
+    architecture and the step alone. constants: what a member computes once for a stack, by name.
     """
 
     axis: Tensor
     values: Mapping[str, Tensor]
     stream: Stream | None = None
     use: int = 0
+    constants: dict[str, Tensor] = field(default_factory=dict)
+
+    def constant(self, name: str, build: Callable[[], Tensor]) -> Tensor:
+        """Return a tensor that depends on the axis and the architecture alone, built at its first use."""
+        if name not in self.constants:
+            self.constants[name] = build()
+        return self.constants[name]
 
     def dropout(self, x: Tensor, rate: str = "dropout") -> Tensor:
         """Zero values of x ``(R, …)`` with probability ``values[rate]`` and rescale the rest; identity in inference."""
-        self.use += 1
+        mask = self.masks(1, x, rate)[0]
+        return x if mask is None else x * mask
+
+    def masks(self, count: int, like: Tensor, rate: str = "dropout") -> list[Tensor | None]:
+        """Return `count` dropout masks of the shape and type of `like` ``(R, …)``, drawn together; None in inference.
+
+        A mask holds 0 with probability ``values[rate]``, else the scale that keeps the mean.
+        """
+        first, self.use = self.use, self.use + count
         if self.stream is None:
-            return x
-        return self.stream.dropout(x, self.values[rate], self.use)
+            return [None] * count
+        return list(self.stream.dropout(like, self.values[rate], first, count).unbind(1))

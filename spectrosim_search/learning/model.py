@@ -48,19 +48,16 @@ class Layout:
         """Return each tensor as a view ``(R, *shape)`` of a buffer ``(R, size)``."""
         return {name: buffer[:, at : at + p.size].view(buffer.shape[0], *p.shape) for name, p, at in self.entries}
 
-    def leaves(self, values: Tensor, gradients: Tensor) -> dict[str, Tensor]:
-        """Return views of `values` that take part in differentiation, their gradients views of `gradients`."""
-        out = self.views(values.detach())
-        for name, gradient in self.views(gradients).items():
-            out[name].requires_grad_().grad = gradient
-        return out
+    def leaves(self, values: Tensor) -> dict[str, Tensor]:
+        """Return views of `values` to differentiate by; changes of `values` show in them."""
+        return {name: view.requires_grad_() for name, view in self.views(values.detach()).items()}
 
 
 class Model:
     """Encoder and head of one architecture, for spectra of `length` channels.
 
-    The flat buffer holds the encoder's tensors first, the head's behind. The encoder computes in the type of its weights
-    (bfloat16 for speed); head and everything after compute in the type of theirs.
+    The flat buffer holds the encoder's tensors first, the head's behind. The encoder computes in the type of its
+    weights (bfloat16 for speed); head and everything after compute in the type of theirs.
     """
 
     def __init__(self, configuration: Configuration, length: int) -> None:
@@ -122,16 +119,18 @@ class Model:
         axis: Tensor,
         values: Mapping[str, Mapping[str, Tensor]],
         stream: Stream | None = None,
+        constants: dict[str, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return embeddings and projections of spectra x ``(R, M, L)``: ``(R, M, D)`` each.
 
-        encoder, head: tensors ``(R, *shape)``. axis: ``(R, L)``. values: per family the settings that may differ between
-        replicates. stream: None in inference.
+        encoder, head: tensors ``(R, *shape)``. axis: ``(R, L)``. values: per family the settings that may differ
+        between replicates. stream: None in inference. constants: kept by the caller as long as `axis` stays the same.
         """
         kind = next(iter(encoder.values())).dtype
-        context = Context(axis, values["encoders"], stream)
+        constants = {} if constants is None else constants
+        context = Context(axis, values["encoders"], stream, constants=constants)
         h = self._encoder.forward(self._encoder_settings, encoder, x.to(kind), context).to(x.dtype)
-        context = Context(axis, values["heads"], stream, _HEAD_USE)
+        context = Context(axis, values["heads"], stream, _HEAD_USE, constants)
         return h, self._head.forward(self._head_settings, head, h, x, context)
 
     def similar(self, outputs: tuple[Tensor, Tensor]) -> Tensor:

@@ -36,33 +36,44 @@ class AdamW:
     def __init__(
         self, settings: Sequence[Optimiser], values: Tensor, decayed: Sequence[tuple[int, int]], total: int
     ) -> None:
-        """Prepare for parameters `values` ``(R, P)``, decay in the ranges `decayed` of P, and a schedule of `total` steps."""
+        """Prepare for parameters `values` ``(R, P)``; `decayed` are ranges of P, `total` the steps of the schedule."""
         self._settings, self._total, self._decayed = list(settings), total, tuple(decayed)
         self.first = torch.zeros_like(values)
         self.second = torch.zeros_like(values)
         self._scratch = torch.empty_like(values)
         self.taken = 0
+        self._prepare()
 
-    def _rows(self, numbers: list[float]) -> Tensor:
+    def _prepare(self) -> None:
+        settings = self._settings
+        table = [[s.gradient_clip for s in settings], [1 - s.beta1 for s in settings], [1 - s.beta2 for s in settings]]
+        self._clip, self._new_first, self._new_second = self._rows(table)
+
+    def _rows(self, numbers: list[list[float]]) -> Tensor:
         return torch.tensor(numbers, dtype=self.first.dtype).to(self.first.device).unsqueeze(-1)
 
     def step(self, values: Tensor, gradient: Tensor) -> Tensor:
         """Update `values` in place, overwriting `gradient`; return the gradient norms before clipping ``(R,)``."""
         count, settings = self.taken + 1, self._settings
         rate = [s.learning_rate * one_cycle(self.taken, self._total, s.warmup) for s in settings]
-        norm = torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
-        clip = self._rows([s.gradient_clip for s in settings])
-        gradient.mul_((clip / (norm + 1e-6)).clamp(max=1.0))
-        self.first.lerp_(gradient, self._rows([1 - s.beta1 for s in settings]))
+        norm: Tensor = torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
+        keep, root, move = self._rows(
+            [
+                [1 - r * s.weight_decay for r, s in zip(rate, settings)],
+                [1 / math.sqrt(1 - s.beta2**count) for s in settings],
+                [-r / (1 - s.beta1**count) for r, s in zip(rate, settings)],
+            ]
+        )
+        gradient.mul_((self._clip / (norm + 1e-6)).clamp(max=1.0))
+        self.first.lerp_(gradient, self._new_first)
         torch.mul(gradient, gradient, out=self._scratch)
-        self.second.lerp_(self._scratch, self._rows([1 - s.beta2 for s in settings]))
+        self.second.lerp_(self._scratch, self._new_second)
         for start, end in self._decayed:
-            values[:, start:end].mul_(self._rows([1 - r * s.weight_decay for r, s in zip(rate, settings)]))
+            values[:, start:end].mul_(keep)
         torch.sqrt(self.second, out=self._scratch)
-        root = [math.sqrt(1 - s.beta2**count) for s in settings]
-        self._scratch.mul_(self._rows([1 / x for x in root])).add_(_EPSILON)
+        self._scratch.mul_(root).add_(_EPSILON)
         torch.div(self.first, self._scratch, out=self._scratch)
-        self._scratch.mul_(self._rows([-r / (1 - s.beta1**count) for r, s in zip(rate, settings)]))
+        self._scratch.mul_(move)
         values.add_(self._scratch)
         self.taken = count
         return norm.squeeze(-1)
@@ -72,3 +83,4 @@ class AdamW:
         self._settings = [self._settings[r] for r in rows]
         self.first, self.second = self.first[rows], self.second[rows]
         self._scratch = torch.empty_like(self.first)
+        self._prepare()

@@ -41,8 +41,9 @@ class PlainOrder:
 class GroupOrder:
     """A P × K sampler: K spectra of a group behind each other, groups in random order (sources "groups" and "both").
 
-    A group of n spectra is visited ⌈n / K⌉ times in a pass, its visits spread evenly over the pass, and each takes the next
-    K members of a circular random order; smaller groups give all they have. A chunk may be cut at the end of a batch.
+    A group of n spectra is visited ⌈n / K⌉ times in a pass, its visits spread evenly over the pass, and each takes the
+    next K members of a circular random order; smaller groups give all they have. A chunk may be cut at the end of a
+    batch.
     """
 
     def __init__(self, groups: IntArray, spectra_per_group: int) -> None:

@@ -1,7 +1,7 @@
 """Randomness as a function of (seed, step, use, element), never of a generator's state.
 
-Every number is a hash of a counter: it does not depend on the place of a replicate in its stack, on its neighbours, on the
-device or on what was drawn before, and needs no state inside a CUDA graph. The mixing is the 32-bit finaliser
+Every number is a hash of a counter: it does not depend on the place of a replicate in its stack, on its neighbours, on
+the device or on what was drawn before, and needs no state inside a CUDA graph. The mixing is the 32-bit finaliser
 "lowbias32" (multiplications and xor-shifts; Wellons 2018), keyed with 64 bits: one word before, one between its rounds,
 so that no two streams are shifted copies of each other. All arithmetic is int32 with wrap-round, equal on CPU and GPU.
 """
@@ -23,6 +23,10 @@ _PURPOSES = ("step", "start", "order")
 USES = 256  # distinct uses of randomness within one step
 _MASK64 = (1 << 64) - 1
 _GOLDEN, _FIRST, _SECOND = -1640531527, 2146121005, -2073254261  # 0x9E3779B9, 0x7FEB352D, 0x846CA68B as int32
+# operands as tensors without dimensions: torch converts a plain number anew at every call
+_BY16, _BY15, _LOW16, _LOW17, _ODD1, _ODD2 = (
+    torch.tensor(v, dtype=torch.int32) for v in (16, 15, 0xFFFF, 0x1FFFF, _FIRST, _SECOND)
+)
 
 
 def _signed(word: int) -> int:
@@ -43,12 +47,12 @@ def seed_words(seed: int, purpose: Purpose = "step") -> tuple[int, int]:
 
 def _mixed(x: Tensor, between: Tensor | int) -> Tensor:
     """Scramble int32 words in place and return them; `between` is added after the first round."""
-    x ^= (x >> 16) & 0xFFFF  # the mask makes the arithmetic shift a logical one
-    x *= _FIRST
+    x ^= (x >> _BY16).bitwise_and_(_LOW16)  # the mask makes the arithmetic shift a logical one
+    x *= _ODD1
     x += between
-    x ^= (x >> 15) & 0x1FFFF
-    x *= _SECOND
-    x ^= (x >> 16) & 0xFFFF
+    x ^= (x >> _BY15).bitwise_and_(_LOW17)
+    x *= _ODD2
+    x ^= (x >> _BY16).bitwise_and_(_LOW16)
     return x
 
 
@@ -100,17 +104,21 @@ class Stream:
         angle = drawn[:, half:] * (2 * math.pi)
         return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=-1)[:, :count]
 
-    def dropout(self, x: Tensor, rate: Tensor, use: int) -> Tensor:
-        """Zero values of x ``(R, …)`` with probability `rate` ``(R,)`` and rescale the rest.
+    def dropout(self, like: Tensor, rate: Tensor, use: int, masks: int) -> Tensor:
+        """Return dropout masks ``(R, masks, …)`` for tensors like `like` ``(R, …)``, of uses `use`, `use` + 1, ….
 
-        Each 32-bit word serves four elements, so the rate is rounded to 1/256; the scale uses the rounded rate.
+        A mask holds 0 with probability `rate` ``(R,)``, else the scale that keeps the mean. Each 32-bit word serves
+        four elements, so the rate is rounded to 1/256; the scale uses the rounded rate.
         """
-        count = x[0].numel()
+        count = like[0].numel()
         threshold = (rate * 256).round().clamp(0, 255)
-        scale = (256 / (256 - threshold)).to(x.dtype)
-        byte = self.words(use, (count + 3) // 4).view(torch.uint8)[:, :count]
-        keep = byte >= threshold.to(torch.uint8).unsqueeze(-1)
-        return x * torch.where(keep, scale.unsqueeze(-1), 0).view(x.shape)
+        scale = (256 / (256 - threshold)).to(like.dtype).view(-1, 1, 1)
+        uses = slice(use, use + masks)
+        drawn = words(self.first[:, uses], self.second[:, uses], (count + 3) // 4)
+        byte = drawn.view(torch.uint8)[..., :count].to(torch.int16)
+        # -1 below the threshold, 0 from it on: shifts and additions run vectorised on CPU, comparisons do not
+        below = byte.sub_(threshold.to(torch.int16).view(-1, 1, 1)).bitwise_right_shift_(15)
+        return below.to(like.dtype).add_(1).mul_(scale).view(like.shape[0], masks, *like.shape[1:])
 
 
 @dataclass

@@ -17,8 +17,8 @@ __all__ = ["auc", "effective_rank", "usable_strata"]
 def auc(similarity: Tensor, positive: Tensor, stratum: Tensor, strata: int) -> Tensor:
     """Return the AUC of each row, float64 ``(Q,)``; NaN where no stratum holds both kinds. Ties count half.
 
-    similarity: ``(Q, P)``, finite, within [-2, 2]. positive: bool ``(Q, P)``. stratum: int64 ``(Q, P)`` below `strata`; pairs
-    whose stratum is `strata` are left out. Found from mid-ranks (Mann and Whitney 1947): one sort for all strata.
+    similarity: ``(Q, P)``, finite, within [-2, 2]. positive: bool ``(Q, P)``. stratum: int64 ``(Q, P)`` below `strata`;
+    pairs whose stratum is `strata` are left out. Found from mid-ranks (Mann and Whitney 1947): one sort for all strata.
     """
     rows, pairs = similarity.shape
     if pairs == 0:
@@ -62,11 +62,12 @@ def usable_strata(positive: NDArray[np.bool_], stratum: NDArray[np.int64], metri
 
 
 def effective_rank(z: Tensor) -> Tensor:
-    """Return exp(entropy of the normalised singular values) of embeddings z ``(R, M, D)`` (Roy and Vetterli 2007), ``(R,)``.
+    """Return the effective rank of embeddings z ``(R, M, D)``, ``(R,)``: exp(entropy of the shares of singular values).
 
-    Rows are brought to unit length and not centred, so that a collapse onto one vector shows as 1.
+    Roy and Vetterli 2007. Rows are brought to unit length and not centred: a collapse onto one vector shows as 1.
     """
     unit = torch.nn.functional.normalize(z.float(), dim=-1, eps=1e-8)
     values = torch.linalg.svdvals(unit)
     share = values / values.sum(dim=-1, keepdim=True).clamp(min=1e-12)
-    return torch.special.entr(share).sum(dim=-1).exp()
+    rank: Tensor = torch.special.entr(share).sum(dim=-1).exp()
+    return rank

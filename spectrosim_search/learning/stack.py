@@ -29,7 +29,7 @@ def steps_of(task: ReplicateTask) -> int:
     """Return the steps of one epoch: ⌈training size / batch size⌉, or what the task says."""
     if task.steps_per_epoch is not None:
         return task.steps_per_epoch
-    return -(-task.train.shape[0] // task.configuration.training.batch_size)
+    return -(-len(task.train) // task.configuration.training.batch_size)
 
 
 def values_of(
@@ -111,17 +111,15 @@ class Stack:
         return GroupOrder(groups, self._positives.spectra_per_group)
 
     def _bind(self) -> None:
-        """Make leaves of the encoder's compute copy and of the head, with gradients in flat buffers."""
+        """Make leaves of the encoder's compute copy and of the head, and places for their gradients."""
         split = self.model.encoder.size
+        self._constants: dict[str, Tensor] = {}
         self._gradient = torch.zeros_like(self.parameters)
         self._mixed = self.compute != self.master
-        if self._mixed:
-            self._copy = self.parameters[:, :split].to(self.compute)
-            self._copy_gradient = torch.zeros_like(self._copy)
-        else:
-            self._copy, self._copy_gradient = self.parameters[:, :split], self._gradient[:, :split]
-        self._encoder = self.model.encoder.leaves(self._copy, self._copy_gradient)
-        self._head = self.model.head.leaves(self.parameters[:, split:], self._gradient[:, split:])
+        self._copy = self.parameters[:, :split].to(self.compute) if self._mixed else self.parameters[:, :split]
+        self._encoder = self.model.encoder.leaves(self._copy)
+        self._head = self.model.head.leaves(self.parameters[:, split:])
+        self._slots = tuple(self.model.named(self._gradient).values())
 
     def plan(self, epoch: int) -> Tensor:
         """Return the rows of an epoch's batches ``(steps, R, B)`` on the device."""
@@ -140,24 +138,22 @@ class Stack:
             x = self._augment(x, stream)
             relation = self._relations(rows) if self._look_up else None
             positive, negative = compare(rows, relation, source, self.values["positives"]["group_weight"])
-        outputs = self.model.forward(self._encoder, self._head, x, self.axis, self.values, stream)
+        outputs = self.model.forward(self._encoder, self._head, x, self.axis, self.values, stream, self._constants)
         # training always acts on the head's output; `similarity` decides what is compared afterwards
-        return self._objective(outputs[1], positive, negative, self.values["objectives"])
+        loss: Tensor = self._objective(outputs[1], positive, negative, self.values["objectives"])
+        return loss
 
     def gradient(self, rows: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return losses ``(R,)`` and gradients ``(R, P)``; the latter is overwritten by the next call."""
-        self._gradient.zero_()
-        if self._mixed:
-            self._copy_gradient.zero_()
         loss = self.loss(rows, step)
-        if loss.requires_grad:
-            loss.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        if self._mixed:
-            self._gradient[:, : self.model.encoder.size].copy_(self._copy_gradient)
+        leaves = (*self._encoder.values(), *self._head.values())
+        # copied rather than accumulated: nothing to set to zero, and the same pass brings them to the master type
+        for slot, gradient in zip(self._slots, torch.autograd.grad(loss.sum(), leaves)):
+            slot.copy_(gradient)
         return loss.detach(), self._gradient
 
     def step(self, rows: Tensor, step: int) -> Tensor:
-        """Train on one batch; return the losses ``(R,)``. A replicate whose loss or gradient is not finite is marked."""
+        """Train on one batch; return the losses ``(R,)``. Marks replicates whose loss or gradient is not finite."""
         loss, gradient = self.gradient(rows, step)
         norm = self._optimiser.step(self.parameters, gradient)
         if self._mixed:
@@ -177,9 +173,9 @@ class Stack:
         """Return what similarity compares, ``(R, V, D)``, for each replicate's own row numbers ``(R, V)``."""
         first = torch.tensor(self._first, device=self.device).unsqueeze(1)
         pieces = []
-        for part in (rows + first).split(_INFERENCE_ROWS, dim=1):
+        for part in torch.split(rows + first, _INFERENCE_ROWS, dim=1):
             x = self.spectra[part]
-            outputs = self.model.forward(self._encoder, self._head, x, self.axis, self.values)
+            outputs = self.model.forward(self._encoder, self._head, x, self.axis, self.values, None, self._constants)
             pieces.append(self.model.similar(outputs))
         return torch.cat(pieces, dim=1)
 

@@ -117,7 +117,7 @@ class Run:
             if record.status is not None:
                 continue
             task, choice = record.task, record.choice
-            score = float(np.mean(choice.curve[-1])) if self._halves else float("nan")
+            score = choice.latest if self._halves else float("nan")
             stop = self._on_epoch(task.key, epoch, score) if self._on_epoch is not None else False
             floor = task.stop_below
             if epoch >= (task.epochs or task.configuration.training.epochs):

@@ -1,12 +1,13 @@
 """Scores of a stack's replicates after each epoch, and the epochs they choose.
 
-Each half of a replicate's validation groups chooses an epoch for the other half. A half's choice is closed once the half
-has not improved for `patience` epochs, also when training goes on for the other half's sake: so nothing a half contributes
-to choosing its own epoch, not even the length of training.
+Each half of a replicate's validation groups chooses an epoch for the other half. A half's choice is closed once the
+half has not improved for `patience` epochs, also when training goes on for the other half's sake: so a half contributes
+nothing to the choice of the epoch it is scored at, not even the length of training.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,6 +43,7 @@ class PairTable:
     ) -> None:
         """Prepare for the parts of each replicate; row numbers are the replicate's own."""
         needed = [np.unique(np.concatenate([a for p in own for a in (p.left, p.right)])) for own in parts]
+        needed = [n if n.size else np.zeros(1, dtype=np.int64) for n in needed]  # a part without pairs is allowed
         self.counts = [tuple(p.left.shape[0] for p in own) for own in parts]
         self.own = [n.shape[0] for n in needed]
         self.parts = len(parts[0])
@@ -57,7 +59,8 @@ class PairTable:
         self._stratum = self._shaped(marked, self._strata, device)
 
     def _shaped(self, arrays: Sequence[NDArray[np.int64]], fill: int, device: torch.device) -> Tensor:
-        return _padded(arrays, fill).view(-1, self.parts, max(a.shape[0] for a in arrays)).to(device)
+        table = _padded(arrays, fill)
+        return table.view(len(arrays) // self.parts, self.parts, table.shape[1]).to(device)
 
     def keep(self, rows: list[int]) -> None:
         """Drop all replicates but `rows`."""
@@ -89,13 +92,18 @@ class PairTable:
         return flat.view(-1, self.parts)
 
 
+def _mean(scores: tuple[float, float]) -> float:
+    defined = [s for s in scores if not math.isnan(s)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
 class Choice:
     """Which epoch each half of one replicate has chosen, from that half's scores alone."""
 
     def __init__(self, task: ReplicateTask) -> None:
         """Start before training."""
         self._patience = task.configuration.training.patience
-        self._best = [-np.inf, -np.inf]
+        self._best = [-math.inf, -math.inf]
         self.epochs = [0, 0]
         self.open = [True, True]
         self.curve: list[tuple[float, float]] = []
@@ -108,17 +116,21 @@ class Choice:
         self.curve.append(scores)
         chosen = []
         for half, score in enumerate(scores):
-            better = self.open[half] and (np.isnan(score) or score > self._best[half])
+            better = self.open[half] and (math.isnan(score) or score > self._best[half])
             if better:
                 self.epochs[half] = epoch
-                self._best[half] = score if not np.isnan(score) else -np.inf
+                self._best[half] = score if not math.isnan(score) else -math.inf
             elif epoch - self.epochs[half] >= self._patience:
                 self.open[half] = False
             chosen.append(bool(better))
         return chosen[0], chosen[1]
 
     @property
+    def latest(self) -> float:
+        """Mean of the halves' scores after the last epoch, of those defined; NaN where none is."""
+        return _mean(self.curve[-1])
+
+    @property
     def best(self) -> float:
-        """Best mean of the two halves so far; NaN while undefined."""
-        means = [np.nanmean(s) for s in self.curve if not np.isnan(s).all()]
-        return float(max(means)) if means else float("nan")
+        """Best mean of the halves' scores so far; NaN while undefined."""
+        return max((m for m in map(_mean, self.curve) if not math.isnan(m)), default=math.nan)

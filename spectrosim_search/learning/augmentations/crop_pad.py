@@ -30,8 +30,9 @@ def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
     wavelength would.
     """
     length = x.shape[-1]
-    amount, split = random.uniform(2).split(1, dim=-1)
+    amount, split = random.uniform(1), random.uniform(1)
     removed = amount * strength * length
     first = (removed * split).floor()
     place = torch.arange(length, device=x.device, dtype=x.dtype)
-    return x * ((place >= first) & (place < length - (removed - first).floor()))
+    kept = (place >= first) & (place < length - (removed - first).floor())
+    return torch.where(kept, x, 0.0)

@@ -22,5 +22,6 @@ class Settings:
 
 def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
     """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``."""
-    deviation = x.std(dim=-1, keepdim=True, correction=0)
+    mean = x.mean(dim=-1, keepdim=True)
+    deviation = ((x * x).mean(dim=-1, keepdim=True) - mean * mean).clamp(min=0).sqrt()  # `std` is 20 times slower
     return x + strength * deviation * random.normal(x.shape[-1])

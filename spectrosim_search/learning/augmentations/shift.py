@@ -22,7 +22,10 @@ class Settings:
 
 
 def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
-    """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``; a row moves by U(-strength, strength) · L channels."""
+    """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``.
+
+    A row moves by U(-strength, strength) · L channels.
+    """
     length = x.shape[-1]
     move = ((2 * random.uniform(1) - 1) * strength * length).round().to(torch.int64)
     source = (torch.arange(length, device=x.device) - move) % length

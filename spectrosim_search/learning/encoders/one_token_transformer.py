@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spectrosim_search.config.fields import field
-from spectrosim_search.learning.layers import Context, layer_norm, linear
+from spectrosim_search.learning.layers import Context, layer_norm, linear, residual
 from spectrosim_search.learning.parameters import Parameter, bias, gain, weight
 
 __all__ = ["Settings", "forward", "outputs", "parameters"]
@@ -76,12 +76,13 @@ def parameters(settings: Settings, length: int) -> dict[str, Parameter]:
 def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Context) -> Tensor:
     """Encode spectra x ``(R, M, L)`` as ``(R, M, D)``."""
     h = linear(x, p["token.weight"], p["token.bias"]) if "token.weight" in p else x
+    masks = context.masks(2 * settings.depth, h)
     for block in range(settings.depth):
         name = f"block{block}."
         y = layer_norm(h, p[name + "norm1.gain"], p[name + "norm1.bias"])
         y = linear(y, p[name + "value.weight"], p[name + "value.bias"])
-        h = h + context.dropout(linear(y, p[name + "mix.weight"], p[name + "mix.bias"]))
+        h = residual(h, linear(y, p[name + "mix.weight"], p[name + "mix.bias"]), masks[2 * block])
         y = layer_norm(h, p[name + "norm2.gain"], p[name + "norm2.bias"])
         y = F.gelu(linear(y, p[name + "expand.weight"], p[name + "expand.bias"]))
-        h = h + context.dropout(linear(y, p[name + "shrink.weight"], p[name + "shrink.bias"]))
+        h = residual(h, linear(y, p[name + "shrink.weight"], p[name + "shrink.bias"]), masks[2 * block + 1])
     return linear(layer_norm(h, p["norm.gain"], p["norm.bias"]), p["out.weight"], p["out.bias"])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.fields import field
-from spectrosim_search.learning.layers import Context, attention, layer_norm, linear
+from spectrosim_search.learning.layers import Context, attention, layer_norm, linear, residual
 from spectrosim_search.learning.parameters import Parameter, bias, gain, table, weight
 
 __all__ = ["Settings", "check", "forward", "outputs", "parameters"]
@@ -93,7 +93,7 @@ def parameters(settings: Settings, length: int) -> dict[str, Parameter]:
 def _waves(axis: Tensor, patch: int, tokens: int) -> Tensor:
     """Return sines and cosines of each patch centre's axis value: axis ``(R, L)`` → ``(R, T, 2 F)``.
 
-    The value is taken relative to the two ends of the axis, so that uneven axes keep their spacing and units do not matter.
+    The value is taken relative to the two ends of the axis: uneven axes keep their spacing, units do not matter.
     """
     length = axis.shape[1]
     first = torch.arange(tokens, device=axis.device) * patch
@@ -109,7 +109,7 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     """Encode spectra x ``(R, M, L)`` as ``(R, M, D)``.
 
     A token is its patch projected, scaled and shifted by its position: the same peak shape then means something
-    different at another m/z from the first layer on, at a hundredth of the weights a projection per position would take.
+    different at another m/z from the first layer on, with far fewer weights than a projection per position.
     Blocks are pre-norm (Xiong et al. 2020); dropout acts on both residual branches.
     """
     replicates, rows, length = x.shape
@@ -118,20 +118,21 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
         x = F.pad(x, (0, tokens * settings.patch - length))
     h = linear(x.reshape(replicates, rows, tokens, settings.patch), p["patch.weight"], p["patch.bias"])
     if settings.position == "axis":
-        waves = _waves(context.axis, settings.patch, tokens).to(h.dtype)
+        waves = context.constant("waves", lambda: _waves(context.axis, settings.patch, tokens).to(h.dtype))
         place = linear(waves, p["position.weight"], p["position.bias"])
     else:
         place = p["position.table"]
     scale, shift = place.unsqueeze(1).chunk(2, dim=-1)
     h = torch.addcmul(shift, h, 1 + scale)
+    masks = context.masks(2 * settings.depth, h)
     for block in range(settings.depth):
         name = f"block{block}."
         y = layer_norm(h, p[name + "norm1.gain"], p[name + "norm1.bias"])
         y = attention(linear(y, p[name + "attention.weight"], p[name + "attention.bias"]), settings.heads)
-        h = h + context.dropout(linear(y, p[name + "mix.weight"], p[name + "mix.bias"]))
+        h = residual(h, linear(y, p[name + "mix.weight"], p[name + "mix.bias"]), masks[2 * block])
         y = layer_norm(h, p[name + "norm2.gain"], p[name + "norm2.bias"])
         y = F.gelu(linear(y, p[name + "expand.weight"], p[name + "expand.bias"]))
-        h = h + context.dropout(linear(y, p[name + "shrink.weight"], p[name + "shrink.bias"]))
+        h = residual(h, linear(y, p[name + "shrink.weight"], p[name + "shrink.bias"]), masks[2 * block + 1])
     h = layer_norm(h, p["norm.gain"], p["norm.bias"])
     if settings.pool == "attention":
         share = torch.softmax(linear(h, p["pool.query"]), dim=2)

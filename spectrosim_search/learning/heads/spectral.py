@@ -4,16 +4,17 @@ An MLP head may forget where a spectrum's intensity lies: whatever does not lowe
 groups is free to vanish, and with it what would tell unseen groups apart. This head gives part of the similarity to
 the distribution itself, in a form the encoder cannot touch:
 
-1. After scaling, a spectrum has two non-negative parts, what stands above the channel's training mean and what is missing
-   below it. Each is normalised to unit mass, p (L,) - a distribution of peaks, free of total intensity.
-2. Each channel shares its mass among K bins, shares learned and summing to one (a softmax over bins). The result q = p S
-   is again a distribution of unit mass: a learned, soft binning of the axis which can merge isotopes or adducts far
-   apart. As S is a stochastic matrix, two spectra never become more different than they were (data processing
+1. After scaling, a spectrum has two non-negative parts, what stands above the channel's training mean and what is
+   missing below it. Each is normalised to unit mass, p (L,): a distribution of peaks, free of total intensity.
+2. Each channel shares its mass among K bins, shares learned and summing to one (a softmax over bins). The result
+   q = p S is again a distribution of unit mass: a learned, soft binning of the axis which can merge isotopes or adducts
+   far apart. As S is a stochastic matrix, two spectra never become more different than they were (data processing
    inequality for the Hellinger distance). It starts as an even binning of neighbouring channels.
 3. √q has unit length and the dot product of two is the Bhattacharyya coefficient of the two distributions. A learned
    reference profile, at the start the even one, is taken off, else all spectra would look alike.
-4. The output joins the unit-length projection of the encoder's embedding and the unit-length profile with weights √g and
-   √(1-g), g learned. So the cosine of two outputs is g · (cosine of embeddings) + (1-g) · (agreement of peak distributions).
+4. The output joins the unit-length projection of the encoder's embedding and the unit-length profile with weights √g
+   and √(1-g), g learned. So the cosine of two outputs is
+   g · (cosine of embeddings) + (1-g) · (agreement of peak distributions).
 """
 
 from __future__ import annotations

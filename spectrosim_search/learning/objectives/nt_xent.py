@@ -33,7 +33,8 @@ def loss(z: Tensor, positive: Tensor, negative: Tensor, values: Mapping[str, Ten
     """Return the loss of each replicate ``(R,)``, the mean over anchors that have a positive; 0 where none has.
 
     z: projections ``(R, M, D)``. positive: weights ``(R, M, M)``, 0 where a view is no positive of the anchor.
-    negative: bool ``(R, M, M)``. Views that are neither take no part. values: `temperature` and `label_smoothing`, ``(R,)``.
+    negative: bool ``(R, M, M)``. Views that are neither take no part. values: `temperature` and `label_smoothing`,
+    ``(R,)`` each.
     """
     unit = F.normalize(z, dim=-1, eps=1e-8)
     compared = (positive > 0) | negative
