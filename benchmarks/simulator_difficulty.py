@@ -1,9 +1,21 @@
-"""How hard the simulated fish are: matched-label AUC on held-out batches of fixed methods and of the oracle.
+"""How hard the simulated fish are: AUC on held-out batches of fixed methods and of the oracle.
 
 Each seed is another population; a label-stratified third of its batches is held out. Prints mean and standard
 deviation over seeds::
 
-    python benchmarks/simulator_difficulty.py --seeds 20 --set fish_spread=0.6
+    python benchmarks/simulator_difficulty.py --seeds 40 --set fish_spread=0.4
+
+Measured with the default parameters over seeds 0 to 39 (mean, standard deviation over populations in brackets):
+
+====================  =============  ================
+method                AUC            matched-label AUC
+====================  =============  ================
+cosine                .663 (.065)    .594 (.054)
+cosine, tuned         .721 (.082)    .633 (.074)
+linear metric         .884 (.041)    .771 (.076)
+linear metric, tuned  .901 (.040)    .802 (.073)
+oracle                .997 (.004)    .994 (.008)
+====================  =============  ================
 """
 
 from __future__ import annotations

@@ -55,6 +55,11 @@ def jackknife(method: Method, groups: IntArray, metric: str) -> Estimate:
     metric: one of `verification.METRICS`. The interval is made on the logit scale, so that it stays in (0, 1); for
     `mcc` on the raw scale. Where every pair is placed rightly (or wrongly) the jackknife sees no spread: the bound is
     then the exact one for the share of faultless groups, .025^(1/G).
+
+    With few groups the interval errs on the safe side: deleting one of the two or three groups of a label in a half
+    leaves nothing to compare the others with. In `benchmarks/interval_coverage.py` the standard error is 1.3 times
+    the true spread at 24 groups for the AUC over all pairs (1.6 for the matched one) and 1.6 to 2 times at 8 to 12
+    groups; the 95 % intervals held the truth in 94 to 99 % of the studies.
     """
     blocks = Blocks.of([method], groups)
     value, without = values_without(method, blocks, metric)

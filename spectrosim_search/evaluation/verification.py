@@ -146,8 +146,8 @@ def choose_threshold(similarity: ArrayLike, positive: ArrayLike, weights: ArrayL
         return float("nan")
     gain = tpr - fpr  # step i holds for thresholds in (values[i + 1], values[i]]
     best = gain >= gain.max() - 1e-12
-    if best[0] or best[-1]:  # nothing beats a constant answer: the middle of the range says as much
-        return float((values[1] + values[-1]) / 2) if not best[1:-1].any() else _widest(best, values)
+    if not best[1:-1].any():  # nothing beats a constant answer: the middle of the range says as much
+        return float((values[1] + values[-1]) / 2)
     return _widest(best, values)
 
 

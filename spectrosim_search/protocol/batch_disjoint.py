@@ -100,6 +100,11 @@ class BatchDisjoint:
         groups = masked(self.codes.groups, train)
         if not self.halved:
             check_disjoint(self.codes.units, train=train, judged=judged)
+            if not self._usable(judged):
+                raise InputError(
+                    f"too few groups for {self.folds} folds: fold {fold + 1} lacks a same or a different pair; "
+                    "measure more groups"
+                )
             return CellSplit(train, groups, None, (pairs_inside(self.codes, judged, rng), empty_pairs()))
         repeated = self.codes.repeated(judged)
         first, second = halve(self.codes, judged, repeated, rng, self._usable, f"fold {fold + 1} of {self.folds}")
@@ -122,7 +127,8 @@ class BatchDisjoint:
             lonely.update(self.codes.label_names[i] for i in np.flatnonzero(counts == 1))
         if lonely:
             shown = ", ".join(sorted(lonely)[:5]) + (", …" if len(lonely) > 5 else "")
-            notes.append(f"{len(lonely)} labels have a single group in some part, so matched pairs lack there: {shown}")
+            several = f"{len(lonely)} of {len(self.codes.label_names)} labels"
+            notes.append(f"{several} have a single group in some part and cannot be matched there: {shown}")
         largest = max(len(rows) for rows in parts)
         if largest * (largest - 1) // 2 > MAX_PAIRS:
             notes.append(f"parts with more than {MAX_PAIRS:,} pairs are judged on a random sample of that many")

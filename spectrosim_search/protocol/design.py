@@ -163,13 +163,14 @@ def make_design(
     held = protocol.scoring == "hold-out" or (
         protocol.scoring == "auto" and protocol.name == "batch-disjoint" and independent >= HELD_OUT
     )
+    halved = independent >= SEARCHABLE
+    held = held and halved
     share = protocol.hold_out if held else None
     folds = protocol.folds or None
     if folds == 1:
         raise InputError("protocol.folds is 1: cross-validation needs 2 or more; 0 chooses by the number of groups")
     parts: Parts
     if protocol.name == "batch-disjoint":
-        halved = independent >= SEARCHABLE
         if not halved:
             warnings.append(
                 f"{independent} groups are too few to choose a threshold on other pairs: no balanced accuracy"
@@ -197,19 +198,25 @@ def _codes(groups: StrArray, labels: StrArray, split: StrArray, known: NDArray[n
     return Codes(group, unit, label, tuple(names.tolist()), tuple(label_names.tolist()))
 
 
+def _counted(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"
+
+
 def _warnings(
     groups: StrArray, split: StrArray, sizes: NDArray[np.int64], codes: Codes, protocol: Protocol
 ) -> list[str]:
     out = []
     without = int((groups == "").sum())
     if without:
-        out.append(f"{without} spectra without a group are left out")
+        out.append(f"{_counted(without, 'spectrum', 'spectra')} without a group left out")
     single = int((sizes == 1).sum())
     if single:
-        out.append(f"{single} groups of one spectrum train and give different pairs, but no same pair")
+        several = _counted(single, "group", "groups")
+        out.append(f"{several} of one spectrum: used for training and different pairs, but give no same pair")
     unlabelled = int(((codes.labels < 0) & (codes.groups >= 0)).sum())
     if unlabelled and codes.label_names:
-        out.append(f"{unlabelled} spectra without a label take no part in the matched-label AUC")
+        several = _counted(unlabelled, "spectrum", "spectra")
+        out.append(f"{several} without a label left out of the matched-label AUC")
     if protocol.name != "batch-disjoint" and bool((split != "").any()):
         out.append(f"the split column is not used: {protocol.name} has spectra of one unit on both sides by its nature")
     return out

@@ -14,7 +14,7 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["Inspection", "inspect"]
 
-_SEARCH_FROM, _HOLD_OUT_FROM = 8, 60  # groups (DESIGN §5)
+_JUDGED_FROM, _SEARCH_FROM, _HOLD_OUT_FROM = 4, 8, 60  # independent groups of two or more spectra
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ class Inspection:
     without_group: int
     singletons: int
     positive_pairs: int
+    independent: int  # groups of two or more spectra, those that share a split value counted once
     labels: tuple[tuple[str, int], ...]  # (label, spectra), "" for none
     groups_crossing_labels: int  # groups whose spectra carry several labels: the label is crossed, not nested
     split_units: int
     extra_columns: tuple[str, ...]
     duplicates: int  # spectra that repeat an earlier one exactly
-    protocol: str  # fixed methods only | corrected-cv | hold-out
+    protocol: str  # none | fixed methods only | corrected-cv | hold-out
     protocol_reason: str
     simulated: bool
     warnings: tuple[str, ...]
@@ -54,14 +55,15 @@ class Inspection:
         return dataclasses.asdict(self)
 
 
-def _protocol(groups: int, usable: int) -> tuple[str, str]:
-    if groups < 2 or usable < 1:
-        return "none", "telling batches apart needs two groups and one pair inside a group"
-    if groups < _SEARCH_FROM:
-        return "fixed methods only", f"{groups} groups; a search needs {_SEARCH_FROM}"
-    if groups < _HOLD_OUT_FROM:
-        return "corrected-cv", f"{groups} groups; a hold-out needs {_HOLD_OUT_FROM}"
-    return "hold-out", f"{groups} groups: a third of them is held out of the whole search"
+def _protocol(independent: int) -> tuple[str, str]:
+    count = f"{independent} independent groups of two or more spectra"
+    if independent < _JUDGED_FROM:
+        return "none", f"{count}; telling batches apart needs {_JUDGED_FROM}"
+    if independent < _SEARCH_FROM:
+        return "fixed methods only", f"{count}; a search needs {_SEARCH_FROM}"
+    if independent < _HOLD_OUT_FROM:
+        return "corrected-cv", f"{count}; a hold-out needs {_HOLD_OUT_FROM}"
+    return "hold-out", f"{count}: a third of them is held out of the whole search"
 
 
 def inspect(spectra: SpectraSet) -> Inspection:
@@ -78,7 +80,11 @@ def inspect(spectra: SpectraSet) -> Inspection:
     median = float(np.median(step)) if step.size else 0.0
     duplicates = count_duplicates(x)
     negatives = float((x < 0).mean())
-    protocol, reason = _protocol(len(sizes), len(sizes) - singletons)
+    # Groups that share a split value stand or fall together: they count once.
+    judged = np.array([sizes.get(g, 0) >= 2 for g in spectra.groups.tolist()], dtype=np.bool_)
+    units = np.where(spectra.split != "", np.char.add("split ", spectra.split), np.char.add("group ", spectra.groups))
+    independent = len(set(units[judged].tolist()))
+    protocol, reason = _protocol(independent)
 
     warnings = list(spectra.warnings)
     if not known.all():
@@ -117,6 +123,7 @@ def inspect(spectra: SpectraSet) -> Inspection:
         without_group=int((~known).sum()),
         singletons=singletons,
         positive_pairs=pairs,
+        independent=independent,
         labels=tuple(sorted(Counter(spectra.labels.tolist()).items())),
         groups_crossing_labels=sum(1 for labels in by_group.values() if len(labels) > 1),
         split_units=len(set(spectra.split.tolist()) - {""}),

@@ -147,8 +147,8 @@ def test_a_faultless_method_gets_an_honest_bound():
 def test_paired_difference_is_sharper_than_two_intervals():
     rng = np.random.default_rng(6)
     design = design_of(24)
-    x = latent(design, rng, signal=0.7)
-    better, worse = method(design, x, 2), method(design, x + 0.8 * rng.normal(size=x.shape), 2)
+    x = latent(design, rng, signal=1.0)
+    better, worse = method(design, x, 2), method(design, x + 3.0 * rng.normal(size=x.shape), 2)
     found = paired_difference(better, worse, design.units, "auc")
     a, b = (jackknife(m, design.units, "auc") for m in (better, worse))
     assert found.estimate.value == pytest.approx(a.value - b.value)
@@ -200,9 +200,9 @@ def coverage(groups, runs, signal=0.9, seeds=2):
 
 
 def test_interval_covers_the_truth():
-    share, width = coverage(12, 150)
-    assert share >= 0.90
-    assert width < 0.35
+    share, width = coverage(24, 150)
+    assert share >= 0.92  # on the safe side with few groups
+    assert width < 0.25
 
 
 def null_study(rng, trials=20, groups=16, seeds=1):
@@ -230,13 +230,14 @@ def test_the_best_of_equal_trials_is_brought_back_to_its_worth():
 def test_a_single_trial_and_a_clear_winner_lose_nothing():
     rng = np.random.default_rng(10)
     design = design_of(16)
-    x = latent(design, rng, signal=1.0)
+    x = latent(design, rng, signal=2.0)
     good = method(design, x, 1)
     alone = bbc({"only": good}, design.units, "auc", repeats=100)
     assert alone.optimism == pytest.approx(0.0, abs=1e-12) and alone.best == "only"
     poor = {f"p{i}": method(design, rng.normal(size=x.shape), 1) for i in range(5)}
     found = bbc({"good": good, **poor}, design.units, "auc", repeats=200)
-    assert found.best == "good" and found.selected["good"] > 190
+    assert found.best == "good" and found.selected == {"good": found.repeats}
+    assert found.repeats > 150  # the others leave no pair of undrawn groups in any half
     assert found.optimism < 0.01
 
 

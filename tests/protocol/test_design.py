@@ -101,7 +101,7 @@ def test_labels_with_one_group_in_a_fold_are_halved_evenly():
     design = design_of([3] * 8, [f"l{i}" for i in range(8)])
     for seed in range(5):
         assert [len(groups_of(design, h)) for h in design.split(0, seed).halves] == [2, 2]
-    assert any("8 labels have a single group in some part" in w for w in design.warnings)
+    assert any("8 of 8 labels have a single group in some part" in w for w in design.warnings)
 
 
 def test_number_of_folds_and_scoring_follow_the_groups():
@@ -145,7 +145,7 @@ def test_spectra_without_group_and_singletons_are_counted():
     groups, labels, split = table([3] * 10 + [1] * 4)
     groups[[0, 1, 2]] = ""
     design = make_design(groups, labels, split, Protocol())
-    assert "3 spectra without a group are left out" in design.warnings
+    assert "3 spectra without a group left out" in design.warnings
     assert any(w.startswith("4 groups of one spectrum") for w in design.warnings)
     assert design.independent == 9
     assert (design.groups[:3] == -1).all()
@@ -160,6 +160,7 @@ def test_few_groups_serve_fixed_methods_only():
         design_of([3] * 6)
     design = design_of([3] * 6, searchable=False)
     assert not design.searchable and design.folds == 2
+    assert design_of([3] * 6, searchable=False, scoring="hold-out").hold_out is None
     first, second = design.split(0, 0).halves
     assert len(second) == 0 and first.positive.any() and not first.positive.all()
     with pytest.raises(InputError, match="at least 4"):

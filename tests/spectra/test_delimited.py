@@ -59,6 +59,11 @@ def test_encodings_semicolons_and_decimal_commas(table: Write, encoding: str, de
     assert s.intensities.tolist() == [[1.5, 2.25], [3, -4.5]]
 
 
+def test_a_decimal_comma_may_appear_late(table: Write) -> None:
+    s = read(table("id;group;77;78\na;g;1;2\nb;g;3;4,5\n"))
+    assert s.intensities.tolist() == [[1, 2], [3, 4.5]]
+
+
 def test_quoted_text_blank_lines_and_gzip(tmp_path: Path) -> None:
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(b'"sample_id","group","1","2"\r\n"a, b","g",1,2\r\n\r\n"c","g",3,4\r\n\r\n'))

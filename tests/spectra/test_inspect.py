@@ -17,10 +17,27 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
 @pytest.mark.parametrize(
     ("batches", "protocol"),
-    [(1, "none"), (7, "fixed methods only"), (8, "corrected-cv"), (59, "corrected-cv"), (60, "hold-out")],
+    [
+        (1, "none"),
+        (3, "none"),
+        (4, "fixed methods only"),
+        (7, "fixed methods only"),
+        (8, "corrected-cv"),
+        (59, "corrected-cv"),
+        (60, "hold-out"),
+    ],
 )
 def test_the_protocol_follows_the_number_of_groups(batches: int, protocol: str) -> None:
     assert inspect(simulate(batches=batches, **SMALL)).protocol == protocol
+
+
+def test_what_shares_a_split_value_counts_once() -> None:
+    s = simulate(batches=10, **SMALL)
+    trips = np.array([f"trip{int(g.removeprefix('batch')) // 4}" for g in s.groups])
+    found = inspect(replace(s, split=trips))
+    assert (found.groups, found.split_units, found.independent, found.protocol) == (10, 3, 3, "none")
+    alone = inspect(s.select(np.arange(0, 30, 3)))
+    assert (alone.groups, alone.singletons, alone.independent) == (10, 10, 0)
 
 
 def test_counts_of_a_set_with_flaws() -> None:

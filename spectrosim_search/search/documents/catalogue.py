@@ -9,6 +9,7 @@ its own limits.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import types
 import typing
@@ -30,6 +31,7 @@ __all__ = [
     "field_place",
     "match",
     "member_names",
+    "near",
     "places",
 ]
 
@@ -165,6 +167,19 @@ def places() -> Mapping[str, tuple[Place, ...]]:
     for section in ("positives", "optimiser", "training"):
         add(_fields(SECTIONS[section], section))
     return types.MappingProxyType({path: tuple(items) for path, items in found.items()})
+
+
+def near(path: str) -> str:
+    """``" (did you mean …?)"`` for an unknown dotted key: the closest key, or one with the closest last part."""
+    options = list(places())
+    close = difflib.get_close_matches(path, options, n=1, cutoff=0.7)
+    if not close:
+        by_leaf = {option.rsplit(".", 1)[-1]: option for option in reversed(options)}
+        leaves = difflib.get_close_matches(path.rsplit(".", 1)[-1], list(by_leaf), n=1, cutoff=0.7)
+        close = [by_leaf[leaf] for leaf in leaves]
+    if close:
+        return f" (did you mean '{close[0]}'?)"
+    return f" (keys start with {', '.join(dict.fromkeys(option.split('.')[0] for option in options))})"
 
 
 def match(key: str, known: Iterable[str]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from spectrosim_search.search.documents.catalogue import (
     Place,
     family_of,
     member_names,
+    near,
     places,
 )
 from spectrosim_search.search.documents.text import Document, parse_yaml, scalar_text
@@ -83,7 +84,7 @@ def configuration_from_paths(values: Mapping[str, Scalar]) -> Configuration:
         place = place_for(path, owner)
         if place is None:
             if path not in places():
-                problems.append(f"{path}: unknown key{nearest(path, places())}")
+                problems.append(f"{path}: unknown key{near(path)}")
             continue
         if problem := place.problem(value):
             problems.append(f"{path}: {problem}")
@@ -152,8 +153,11 @@ def flatten(mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     for key, value in mapping.items():
         path = f"{where}.{key}" if where else str(key)
         parts = path.split(".")
-        if isinstance(value, Mapping) and len(parts) < 3:
-            if parts[0] == AUGMENTATIONS and len(parts) == 2:
+        is_augmentation = parts[0] == AUGMENTATIONS and len(parts) == 2
+        if value is None and is_augmentation:  # ``flip:`` with nothing below it
+            found[path] = True
+        elif isinstance(value, Mapping) and len(parts) < 3:
+            if is_augmentation:
                 found[path] = True
             found.update(flatten(value, path))
         else:

@@ -6,20 +6,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from spectrosim_search.config.configuration import Scalar
-from spectrosim_search.config.errors import ConfigurationError, nearest
+from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.study import Dimension
-from spectrosim_search.search.documents.catalogue import AUGMENTATIONS, COMPONENTS, Place, family_of, places
+from spectrosim_search.search.documents.catalogue import AUGMENTATIONS, COMPONENTS, Place, family_of, near, places
 from spectrosim_search.search.documents.models import StrictBool, StrictScalar, StrictText
 from spectrosim_search.search.documents.text import parse_scalar
 
-__all__ = ["VaryEntry", "dimension", "domain_problem", "owners", "same_range", "short_form", "switch_of"]
+__all__ = ["VaryEntry", "VarySection", "dimension", "domain_problem", "owners", "same_range", "short_form", "switch_of"]
 
 Number = int | float
 Finite = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Step = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
+
+
+_ALLOWED = {"type": ["boolean", "number", "string", "array"], "items": {"type": ["boolean", "number", "string"]}}
+
+
+def _allowed(value: Any) -> Any:
+    """The values of a condition: one, or a list of them."""
+    if not all(isinstance(item, (bool, int, float, str)) for item in (value if isinstance(value, list) else [value])):
+        raise PydanticCustomError("scalar", "is not a value or a list of values")
+    return value
 
 
 class VaryEntry(BaseModel):
@@ -33,10 +44,26 @@ class VaryEntry(BaseModel):
     log: Annotated[StrictBool, Field(description="search on a logarithmic scale")] = False
     step: Annotated[Step | None, Field(description="distance of neighbouring values")] = None
     when: Annotated[
-        dict[str, StrictScalar | list[StrictScalar]],
+        dict[str, Annotated[Any, AfterValidator(_allowed), WithJsonSchema(_ALLOWED)]],
         Field(description="varies only where the keys named here have one of the values given"),
     ] = Field(default_factory=dict)
     description: Annotated[StrictText, Field(description="what the key does and why this range")] = ""
+
+
+def _form(value: Any) -> str:
+    return "short" if isinstance(value, str) else "list" if isinstance(value, list) else "entry"
+
+
+# told apart by form, so that a mistake is judged by the form it was written in
+VarySection = dict[
+    str,
+    Annotated[
+        Annotated[VaryEntry, Tag("entry")]
+        | Annotated[StrictText, Tag("short")]
+        | Annotated[list[StrictScalar], Tag("list"), Field(min_length=1)],
+        Discriminator(_form),
+    ],
+]
 
 
 def short_form(text: str, where: str) -> VaryEntry:
@@ -97,12 +124,12 @@ def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
     """Make the dimension of one place. Raises ConfigurationError with every problem of this entry."""
     found = places().get(path)
     if not found:
-        raise ConfigurationError([f"{where}: unknown key '{path}'{nearest(path, places())}"])
+        raise ConfigurationError([f"{where}: unknown key '{path}'{near(path)}"])
     place = found[0]
     when = tuple(
         (key, tuple(allowed) if isinstance(allowed, list) else (allowed,)) for key, allowed in entry.when.items()
     )
-    problems = [f"{where}: when: unknown key '{key}'{nearest(key, places())}" for key, _ in when if key not in places()]
+    problems = [f"{where}: when: unknown key '{key}'{near(key)}" for key, _ in when if key not in places()]
     problems += [
         f"{where}: when {key}: {problem}"
         for key, allowed in when

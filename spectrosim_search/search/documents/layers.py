@@ -110,8 +110,8 @@ def order(layers: Layers, problems: list[str]) -> tuple[Dimension, ...]:
             )
             return None
         dim = layers.vary[path]
-        done_here = _conditions(dim, layers, problems, lambda parent: visit(parent, (*trail, path)))
-        done[path] = None if done_here is None else replace(dim, when=done_here)
+        left = _conditions(dim, layers, lambda parent: visit(parent, (*trail, path)))
+        done[path] = None if left is None else replace(dim, when=left)
         return done[path]
 
     for path in layers.vary:
@@ -120,7 +120,7 @@ def order(layers: Layers, problems: list[str]) -> tuple[Dimension, ...]:
 
 
 def _conditions(
-    dim: Dimension, layers: Layers, problems: list[str], parent_of: Callable[[str], Dimension | None]
+    dim: Dimension, layers: Layers, parent_of: Callable[[str], Dimension | None]
 ) -> tuple[tuple[str, tuple[Scalar, ...]], ...] | None:
     """The conditions that are left to decide while searching; None where the dimension can never apply."""
     asked: dict[str, tuple[Scalar, ...]] = dict(dim.when)
@@ -136,8 +136,6 @@ def _conditions(
                 return None
             continue
         inside = tuple(v for v in allowed if not domain_problem(parent, v))
-        if dict(dim.when).get(path) and not inside and allowed:
-            problems.append(f"{dim.path}: its condition on {path} can never hold ({', '.join(map(str, allowed))})")
         if not inside:
             return None
         if parent.kind == "categorical" and len(inside) == len(parent.choices) and not parent.when:

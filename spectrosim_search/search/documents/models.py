@@ -13,7 +13,17 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
 
 from spectrosim_search.config.errors import nearest
 from spectrosim_search.search.documents.text import Document
@@ -26,10 +36,21 @@ StrictBool = Annotated[bool, Strict()]
 StrictInt = Annotated[int, Strict()]
 StrictFloat = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 StrictText = Annotated[str, Strict()]
-StrictScalar = StrictBool | StrictInt | StrictFloat | StrictText
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, (bool, int, float, str)) or value != value:
+        raise PydanticCustomError("scalar", "is not a number, a text, true or false")
+    return value
+
+
+# one rule instead of a union of four, so that a mistake is told once
+StrictScalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["boolean", "number", "string"]})]
 _STRICT: Mapping[Any, Any] = {bool: StrictBool, int: StrictInt, float: StrictFloat, str: StrictText}
 _WORDS = {
     "missing": "is missing",
+    "invalid_key": "is no key: keys are words",
+    "scalar": "is not a number, a text, true or false",
     "int_type": "is not a whole number",
     "int_from_float": "is not a whole number",
     "float_type": "is not a number",

@@ -10,16 +10,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from spectrosim_search.config.configuration import Scalar
-from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
+from spectrosim_search.config.errors import ConfigurationError, InputError
 from spectrosim_search.config.study import Dimension
 from spectrosim_search.search.documents.bundled import bundled_names, find, read
-from spectrosim_search.search.documents.catalogue import places
+from spectrosim_search.search.documents.catalogue import near, places
 from spectrosim_search.search.documents.configurations import flatten
-from spectrosim_search.search.documents.dimensions import VaryEntry, dimension, same_range, short_form
-from spectrosim_search.search.documents.models import StrictScalar, StrictText, problems_of
+from spectrosim_search.search.documents.dimensions import VaryEntry, VarySection, dimension, same_range, short_form
+from spectrosim_search.search.documents.models import StrictText, problems_of
 from spectrosim_search.search.documents.text import Document
 
-__all__ = ["Space", "SpaceDocument", "compose", "list_spaces", "load_space", "read_fixed", "read_vary"]
+__all__ = ["Space", "SpaceDocument", "compose", "list_spaces", "load_space", "read_fixed", "read_vary", "without_empty"]
 
 
 class SpaceDocument(BaseModel):
@@ -30,7 +30,7 @@ class SpaceDocument(BaseModel):
     name: StrictText = Field("", description="name of the space; the file's name where left out")
     description: StrictText = Field("", description="what is searched here and why")
     include: list[StrictText] = Field(default_factory=list, description="other spaces this one contains")
-    vary: dict[str, VaryEntry | StrictText | list[StrictScalar]] = Field(
+    vary: VarySection = Field(
         default_factory=dict,
         description="dotted key of a configuration: choices, a range, or its short form 'low..high:log'",
     )
@@ -62,7 +62,9 @@ def load_space(name: str, beside: Path | None = None, _open: tuple[str, ...] = (
     own_vary = read_vary(parsed.vary, ("vary",), document, problems)
     own_fixed = read_fixed(parsed.fixed, ("fixed",), document, problems)
     problems += [
-        f"{document.place(('fixed', key))}: varies and is fixed: give one" for key in own_fixed if key in own_vary
+        f"{document.place(('fixed', key))}: varies and is fixed: give one"
+        for key in flatten(parsed.fixed)
+        if key in parsed.vary
     ]
     folder = source.parent if isinstance(source, Path) else None
     included: list[Space] = []
@@ -86,12 +88,17 @@ def load_space(name: str, beside: Path | None = None, _open: tuple[str, ...] = (
     )
 
 
+def without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A section written down and left empty (``vary:``) means the same as one left out."""
+    return {key: value for key, value in data.items() if value is not None}
+
+
 def parse(document: Document) -> SpaceDocument:
     """Validate the form of a space document. Raises ConfigurationError with all problems."""
     if not isinstance(document.data, Mapping):
         raise ConfigurationError([f"{document.where}: a search space is a mapping with the key 'vary'"])
     try:
-        return SpaceDocument.model_validate(document.data)
+        return SpaceDocument.model_validate(without_empty(document.data))
     except ValidationError as error:
         raise ConfigurationError(problems_of(error, SpaceDocument, document)) from error
 
@@ -152,7 +159,7 @@ def read_fixed(
     for path, value in flatten(section).items():
         where = document.place((*location, *_document_key(path, section)))
         if path not in places():
-            problems.append(f"{where}: unknown key '{path}'{nearest(path, places())}")
+            problems.append(f"{where}: unknown key '{path}'{near(path)}")
             continue
         wrong = [place.problem(value) for place in places()[path]]
         if "" in wrong:

@@ -18,12 +18,19 @@ from spectrosim_search.config.study import Dimension, Study
 from spectrosim_search.search.documents.bundled import bundled_names, find, read
 from spectrosim_search.search.documents.catalogue import COMPONENTS, DEFAULT_TYPES
 from spectrosim_search.search.documents.checks import search_problems, study_problems
-from spectrosim_search.search.documents.configurations import configuration_paths, load_preset
-from spectrosim_search.search.documents.dimensions import VaryEntry, domain_problem
+from spectrosim_search.search.documents.configurations import configuration_paths, flatten, load_preset
+from spectrosim_search.search.documents.dimensions import VarySection, domain_problem
 from spectrosim_search.search.documents.layers import Layers, active, complete, order
-from spectrosim_search.search.documents.models import StrictScalar, StrictText, build, problems_of, strict
+from spectrosim_search.search.documents.models import StrictText, build, problems_of, strict
 from spectrosim_search.search.documents.options import Overrides, read_overrides
-from spectrosim_search.search.documents.spaces import Space, compose, load_space, read_fixed, read_vary
+from spectrosim_search.search.documents.spaces import (
+    Space,
+    compose,
+    load_space,
+    read_fixed,
+    read_vary,
+    without_empty,
+)
 from spectrosim_search.search.documents.text import Document
 
 __all__ = ["list_studies", "load_study", "study_document_model"]
@@ -50,7 +57,7 @@ def study_document_model() -> type[BaseModel]:
             Field(default_factory=dict, description="dotted key: its one value; it does not vary"),
         ),
         "vary": (
-            dict[str, VaryEntry | StrictText | list[StrictScalar]],
+            VarySection,
             Field(default_factory=dict, description="dotted key: what varies beside or instead of the spaces"),
         ),
         "known_good": (
@@ -156,14 +163,16 @@ def _validated(document: Document) -> Any:
         raise ConfigurationError([f"{document.where}: a study is a mapping of keys and values"])
     model = study_document_model()
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(without_empty(document.data))
     except ValidationError as error:
         raise ConfigurationError(problems_of(error, model, document)) from error
 
 
 def _study_fields(document: Document, overrides: Overrides, folder: Path | None) -> dict[str, Any]:
     """Everything but the search: sections as frozen dataclasses, with the caller's options applied and checked."""
-    merged: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in document.data.items()}
+    merged: dict[str, Any] = {
+        k: dict(v) if isinstance(v, Mapping) else v for k, v in without_empty(document.data).items()
+    }
     source = merged.get("data", {})
     if folder is not None and source.get("path") and (folder / source["path"]).exists():
         source["path"] = str(folder / source["path"])
@@ -214,7 +223,11 @@ def _compose(
     fixed = read_fixed(parsed.fixed, ("fixed",), document, problems)
     varied = read_vary(parsed.vary, ("vary",), document, problems)
     base = read_fixed(parsed.base, ("base",), document, problems)
-    problems += [f"{document.place(('fixed', key))}: varies and is fixed: give one" for key in fixed if key in varied]
+    problems += [
+        f"{document.place(('fixed', key))}: varies and is fixed: give one"
+        for key in flatten(parsed.fixed)
+        if key in parsed.vary
+    ]
     settled = {*fixed, *varied, *overrides.fixed, *overrides.vary}
     problems += [
         f"{document.place(('spaces',))}: {key} is {why}: say which in the study's vary or fixed"

@@ -6,7 +6,6 @@ Documents are read by a safe loader with the core schema of YAML 1.2 in place of
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -155,4 +154,5 @@ def scalar_text(value: bool | int | float | str) -> str:
         return f"{digits}{'' if '.' in digits else '.0'}e{exponent}" if e else digits
     if _PLAIN_TEXT.fullmatch(value) and value.lower() not in _WORDS_OF_OTHER_TYPES:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    # what does not print is escaped the way YAML escapes it, also beyond the first 65,536 characters
+    return '"' + "".join(c if c.isprintable() and c not in '\\"' else f"\\U{ord(c):08x}" for c in value) + '"'

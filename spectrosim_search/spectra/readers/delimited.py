@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = ["SUFFIXES", "read_table"]
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 _CELLS_A_CHUNK = 4_000_000  # bounds the parser's memory whatever the width of the table
+_LINES_LOOKED_AT = 50  # for a decimal comma
 _COMMA_NUMBER = re.compile(r"^\s*-?\d+,\d+\s*$")
 _EMPTY = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "#N/A")
 
@@ -66,18 +68,19 @@ def _dialect(path: Path) -> _Dialect:
     encoding = _encoding(path)
     with _open_text(path, encoding) as stream:
         heading = stream.readline()
-        second = stream.readline()
+        lines = list(islice(stream, _LINES_LOOKED_AT))
     if not heading.strip():
         raise DataError(f"{path}: the file is empty; its first line must be the heading")
     fields = {d: next(csv.reader([heading], delimiter=d)) for d in (",", ";", "\t")}
     delimiter = max(fields, key=lambda d: len(fields[d]))
     header = fields[delimiter]
-    first = next(csv.reader([second], delimiter=delimiter), [])
+    rows = [r for r in csv.reader(lines, delimiter=delimiter) if r]
+    first = rows[0] if rows else []
     if len(first) == len(header) + 1:
         header = ["", *header]  # R's write.table: the column of row names has no heading
     elif len(first) > len(header):
         raise DataError(f"{path}: row 2 has {len(first)} fields, the heading has {len(header)}; check the delimiter")
-    comma = delimiter != "," and any(_COMMA_NUMBER.match(c) for c in (*header, *first))
+    comma = delimiter != "," and any(_COMMA_NUMBER.match(c) for r in (header, *rows) for c in r)
     return _Dialect(encoding, delimiter, "," if comma else ".", tuple(h.strip() for h in header))
 
 

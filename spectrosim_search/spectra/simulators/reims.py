@@ -65,7 +65,7 @@ class Settings:
         0.02, "spread of the batch effect of a peak, independent of other peaks", low=0.0, high=5.0
     )
     fish_rank: int = field(6, "directions of the fish effect", low=0, high=200)
-    fish_spread: float = field(0.45, "spread of the fish effect of a peak, along its directions", low=0.0, high=5.0)
+    fish_spread: float = field(0.4, "spread of the fish effect of a peak, along its directions", low=0.0, high=5.0)
     fish_residual: float = field(
         0.4, "spread of the fish effect of a peak, independent of other peaks", low=0.01, high=5.0
     )
@@ -152,14 +152,14 @@ def _measure(
     n = latent.shape[0]
     step = float(axis[1] - axis[0])
     reach = int(np.ceil(_REACH * s.peak_width / step)) + 1
-    drift: NDArray[np.float64] = streams["drift"].normal(scale=s.drift, size=n)
+    drift = streams["drift"].normal(scale=s.drift, size=(n, 1))
     total = s.ions or 1e6  # without shot noise only the ratio to the detector's noise matters
     totals: NDArray[np.float64] = total * np.exp(streams["scale"].normal(scale=s.scale_spread, size=n))
     hump = np.exp(-(axis - axis[0]) / (0.3 * (axis[-1] - axis[0])))  # chemical background falls off along m/z
     share: NDArray[np.float64] = s.baseline * np.exp(streams["base"].normal(scale=s.baseline_spread, size=n))
     out = np.empty((n, axis.size))
     for i in range(n):
-        centre = position + drift[i]
+        centre: NDArray[np.float64] = position + drift[i]
         bins = np.rint((centre - axis[0]) / step).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
         inside: NDArray[np.bool_] = (bins >= 0) & (bins < axis.size)
         safe = np.clip(bins, 0, axis.size - 1)
