@@ -11,7 +11,7 @@ from typing import Any
 
 from spectrosim_search.config.errors import RunError
 
-__all__ = ["GRACE_SECONDS", "Interrupted", "Interruption"]
+__all__ = ["GRACE_SECONDS", "Interrupted", "Interruption", "interrupted"]
 
 GRACE_SECONDS = 10.0
 
@@ -61,3 +61,8 @@ class Interruption:
             raise KeyboardInterrupt
         self._at = time.monotonic()
         self._on_first(self._grace)
+
+
+def interrupted(name: str) -> str:
+    """What a user is told after Ctrl-C."""
+    return f"interrupted; everything finished is stored: the same command goes on with study '{name}'"

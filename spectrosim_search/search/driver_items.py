@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from spectrosim_search.config.errors import RunError
-from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, Interruption
+from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, Interruption, interrupted
 from spectrosim_search.search.progress import Listener, ReplicateDone, WorkerLost, silent
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store import Store
@@ -57,7 +57,7 @@ def run_items(
                     pool.submit(batch)
                     more = go_on()
                 if interruption.requested and (not running or interruption.left <= 0):
-                    raise Interrupted(f"interrupted; the same command goes on with study '{study}'")
+                    raise Interrupted(interrupted(study))
                 if not running and not more:
                     break
                 for event in pool.events(min(WAIT_SECONDS, interruption.left)):
@@ -89,7 +89,7 @@ def run_items(
                         elif again is not None:
                             lost.append(f"{event.reason}")
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; the same command goes on with study '{study}'") from None
+        raise Interrupted(interrupted(study)) from None
     if lost and not records:
         raise RunError(f"every replicate killed its workers ({lost[-1]}); look at memory and drivers")
     return tuple(records[key] for key in wanted if key in records)

@@ -7,10 +7,8 @@ SQLAlchemy URL. Every database failure a user can cause is an InputError of one 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,15 +42,14 @@ from spectrosim_search.search.store_engine import (
 from spectrosim_search.search.store_question import describe, differences, question_of
 from spectrosim_search.search.store_status import StudyStatus, read_status
 from spectrosim_search.search.store_tables import (
-    BaselineRow,
     ConfigurationRow,
-    ConfirmationRow,
     DatasetRow,
     EnvironmentRow,
     ReplicateRow,
     SlotRow,
     StudyRow,
 )
+from spectrosim_search.search.store_writes import Writer, scalar
 
 if TYPE_CHECKING:
     import optuna
@@ -78,6 +75,7 @@ class Store:
         self._url = read_only_url(located) if read_only else located
         self.engine = make_engine(self._url, read_only=read_only)
         self.shared = file is None  # whether several drivers may work here
+        self._writer = Writer(self.engine)
         self._pairs: dict[int, PairSets] = {}
         self._ids: dict[str, int] = {}
         self._storage: tuple[Any, BaseStorage] | None = None
@@ -126,10 +124,10 @@ class Store:
             "study": to_json(study),
             "question": question_of(study),
             "fingerprint": dataset.fingerprint,
-            "design": json.dumps(plain(dict(design)), default=_scalar),
+            "design": json.dumps(plain(dict(design)), default=scalar),
         }
         with database_errors(self._url):
-            self._add_once(DatasetRow, {"fingerprint": dataset.fingerprint, "record": to_json(dataset)})
+            self._writer.dataset(dataset)
             try:
                 with self.engine.begin() as connection:
                     connection.execute(
@@ -239,6 +237,7 @@ class Store:
                     connection.execute(sa.delete(table).where(column.not_in(used)))
         self._ids.pop(name, None)
         self._pairs.pop(study_id, None)
+        self._writer.forget()
 
     # --- what a study gathers ----------------------------------------------------------------------------------
 
@@ -258,41 +257,13 @@ class Store:
         """Store one replicate in one commit; False where its key was stored before (the first one counts)."""
         study_id = self.study_id(name)
         with database_errors(self._url):
-            self._add_once(EnvironmentRow, {"id": environment.id, "record": to_json(environment)})
-            ids, blob = self.pairs(study_id).store(record.pairs, curve=record.curve, loss=record.loss)
-            details = {"metrics": dict(record.metrics), "chosen_epochs": list(record.chosen_epochs)}
-            plain_fields = (
-                "key",
-                "phase",
-                "configuration_id",
-                "trial_number",
-                "cell",
-                "fold",
-                "seed",
-                "status",
-                "reason",
-                "worker",
-                "started_at",
-                "train_seconds",
-                "total_seconds",
-                "environment_id",
-            )
-            return self._insert(
-                ReplicateRow,
-                {
-                    **{f: getattr(record, f) for f in plain_fields},
-                    "study_id": study_id,
-                    "score": record.score if math.isfinite(record.score) else None,
-                    "details": json.dumps(details, default=_scalar),
-                    "pair_sets": ids,
-                    "arrays": blob,
-                },
-            )
+            self._writer.environment(environment)
+            return self._writer.replicate(study_id, self.pairs(study_id), record)
 
     def add_configuration(self, configuration: Configuration) -> None:
         """Store a configuration under its identity."""
         with database_errors(self._url):
-            self._add_once(ConfigurationRow, {"id": configuration.identity, "record": to_json(configuration)})
+            self._writer.configuration(configuration)
 
     def configuration(self, identity: str) -> Configuration:
         """A configuration by its identity. Raises InputError where it was never stored."""
@@ -308,36 +279,13 @@ class Store:
         """Store a baseline, in place of an earlier one of that name."""
         study_id = self.study_id(name)
         with database_errors(self._url):
-            ids, blob = self.pairs(study_id).store(record.pairs)
-            with self.engine.begin() as connection:
-                connection.execute(
-                    sa.delete(BaselineRow).where(BaselineRow.study_id == study_id, BaselineRow.name == record.name)
-                )
-                connection.execute(
-                    sa.insert(BaselineRow).values(
-                        study_id=study_id,
-                        name=record.name,
-                        record=to_json(record, without=("pairs",)),
-                        pair_sets=ids,
-                        arrays=blob,
-                    )
-                )
+            self._writer.baseline(study_id, self.pairs(study_id), record)
 
     def set_confirmation(self, name: str, record: ConfirmationRecord) -> None:
         """Store the confirmation, in place of an earlier one."""
         study_id = self.study_id(name)
         with database_errors(self._url):
-            ids, blob = self.pairs(study_id).store(record.pairs, embedding=record.embedding)
-            with self.engine.begin() as connection:
-                connection.execute(sa.delete(ConfirmationRow).where(ConfirmationRow.study_id == study_id))
-                connection.execute(
-                    sa.insert(ConfirmationRow).values(
-                        study_id=study_id,
-                        record=to_json(record, without=("pairs", "embedding")),
-                        pair_sets=ids,
-                        arrays=blob,
-                    )
-                )
+            self._writer.confirmation(study_id, self.pairs(study_id), record)
 
     def add_seconds(self, name: str, phase: Literal["search", "confirmation"], seconds: float) -> None:
         """Count wall time towards a study's budget."""
@@ -386,36 +334,3 @@ class Store:
             if name not in {s.study_name for s in storage.get_all_studies()}:
                 return []
             return storage.get_all_trials(storage.get_study_id_from_name(name), deepcopy=False)
-
-    # --- helpers -----------------------------------------------------------------------------------------------
-
-    def _insert(self, table: type[Any], values: Mapping[str, Any]) -> bool:
-        try:
-            with self.engine.begin() as connection:
-                connection.execute(sa.insert(table).values(**values))
-        except IntegrityError:
-            return False
-        return True
-
-    @cached_property
-    def _seen(self) -> set[tuple[str, str]]:
-        return set()
-
-    def _add_once(self, table: type[Any], values: Mapping[str, Any]) -> None:
-        """Insert a row whose first column is its content's name, unless it is there."""
-        column, name = next(iter(values.items()))
-        mark = (str(table.__tablename__), str(name))
-        if mark in self._seen:
-            return
-        with self.engine.connect() as connection:
-            there = connection.execute(sa.select(getattr(table, column)).where(getattr(table, column) == name)).first()
-        if there is None:
-            self._insert(table, values)
-        self._seen.add(mark)
-
-
-def _scalar(value: Any) -> Any:
-    """NumPy scalars as Python's."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be stored as JSON")

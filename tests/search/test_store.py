@@ -195,13 +195,13 @@ def test_a_study_goes_on_with_another_budget_and_path_only(store: Store) -> None
     other_data = dataclasses.replace(DATASET, fingerprint="0" * 16, spectra=40)
     with pytest.raises(InputError, match=r"other data: fish \(36 × 64.*now fish \(40 × 64"):
         store.open_study(moved, other_data, {})
-    with pytest.raises(InputError, match="another question: metric was \"matched_auc\", is \"auc\", seed was 0, is 1"):
+    with pytest.raises(InputError, match='another question: metric was "matched_auc", is "auc", seed was 0, is 1'):
         store.open_study(dataclasses.replace(moved, metric="auc", seed=1), DATASET, {})
     assert store.record("fish").study.metric == "matched_auc"
 
 
 def test_unknown_studies_offer_the_nearest_name(store: Store) -> None:
-    with pytest.raises(InputError, match="no study 'fsh'.*did you mean 'fish'"):
+    with pytest.raises(InputError, match=r"no study 'fsh'.*did you mean 'fish'"):
         store.record("fsh")
 
 
@@ -283,9 +283,10 @@ def test_sqlite_settings(store: Store) -> None:
 
 def test_plain_journal_and_a_warning_on_network_file_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spectrosim_search.search.store_engine.on_network", lambda file: True)
-    with pytest.warns(RuntimeWarning, match="network file system"), Store(tmp_path / "a.db") as store:
-        with store.engine.connect() as connection:
-            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+    with pytest.warns(RuntimeWarning, match="network file system"):
+        store = Store(tmp_path / "a.db")
+    with store, store.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
 
 
 def test_read_only_creates_and_changes_nothing(tmp_path: Path) -> None:

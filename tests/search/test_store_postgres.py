@@ -56,11 +56,8 @@ def server() -> Iterator[str]:
     quiet = {"stdout": subprocess.DEVNULL, "check": True, "cwd": "/"}
     (base / "word").write_text("geheim")
     (base / "word").chmod(0o644)
-    subprocess.run(  # type: ignore[call-overload]
-        [*who, str(programs / "initdb"), "-D", str(data), "-U", "lab", "-A", "scram-sha-256", "-N"]
-        + [f"--pwfile={base / 'word'}", "-E", "UTF8", "--no-instructions"],
-        **quiet,
-    )
+    asked = ["-U", "lab", "-A", "scram-sha-256", "-N", f"--pwfile={base / 'word'}", "-E", "UTF8", "--no-instructions"]
+    subprocess.run([*who, str(programs / "initdb"), "-D", str(data), *asked], **quiet)  # type: ignore[call-overload]
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={base} -c fsync=off"
     control = [*who, str(programs / "pg_ctl"), "-D", str(data), "-w"]
     subprocess.run([*control, "-l", str(base / "log"), "-o", options, "start"], **quiet)  # type: ignore[call-overload]

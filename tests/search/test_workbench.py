@@ -33,9 +33,9 @@ def test_keys_name_what_defines_a_replicate(bench: Workbench) -> None:
         bench.search_item(load_preset("spectrosim-paper"), 3, 4).key,
         Workbench(small_spectra(seed=1), STUDY).search_item(CONFIGURATION, 3, 4).key,
         Workbench(small_spectra(), dataclasses.replace(STUDY, seed=1)).search_item(CONFIGURATION, 3, 4).key,
-        Workbench(
-            small_spectra(), dataclasses.replace(STUDY, protocol=dataclasses.replace(STUDY.protocol, seed=1))
-        ).search_item(CONFIGURATION, 3, 4).key,
+        Workbench(small_spectra(), dataclasses.replace(STUDY, protocol=dataclasses.replace(STUDY.protocol, seed=1)))
+        .search_item(CONFIGURATION, 3, 4)
+        .key,
         *(i.key for i in bench.confirmation_items(CONFIGURATION, 2)),
     }
     assert len(others) == 5 + 6

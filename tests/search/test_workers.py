@@ -2,26 +2,21 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from spectrosim_search.config.errors import InputError, RunError
-from spectrosim_search.search import progress
-from spectrosim_search.search.driver import search
 from spectrosim_search.search.space import build_configuration, known_good
-from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.in_process import InProcessPool
 from spectrosim_search.search.workers.pool import CANCELLED, Finished, Pool, PoolEvent, WorkerDied
 from spectrosim_search.search.workers.ray_pool import RayPool
-from tests.search.searching import ROOT, numbers, run_small, small_spectra, small_study
+from tests.search.searching import small_spectra, small_study
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers need Linux or macOS")
 
@@ -54,7 +49,11 @@ def pool() -> Iterator[RayPool]:
 
 
 def test_ray_workers_give_the_scores_of_this_process(pool: RayPool) -> None:
-    here = {e.record.key: e.record for e in collect(InProcessPool(small_spectra(), STUDY), items()) if isinstance(e, Finished)}
+    here = {
+        e.record.key: e.record
+        for e in collect(InProcessPool(small_spectra(), STUDY), items())
+        if isinstance(e, Finished)
+    }
     while pool.free < 2:
         pool.events(0.5)
     there = [e.record for e in collect(pool, items()) if isinstance(e, Finished)]
@@ -84,7 +83,7 @@ def test_ray_binds_to_the_loopback_address_only(pool: RayPool) -> None:
             name = (entry / "cmdline").read_bytes().decode(errors="replace")
             if "spectrosim-" not in name and "ray::" not in name:
                 continue
-            sockets = [os.readlink(link) for link in (entry / "fd").iterdir()]
+            sockets = [str(link.readlink()) for link in (entry / "fd").iterdir()]
         except OSError:
             continue
         mine |= {s.removeprefix("socket:[").removesuffix("]") for s in sockets if s.startswith("socket:[")}
@@ -133,94 +132,6 @@ def test_a_killed_worker_is_reported_and_replaced(pool: RayPool) -> None:
     while pool.free < pool.slots:
         pool.events(0.5)
     assert len(set(_processes(pool)) - set(before)) == 1, "a new worker has come"
-
-
-@pytest.mark.slow
-def test_one_ray_worker_is_no_worker_number_for_number(tmp_path: Path) -> None:
-    _, alone = run_small(tmp_path / "a.db", STUDY, workers=0)
-    _, one = run_small(tmp_path / "b.db", STUDY, workers=1)
-    assert numbers(one) == numbers(alone)
-
-
-@pytest.mark.slow
-def test_two_workers_any_configuration_has_the_same_scores(tmp_path: Path) -> None:
-    study = small_study(10)
-    outcome, two = run_small(tmp_path / "a.db", study, workers=2)
-    assert outcome.complete + outcome.pruned == 10 == len(two.trials)
-    finished = [r for r in two.replicates if r.status == "finished"]
-    bench = Workbench(small_spectra(), study)
-    configurations = {t.configuration_id: t.configuration for t in two.trials}
-    alone = InProcessPool(small_spectra(), study)
-    for record in finished[::4]:
-        configuration = configurations[record.configuration_id]
-        assert configuration is not None
-        (event,) = collect(alone, [bench.search_item(configuration, None, record.cell)])
-        assert isinstance(event, Finished)
-        assert event.record.score == record.score
-        assert event.record.curve.tolist() == record.curve.tolist()
-
-
-@pytest.mark.slow
-def test_killed_workers_cost_no_replicate_and_no_trial(tmp_path: Path) -> None:
-    spectra, study = small_spectra(), small_study(10)
-    lost: list[progress.WorkerLost] = []
-    killed: set[int] = set()
-    with RayPool(spectra, study, workers=2) as pool, Store(tmp_path / "a.db") as store:
-
-        def watch(event: progress.Event) -> None:
-            if isinstance(event, progress.WorkerLost):
-                lost.append(event)
-            if isinstance(event, progress.ReplicateDone) and len(killed) < 2:
-                busy = [w for w in pool._workers if w.keys]
-                if busy:
-                    pid = pool._ray.get(busy[0].actor.process.remote())
-                    killed.add(pid)
-                    os.kill(pid, signal.SIGKILL)
-
-        outcome = search(store, Workbench(spectra, study), pool, listener=watch)
-        record = store.record("small")
-    assert len(killed) == 2 == len(lost)
-    assert outcome.complete + outcome.pruned == 10 == len(record.trials)
-    assert max(Counter((r.trial_number, r.cell) for r in record.replicates).values()) == 1
-    _, undisturbed = run_small(tmp_path / "b.db", study, workers=0)
-    known = {r.key: r.score for r in undisturbed.replicates}
-    shared = [r for r in record.replicates if r.key in known]
-    assert shared
-    assert all(r.score == known[r.key] for r in shared)
-
-
-@pytest.mark.slow
-def test_a_killed_driver_with_workers_loses_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "a.db"
-    command = [sys.executable, "-m", "tests.search.searching", str(file), "2", "trials=10"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert child.stdout is not None
-    stored = [child.stdout.readline().split()[1] for _ in range(8)]
-    child.kill()
-    child.wait()
-    again = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=200)
-    assert again.returncode == 0, again.stdout + again.stderr
-    lines = [line.split() for line in again.stdout.splitlines()]
-    trained = [line[1] for line in lines if line[0] == "replicate"]
-    assert not set(trained) & set(stored), "nothing is trained twice"
-    with Store(file, read_only=True) as store:
-        record, status = store.record("small"), store.status("small")
-    assert status.complete + status.pruned == 10 == len(record.trials)
-    assert set(stored) | set(trained) <= {r.key for r in record.replicates}
-
-
-@pytest.mark.slow
-def test_ctrl_c_with_workers(tmp_path: Path) -> None:
-    file = tmp_path / "a.db"
-    command = [sys.executable, "-m", "tests.search.searching", str(file), "2", "trials=200"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
-    assert child.stdout is not None
-    for _ in range(5):
-        child.stdout.readline()
-    child.send_signal(signal.SIGINT)
-    output = child.communicate(timeout=60)[0]
-    assert child.returncode == 130, output
-    assert output.rstrip().endswith("goes on with study 'small'")
 
 
 def test_errors_of_the_program_end_the_run(pool: RayPool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from spectrosim_search.config.errors import InputError
 
 __all__ = ["RaySession", "import_ray"]
 
+REACH_SECONDS = 5.0
 _MEGABYTE = 1 << 20
 _BEFORE_IMPORT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
@@ -84,11 +86,27 @@ class RaySession:
             )
 
     def _join(self, address: str) -> None:
+        self._reach(address)
         try:
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, self.ray.exceptions.RayError) as error:
             reason = " ".join(str(error).split())[:300]
             raise InputError(f"cannot join the Ray cluster at {address}: {reason}") from error
+
+    @staticmethod
+    def _reach(address: str) -> None:
+        """Try the head node's port first: Ray itself waits for minutes."""
+        host, _, port = address.rpartition(":")
+        if address == "auto":
+            return
+        if "/" in address or not host or not port.isdigit():
+            raise InputError(f"'{address}' is no address of a Ray cluster: write host:port of its head node, or auto")
+        try:
+            socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
+        except OSError as error:
+            raise InputError(
+                f"cannot join the Ray cluster at {address}: {error.strerror or error}; start it with ray start --head"
+            ) from error
 
     def _check(self, workers: int, gpus_per_trial: float, address: str) -> None:
         there = self.ray.cluster_resources()

@@ -1,0 +1,347 @@
+"""The event loop that owns asking, pruning and telling.
+
+On every result it settles what the result decides (:mod:`ladder`), hands the next replicates out, the deepest rung
+first, and asks ahead while workers train. All of this depends on the stored results alone, in the order settle, hand
+out, ask, so with one worker a study that was interrupted anywhere goes on exactly as if it had not been.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import RunError
+from spectrosim_search.search import ladder, store_slots
+from spectrosim_search.search.budget import Allowance, Usage
+from spectrosim_search.search.driver_accounts import Accounts
+from spectrosim_search.search.driver_field import Field, Trial
+from spectrosim_search.search.driver_interrupt import Interrupted, Interruption, interrupted
+from spectrosim_search.search.driver_trials import TrialBook
+from spectrosim_search.search.lease import LeaseKeeper
+from spectrosim_search.search.progress import (
+    Listener,
+    ReplicateDone,
+    TrialEnded,
+    TrialRung,
+    TrialStarted,
+    WorkerLost,
+)
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.workers.pool import Finished, Pool, PoolEvent
+
+__all__ = ["Driver", "SearchOutcome"]
+
+WAIT_SECONDS = 1.0  # between looks at the clock, at other drivers, at Ctrl-C
+DEATHS = 2  # workers a replicate may kill before its trial fails
+FAILURES = 3  # failed trials in a row after which the search gives up
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """How a search ended: all trials done (`reason` empty), or why it stopped before."""
+
+    complete: int
+    pruned: int
+    failed: int
+    replicates: int
+    seconds: float
+    busy: float
+    reason: str
+
+
+class Driver:
+    """One driver at work on one study; made and run by :func:`driver.search`."""
+
+    def __init__(
+        self,
+        store: Store,
+        bench: Workbench,
+        pool: Pool,
+        lease: LeaseKeeper,
+        allowance: Allowance,
+        listener: Listener,
+        spent: float,
+    ) -> None:
+        self._store = store
+        self._bench = bench
+        self._study = bench.study
+        self._id = store.study_id(bench.study.name)
+        self._pool = pool
+        self._lease = lease
+        self._allowance = allowance
+        self._tell = listener
+        self._total = bench.study.budget.trials
+        self._field = Field(bench)
+        self._book = TrialBook(store, bench.study)
+        stored = store.status(self._study.name).replicates
+        self._accounts = Accounts(
+            self._field,
+            self._allowance,
+            asked=self._total,
+            workers=pool.slots,
+            spent=spent,
+            others=sum(count for phase, count in stored.items() if phase != "search"),
+        )
+        self._busy: dict[str, WorkItem] = {}
+        self._deaths: Counter[str] = Counter()
+        self._failures_in_a_row = 0
+        self._looked = float("-inf")
+
+    # --- the loop ----------------------------------------------------------------------------------------------
+
+    def run(self, grace: float) -> SearchOutcome:
+        """Search to the end. Raises Interrupted on Ctrl-C and RunError where the lease or too many trials are lost."""
+        with Interruption(self._pool.hurry, grace=grace) as interruption:
+            self._join()
+            while True:
+                self._lease.check()
+                self._look_round()
+                self._settle()
+                if interruption.requested:
+                    self._drain(interruption)
+                    raise Interrupted(interrupted(self._study.name))
+                used_up = self._allowance.used_up(self._usage())
+                if not used_up:
+                    self._hand_out()
+                if self._busy:
+                    self._handle(self._pool.events(WAIT_SECONDS))
+                elif used_up:
+                    return self._outcome(used_up)
+                elif self._finished():
+                    return self._outcome("")
+                elif self._pool.free == 0:
+                    self._handle(self._pool.events(WAIT_SECONDS))  # workers are starting
+                else:
+                    time.sleep(WAIT_SECONDS)  # the trials left are other drivers'
+
+    def _drain(self, interruption: Interruption) -> None:
+        """Give running replicates what is left of the grace; what does not end is trained again another time."""
+        while self._busy and interruption.left > 0:
+            self._handle(self._pool.events(min(WAIT_SECONDS, interruption.left)))
+
+    def _finished(self) -> bool:
+        rows = store_slots.read(self._store.engine, self._id)
+        return sum(row.state in store_slots.DONE for row in rows if row.slot < self._total) >= self._total
+
+    # --- taking part -------------------------------------------------------------------------------------------
+
+    def _join(self) -> None:
+        """Read the study, take over what lapsed drivers left, adopt trials whose slot was not noted yet."""
+        store_slots.take_over(self._store.engine, self._id, self._lease.driver, self._total)
+        self._read_results()
+        self._read_trials()
+
+    def _look_round(self) -> None:
+        """See what other drivers did, where there can be others."""
+        if not self._store.shared or time.monotonic() - self._looked < WAIT_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._book.sync()
+        store_slots.take_over(self._store.engine, self._id, self._lease.driver, self._total)
+        self._read_results()
+        self._read_trials()
+
+    def _read_results(self) -> None:
+        known = frozenset(self._field.results)
+        for record in self._store.replicates(self._study.name, "search", skip=known):
+            self._field.add_result(record, self._configuration(record.configuration_id).training.epochs)
+
+    def _configuration(self, identity: str) -> Configuration:
+        for trial in self._field.trials.values():
+            if trial.slot.configuration_id == identity:
+                return trial.configuration
+        return self._store.configuration(identity)
+
+    def _read_trials(self) -> None:
+        for slot in store_slots.read(self._store.engine, self._id):
+            mine = slot.driver == self._lease.driver
+            known = self._field.trials.get(slot.slot)
+            if slot.state == "asking" and mine and known is None:
+                self._fill_slot(slot)
+            elif slot.number is None:
+                self._field.trials.pop(slot.slot, None)
+            elif known is None or known.slot != slot:
+                configuration = self._store.configuration(slot.configuration_id)
+                trial = self._field.add_trial(slot, slot.number, configuration, mine=mine)
+                if trial.open and known is None:
+                    self._note_told(trial)
+                    self._tell(TrialStarted(trial.number, slot.configuration_id, resumed=True))
+
+    def _note_told(self, trial: Trial) -> None:
+        """Close a slot whose trial had been told when its driver died."""
+        state = self._book.state(trial.number)
+        if state.name in ("COMPLETE", "PRUNED"):
+            self._close(trial, state.name, "")
+        elif state.name == "FAIL":
+            self._release(trial)
+
+    # --- deciding ----------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Decide on every own trial what its results decide."""
+        for index in sorted(self._field.trials):
+            trial = self._field.trials[index]
+            while trial.open:
+                climb = self._field.climb(trial)
+                self._book.report(trial.number, [climb.mean(n) for n in range(1, len(climb.scores) + 1)])
+                step = ladder.judge(climb, self._field.climbs(), self._study.ladder, self._field.cells)
+                if step.action == "wait":
+                    break
+                if step.action == "go on":
+                    store_slots.grant(self._store.engine, self._id, trial.slot, step.granted)
+                    trial.slot = replace(trial.slot, granted=step.granted)
+                    self._tell(TrialRung(trial.number, climb.mean(), len(climb.scores), step.granted))
+                else:
+                    self._close(trial, "COMPLETE" if step.action == "complete" else "PRUNED", step.reason)
+
+    def _close(self, trial: Trial, state: str, reason: str) -> None:
+        from optuna.trial import TrialState
+
+        climb = self._field.climb(trial)
+        value = climb.mean() if climb.scores else None
+        told = TrialState[state]
+        self._book.tell(trial.number, told, value if told == TrialState.COMPLETE else None, reason)
+        final: store_slots.Final = "complete" if told == TrialState.COMPLETE else "pruned"
+        store_slots.finish(self._store.engine, self._id, trial.slot, final, value, reason)
+        trial.slot = replace(trial.slot, state=final, value=value, reason=reason)
+        self._failures_in_a_row = 0
+        needed = {key for other in self._field.trials.values() if other.open for key in other.keys}
+        self._pool.stop([key for key in trial.keys if key in self._busy and key not in needed])
+        self._tell(TrialEnded(trial.number, state, value, len(climb.scores), reason))
+
+    def _fail(self, trial: Trial, reason: str) -> None:
+        """A failure of the infrastructure: the trial is told FAIL and its slot asked for again."""
+        from optuna.trial import TrialState
+
+        self._book.tell(trial.number, TrialState.FAIL, None, reason)
+        self._release(trial)
+        self._tell(TrialEnded(trial.number, "FAIL", None, len(self._field.climb(trial).scores), reason))
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= FAILURES:
+            raise RunError(
+                f"{FAILURES} trials in a row failed, the last one since {reason}; look at memory and drivers"
+            )
+
+    def _release(self, trial: Trial) -> None:
+        store_slots.free(self._store.engine, self._id, trial.slot)
+        self._field.trials.pop(trial.slot.slot, None)
+
+    # --- handing out -------------------------------------------------------------------------------------------
+
+    def _hand_out(self) -> None:
+        """Give every free worker the next replicates, then ask ahead, so that nobody waits for the sampler."""
+        while self._pool.free > 0 and not self._allowance.used_up(self._usage()):
+            waiting = self._field.waiting(self._busy)
+            if waiting:
+                self._submit(waiting)
+            elif not self._ask():
+                break
+        while self._field.fresh(self._busy) < self._pool.slots and self._ask():
+            pass
+
+    def _submit(self, waiting: list[tuple[Trial, int]]) -> None:
+        items: list[WorkItem] = []
+        length = len(self._bench.spectra.axis)
+        stack = _stack_key(waiting[0][0], length) if self._pool.capacity > 1 else ""
+        for trial, cell in waiting:
+            if len(items) == self._pool.capacity:
+                break
+            if items and _stack_key(trial, length) != stack:
+                continue
+            epochs = trial.configuration.training.epochs
+            below = self._field.reference(cell, epochs) if self._study.ladder.curves else None
+            items.append(self._bench.search_item(trial.configuration, trial.number, cell, below))
+        self._busy |= {item.key: item for item in items}
+        self._pool.submit(items)
+        self._accounts.submitted()
+
+    def _ask(self) -> bool:
+        """Ask for one more trial, if one is left."""
+        slot = store_slots.claim(self._store.engine, self._id, self._lease.driver, self._total)
+        if slot is None:
+            return False
+        self._fill_slot(slot)
+        return True
+
+    def _fill_slot(self, slot: store_slots.Slot) -> None:
+        """Give a claimed slot its trial: the one its last driver had written, or a new one."""
+        from spectrosim_search.search.space import suggest
+
+        written = self._book.find(slot.slot, slot.attempt)
+        if written is None:
+            number, configuration = self._book.ask(slot.slot, slot.attempt)
+        else:
+            number, configuration = self._book.number_of(written), suggest(written, self._study)
+        self._store.add_configuration(configuration)
+        granted = ladder.rungs(self._study.ladder, self._field.cells)[0]
+        store_slots.start(self._store.engine, self._id, slot, number, configuration.identity, granted)
+        running = replace(
+            slot, state="running", number=number, configuration_id=configuration.identity, granted=granted
+        )
+        self._field.add_trial(running, number, configuration, mine=True)
+        self._tell(TrialStarted(number, configuration.identity, resumed=written is not None))
+
+    # --- events ------------------------------------------------------------------------------------------------
+
+    def _handle(self, events: list[PoolEvent]) -> None:
+        for event in events:
+            if isinstance(event, Finished):
+                self._store_result(event)
+            else:
+                self._tell(WorkerLost(event.worker, event.reason, len(event.keys)))
+                for key in event.keys:
+                    self._worker_died(key, event.reason)
+        if events:
+            self._tell(self._accounts.progress(len(self._busy)))
+
+    def _store_result(self, event: Finished) -> None:
+        record = event.record
+        self._store.add_replicate(self._study.name, record, event.environment)
+        item = self._busy.pop(record.key, None)
+        epochs = item.configuration.training.epochs if item is not None else max(1, len(record.curve) - 1)
+        self._field.add_result(record, epochs)
+        self._accounts.worked(record.total_seconds)
+        self._tell(
+            ReplicateDone(
+                record.key,
+                record.phase,
+                record.trial_number,
+                record.cell,
+                record.status,
+                record.score,
+                record.worker,
+                record.total_seconds,
+            )
+        )
+
+    def _worker_died(self, key: str, reason: str) -> None:
+        self._busy.pop(key, None)
+        self._deaths[key] += 1
+        if self._deaths[key] < DEATHS:
+            return  # it is still waiting and goes to another worker
+        for trial in [t for t in self._field.trials.values() if t.open and key in t.keys]:
+            self._fail(trial, f"cell {trial.keys.index(key)} killed {DEATHS} workers ({reason})")
+
+    def _usage(self) -> Usage:
+        return self._accounts.usage(len(self._busy))
+
+    def _outcome(self, reason: str) -> SearchOutcome:
+        last = self._accounts.progress(len(self._busy))
+        return SearchOutcome(
+            complete=last.complete,
+            pruned=last.pruned,
+            failed=last.failed,
+            replicates=last.replicates,
+            seconds=last.elapsed_seconds,
+            busy=last.busy,
+            reason=reason,
+        )
+
+
+def _stack_key(trial: Trial, length: int) -> str:
+    from spectrosim_search.learning.components import stack_key
+
+    return stack_key(trial.configuration, length)
