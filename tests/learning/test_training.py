@@ -59,7 +59,8 @@ def test_changing_a_half_does_not_change_what_it_is_scored_by():
 
 def test_early_stopping_ends_training():
     data, labels = grouped()
-    config = configuration(training={"epochs": 60, "checkpoint": "best", "patience": 3}, optimiser={"learning_rate": 1e-6})
+    stops = {"epochs": 60, "checkpoint": "best", "patience": 3}
+    config = configuration(training=stops, optimiser={"learning_rate": 1e-6})
     result = train_stack([task(config, data, labels)], {"data": data})[0]
     assert result.status == "finished"
     assert len(result.loss) == len(result.curve) - 1 == max(result.chosen_epochs) + 3

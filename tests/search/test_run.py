@@ -1,0 +1,149 @@
+"""A whole study through the library, under each protocol and each way to obtain the score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectrosim_search.config.errors import DataError, InputError
+from spectrosim_search.report.table import plain_text
+from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.run import plan_study, prepare_study, read_study, run_study
+from spectrosim_search.search.workbench import Workbench
+from spectrosim_search.spectra.simulators import simulate
+
+SMALL = [
+    "encoder.patch=16",
+    "encoder.width=16",
+    "encoder.heads=2",
+    "training.epochs=2",
+    "protocol.seeds=1",
+    "ladder.rungs=[1]",
+    "budget.trials=2",
+    "confirmation.finalists=2",
+    "confirmation.seeds=2",
+    "confirmation.minimum_seeds=1",
+]
+
+
+def study(tmp_path: Path, *options: str, batches: int = 12, **simulated: int) -> StudyRecord:
+    spectra = simulate("reims", batches=batches, channels=64, seed=5, **simulated)
+    given = dict(o.split("=", 1) for o in [*SMALL, *options])  # the later one counts
+    prepared = prepare_study("quick", name="s", set_=[f"{k}={v}" for k, v in given.items()], spectra=spectra)
+    return run_study(prepared, storage=f"sqlite:///{tmp_path}/s.db", workers=0)
+
+
+def test_corrected_cross_validation(tmp_path: Path) -> None:
+    record = study(tmp_path)
+    confirmation = record.confirmation
+    assert confirmation is not None
+    assert confirmation.scoring == "corrected-cv"
+    assert {r.seed for r in record.replicates if r.phase == "confirm"} == {1000, 1001}
+    assert {r.seed for r in record.replicates if r.phase == "search"} == {0}
+    rows = {row.name: row for row in confirmation.rows}
+    assert {"winner", "union-find", "cosine", "cosine-tuned", "linear-metric", "linear-metric-tuned", "oracle"} <= set(
+        rows
+    )
+    assert rows["union-find"].metrics["auc"].value == 0.5
+    assert rows["oracle"].metrics["matched_auc"].value > rows["cosine"].metrics["matched_auc"].value
+    best = rows[confirmation.verdict.best_baseline]
+    raw = rows["winner"].metrics["matched_auc"].value - best.metrics["matched_auc"].value
+    # the table's rows are corrected for the search's selection, the verdict for the baselines' as well
+    assert confirmation.verdict.difference.value >= raw - 1e-9
+    assert confirmation.verdict.sentence in plain_text(record)
+    assert confirmation.embedding.shape == (36, 2)
+    assert np.isfinite(confirmation.embedding).all(axis=1).sum() == 12
+
+
+def test_hold_out_is_scored_once_on_groups_that_nothing_saw(tmp_path: Path) -> None:
+    record = study(tmp_path, batches=64)
+    confirmation = record.confirmation
+    assert confirmation is not None
+    assert confirmation.scoring == "hold-out"
+    spectra = simulate("reims", batches=64, channels=64, seed=5)
+    design = Workbench(spectra, record.study).design
+    assert design.hold_out is not None
+    held = set(spectra.groups[np.unique(design.hold_out.pairs.left)]) | set(
+        spectra.groups[np.unique(design.hold_out.pairs.right)]
+    )
+    for replicate in record.replicates:
+        rows = np.unique(np.concatenate([np.concatenate([p.left, p.right]) for p in replicate.pairs]))
+        judged = set(spectra.groups[rows])
+        if replicate.phase == "hold-out":
+            assert judged <= held
+            assert replicate.configuration_id == confirmation.winner_configuration_id
+        else:
+            assert not judged & held
+    assert not held & set(spectra.groups[design.hold_out.train])
+    assert sum(r.phase == "hold-out" for r in record.replicates) == 2
+    assert confirmation.verdict.optimism == 0
+    winner = next(row for row in confirmation.rows if row.kind == "winner")
+    assert 0 <= winner.metrics["balanced_accuracy"].value <= 1
+
+
+def test_shared_batch_brings_the_centroid(tmp_path: Path) -> None:
+    record = study(tmp_path, "protocol.name=shared-batch")
+    assert record.confirmation is not None
+    names = {row.name for row in record.confirmation.rows}
+    assert "training-centroid" in names
+    assert record.confirmation.leakage["balanced_accuracy"] == 0.5
+
+
+def test_random_pairs_leak_and_say_so(tmp_path: Path) -> None:
+    record = study(tmp_path, "protocol.name=random-pairs")
+    assert record.confirmation is not None
+    leakage = record.confirmation.leakage
+    assert leakage["balanced_accuracy"] > 0.6
+    assert abs(leakage["balanced_accuracy"] - leakage["expected"]) < 0.1
+    assert "leak" in plain_text(record).lower()
+
+
+def test_going_on_keeps_what_was_trained(tmp_path: Path) -> None:
+    first = study(tmp_path)
+    again = study(tmp_path)
+    assert [r.key for r in again.replicates] == [r.key for r in first.replicates]
+    assert again.confirmation is not None
+    assert first.confirmation is not None
+    for a, b in zip(first.confirmation.rows, again.confirmation.rows):
+        assert a.metrics["auc"].value == b.metrics["auc"].value
+    more = study(tmp_path, "confirmation.seeds=3")
+    kept = {r.key: r.started_at for r in more.replicates}
+    assert all(kept[r.key] == r.started_at for r in first.replicates)
+    assert len(more.replicates) > len(first.replicates)
+
+
+def test_spectra_with_negative_values_leave_transforms_out() -> None:
+    spectra = simulate("reims", batches=12, channels=64, seed=5)
+    spectra.intensities[3, 4] = -1.0
+    prepared = prepare_study("transformer", spectra=spectra)
+    varied = next(d for d in prepared.study.dimensions if d.path == "preprocessing.intensity")
+    assert not {"sqrt", "log"} & set(varied.choices)
+    assert any("sqrt and log" in w for w in prepared.spectra.warnings)
+    Workbench(prepared.spectra, prepared.study)
+    with pytest.raises(DataError, match="sqrt"):
+        prepare_study("transformer", spectra=spectra, set_=["preprocessing.intensity=sqrt"])
+
+
+def test_too_few_groups_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="group"):
+        study(tmp_path, batches=5)
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_plan_counts_what_a_study_trains() -> None:
+    spectra = simulate("reims", batches=12, channels=64, seed=5)
+    plan = plan_study(prepare_study("quick", spectra=spectra, set_=SMALL), workers=2)
+    assert plan["cells a trial"] == 3
+    assert plan["confirmation replicates (at most)"] == 2 * 2 * 3
+    assert plan["seconds a replicate (at most)"] > 0
+
+
+def test_importance_needs_trials_and_sums_to_one(tmp_path: Path) -> None:
+    few = study(tmp_path)
+    assert few.design.get("importance", {}) == {}
+    study(tmp_path, "budget.trials=12", "ladder.minimum=20")
+    importance = read_study("s", f"sqlite:///{tmp_path}/s.db").design["importance"]
+    assert set(importance) <= {d.path for d in few.study.dimensions}
+    assert abs(sum(importance.values()) - 1) < 1e-9
