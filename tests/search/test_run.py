@@ -143,7 +143,8 @@ def test_plan_counts_what_a_study_trains() -> None:
 def test_importance_needs_trials_and_sums_to_one(tmp_path: Path) -> None:
     few = study(tmp_path)
     assert few.design.get("importance", {}) == {}
-    study(tmp_path, "budget.trials=12", "ladder.minimum=20")
-    importance = read_study("s", f"sqlite:///{tmp_path}/s.db").design["importance"]
+    (tmp_path / "many").mkdir()
+    study(tmp_path / "many", "budget.trials=12", "ladder.minimum=20")
+    importance = read_study("s", f"sqlite:///{tmp_path}/many/s.db").design["importance"]
     assert set(importance) <= {d.path for d in few.study.dimensions}
     assert abs(sum(importance.values()) - 1) < 1e-9
