@@ -5,23 +5,32 @@ Heavy libraries are imported inside the commands that need them, so that ``--hel
 
 from __future__ import annotations
 
-import json
 import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import spectrosim_search
+from spectrosim_search import cli_models
+from spectrosim_search.cli_options import (
+    DEFAULT_STORAGE,
+    GroupOption,
+    IdOption,
+    JsonOption,
+    LabelOption,
+    PatternOption,
+    SplitOption,
+    StorageOption,
+    StudyArgument,
+    print_json,
+    storage_url,
+)
 from spectrosim_search.config.errors import ConfigurationError, InputError, SpectroSimError
 from spectrosim_search.config.fields import plain
 
 __all__ = ["app", "main"]
-
-DEFAULT_STORAGE = "sqlite:///spectrosim.db"
 
 app = typer.Typer(
     name="spectrosim-search",
@@ -32,42 +41,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at a table of spectra, or simulate one.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-
-StorageOption = Annotated[str, typer.Option("--storage", help="Study database: any SQLAlchemy URL or an SQLite file.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-StudyArgument = Annotated[str, typer.Argument(help="Name of a study in the database.")]
-GroupOption = Annotated[str, typer.Option("--group-column", help="Column that names the group.")]
-LabelOption = Annotated[str, typer.Option("--label-column", help="Column that names the label.")]
-IdOption = Annotated[str, typer.Option("--id-column", help="Column that names the sample.")]
-SplitOption = Annotated[str, typer.Option("--split-column", help="Column whose members stay on one side of a split.")]
-PatternOption = Annotated[
-    str, typer.Option("--group-pattern", help="Regular expression on the sample id; its first group names the group.")
-]
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(_finite(plain(value)), indent=2, default=str))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: undefined numbers become null."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_finite(v) for v in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """What the library warns of becomes one line each on standard error."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        typer.echo(f"warning: {warning.message}", err=True)
 
 
 def _version(show: bool) -> None:
@@ -141,12 +114,12 @@ def run(
     prepared = prepare_study(study, name=name, data=data, columns=columns, set_=settings, vary=vary or [])
     if dry_run:
         plan = plan_study(prepared, workers=workers)
-        _print_json(plan) if json_ else print_plan(plan)
+        print_json(plan) if json_ else print_plan(plan)
         return
     with progress_display(quiet=json_) as progress:
         record = run_study(
             prepared,
-            storage=_url(storage),
+            storage=storage_url(storage),
             workers=workers,
             address=address,
             gpus_per_trial=gpus_per_trial,
@@ -160,7 +133,7 @@ def run(
     if json_:
         from spectrosim_search.report.table import result_rows
 
-        _print_json({"study": record.study.name, "rows": result_rows(record), "report": report or None})
+        print_json({"study": record.study.name, "rows": result_rows(record), "report": report or None})
     else:
         print_result(record, report)
 
@@ -190,7 +163,7 @@ def data_inspect(
             group_pattern=group_pattern,
         )
     )
-    _print_json(found.to_dict()) if json_ else print_inspection(found)
+    print_json(found.to_dict()) if json_ else print_inspection(found)
 
 
 @data_app.command("simulate")
@@ -216,9 +189,9 @@ def status(study: StudyArgument, storage: StorageOption = DEFAULT_STORAGE, json_
     from spectrosim_search.cli_display import print_status
     from spectrosim_search.search.store import Store
 
-    with Store(_url(storage), read_only=True) as store:
+    with Store(storage_url(storage), read_only=True) as store:
         found = store.status(study)
-    _print_json(found) if json_ else print_status(found)
+    print_json(found) if json_ else print_status(found)
 
 
 @app.command()
@@ -227,9 +200,9 @@ def studies(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False)
     from spectrosim_search.cli_display import print_studies
     from spectrosim_search.search.store import Store
 
-    with Store(_url(storage), read_only=True) as store:
+    with Store(storage_url(storage), read_only=True) as store:
         rows = store.studies()
-    _print_json(list(rows)) if json_ else print_studies(rows)
+    print_json(list(rows)) if json_ else print_studies(rows)
 
 
 @app.command()
@@ -249,7 +222,7 @@ def spaces(
             "studies": [{"name": name, "description": text} for name, text in list_studies()],
             "search spaces": [{"name": space.name, "description": space.description} for space in list_spaces()],
         }
-    _print_json(found) if json_ else print_spaces(found)
+    print_json(found) if json_ else print_spaces(found)
 
 
 @app.command()
@@ -262,7 +235,7 @@ def report(
     from spectrosim_search.report.page import write_report
     from spectrosim_search.search.run import read_study
 
-    typer.echo(str(write_report(read_study(study, _url(storage)), output or Path(f"{study}.html"))))
+    typer.echo(str(write_report(read_study(study, storage_url(storage)), output or Path(f"{study}.html"))))
 
 
 @app.command()
@@ -276,110 +249,10 @@ def dashboard(
     from spectrosim_search.report.dashboard import attach_figures, serve
     from spectrosim_search.search.run import optuna_study, read_study
 
-    url = _url(storage)
+    url = storage_url(storage)
     if study:
         attach_figures(optuna_study(study, url), read_study(study, url))
     serve(url, host=host, port=port)
-
-
-@app.command()
-def export(
-    study: StudyArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write.")],
-    trial: Annotated[int | None, typer.Option(help="This trial instead of the confirmed winner.")] = None,
-    storage: StorageOption = DEFAULT_STORAGE,
-) -> None:
-    """Write the best configuration as YAML that a person can read."""
-    from spectrosim_search.deploy.export import export as export_configuration
-    from spectrosim_search.search.run import read_study
-
-    text = export_configuration(read_study(study, _url(storage)), trial)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text, encoding="utf-8")
-    typer.echo(str(output))
-
-
-@app.command()
-def train(
-    configuration: Annotated[Path, typer.Argument(help="Exported YAML.")],
-    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
-    data: Annotated[str, typer.Option("--data", help="Table of spectra; without it the simulator's data.")] = "",
-    seeds: Annotated[int, typer.Option(help="Seeds per fold behind the threshold and the expected errors.")] = 3,
-    force: Annotated[bool, typer.Option(help="Overwrite an existing model folder.")] = False,
-    group_column: GroupOption = "",
-    label_column: LabelOption = "",
-    id_column: IdOption = "",
-    split_column: SplitOption = "",
-    group_pattern: PatternOption = "",
-) -> None:
-    """Train an exported configuration on all spectra; write a model folder."""
-    from spectrosim_search.config.study import DataSource
-    from spectrosim_search.deploy.document import load_export
-    from spectrosim_search.deploy.retrain import train as train_model
-    from spectrosim_search.learning.engine import single_thread
-    from spectrosim_search.spectra.load import load
-
-    spectra = load(
-        DataSource(
-            path=data,
-            group_column=group_column,
-            label_column=label_column,
-            id_column=id_column,
-            split_column=split_column,
-            group_pattern=group_pattern,
-        )
-    )
-    document = load_export(configuration)
-
-    def show(what: str, share: float) -> None:
-        typer.echo(f"{share:4.0%} {what}", err=True)
-
-    with single_thread():  # bit-equal results for equal seeds
-        train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
-    typer.echo(str(out))
-
-
-@app.command()
-def verify(
-    model: Annotated[Path, typer.Argument(help="Model folder.")],
-    file: Annotated[str, typer.Argument(help="Table of spectra.")],
-    gallery: Annotated[str, typer.Option(help="Table of spectra with groups to compare against.")] = "",
-    prior: Annotated[float, typer.Option(help="Prior probability that a pair is of one batch.")] = 0.5,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV file; default: print.")] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Are pairs of spectra of one batch? Similarity, decision, likelihood ratio, probability."""
-    from spectrosim_search.cli_display import print_rows
-    from spectrosim_search.deploy.verifier import Verifier
-    from spectrosim_search.spectra.readers import read
-
-    verifier = Verifier.load(model)
-    queries = read(file, need_groups=False)
-    with _warnings_as_lines():
-        rows = (
-            verifier.verify_gallery(queries, read(gallery), prior=prior).rows()
-            if gallery
-            else verifier.verify_pairs(queries, prior=prior).rows()
-        )
-    _print_json(rows) if json_ else print_rows(rows, output)
-
-
-@app.command()
-def embed(
-    model: Annotated[Path, typer.Argument(help="Model folder.")],
-    file: Annotated[str, typer.Argument(help="Table of spectra.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="CSV or NPZ file to write.")],
-) -> None:
-    """Write the embedding of every spectrum."""
-    from spectrosim_search.deploy.verifier import Verifier
-    from spectrosim_search.spectra.embeddings import write_embeddings
-    from spectrosim_search.spectra.readers import read
-
-    spectra = read(file, need_groups=False)
-    with _warnings_as_lines():
-        embedded = Verifier.load(model).embed(spectra)
-    write_embeddings(spectra, embedded, output)
-    typer.echo(str(output))
 
 
 @app.command()
@@ -390,7 +263,7 @@ def compare(
     from spectrosim_search.cli_display import print_comparison
     from spectrosim_search.search.run import read_study
 
-    records = [read_study(s, _url(storage)) for s in (first, second)]
+    records = [read_study(s, storage_url(storage)) for s in (first, second)]
     print_comparison(records, json_=json_)
 
 
@@ -405,7 +278,7 @@ def delete(
 
     if not yes and not typer.confirm(f"Delete study '{study}' with all its results?"):
         raise typer.Exit(1)
-    with Store(_url(storage)) as store:
+    with Store(storage_url(storage)) as store:
         store.delete(study)
     typer.echo(f"deleted {study}")
 
@@ -416,15 +289,14 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
     from spectrosim_search.cli_display import print_checks
     from spectrosim_search.search.doctor import examine
 
-    checks = examine(_url(storage))
-    _print_json(checks) if json_ else print_checks(checks)
+    checks = examine(storage_url(storage))
+    print_json(checks) if json_ else print_checks(checks)
     if any(c["state"] == "bad" for c in checks):
         raise typer.Exit(1)
 
 
-def _url(storage: str) -> str:
-    """A plain file name means SQLite."""
-    return storage if "://" in storage else f"sqlite:///{storage}"
+for _command in (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed):
+    app.command()(_command)
 
 
 def main() -> None:

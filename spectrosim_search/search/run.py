@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
-from spectrosim_search.search.records import BaselineRecord, StudyRecord
+from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 if TYPE_CHECKING:
     import optuna
 
     from spectrosim_search.search.budget import Usage
-    from spectrosim_search.search.confirmation import Candidate
     from spectrosim_search.search.progress import Listener
-    from spectrosim_search.search.reference import ReferenceScores
-    from spectrosim_search.search.store import Store
-    from spectrosim_search.search.workbench import Workbench, WorkItem
+    from spectrosim_search.search.workbench import Workbench
     from spectrosim_search.search.workers.pool import Pool
 
 __all__ = [
@@ -37,9 +32,6 @@ __all__ = [
     "read_study",
     "run_study",
 ]
-
-MINIMUM_SECONDS = 20.0  # of training for a confirmation whose budget is used up
-KEPT_SEEDS = 3  # seeds whose scored pairs are kept for the figures of reference rows
 
 
 @dataclass(frozen=True)
@@ -175,6 +167,7 @@ def run_study(
     Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
     from spectrosim_search.search.budget import Allowance, reserve_for
+    from spectrosim_search.search.confirmation import confirm as confirm_study
     from spectrosim_search.search.driver import search
     from spectrosim_search.search.progress import silent
     from spectrosim_search.search.store import Store
@@ -195,7 +188,7 @@ def run_study(
             say(f"search ended: {outcome.reason}")
         say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         if confirm:
-            _confirm(study, store, bench, pool, say, on_event or silent)
+            confirm_study(store, bench, pool, say, on_event or silent)
     return read_study(study.name, storage)
 
 
@@ -249,103 +242,6 @@ def _announce(bench: Workbench) -> list[str]:
     )
     lines.append(f"smallest difference this design can detect: about {summary['detectable_difference']:.2f} AUC")
     return lines + [f"warning: {w}" for w in (*bench.spectra.warnings, *bench.design.warnings)]
-
-
-def _confirm(
-    study: Study, store: Store, bench: Workbench, pool: Pool, say: Callable[[str], None], listener: Listener
-) -> None:
-    from spectrosim_search.search.confirmation import (
-        choose_candidates,
-        conclude,
-        confirm_items,
-        held_out_items,
-        pick_winner,
-    )
-    from spectrosim_search.search.documents import load_preset
-
-    started = time.monotonic()
-    record = store.record(study.name)
-    presets: dict[str, Configuration] = {name: load_preset(name) for name in study.confirmation.presets}
-    candidates = choose_candidates(
-        record.trials,
-        presets,
-        finalists=study.confirmation.finalists,
-        seeds=study.confirmation.seeds,
-        preset_seeds=study.confirmation.preset_seeds,
-    )
-    if not any(c.kind == "finalist" for c in candidates):
-        raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
-    go_on = _go_on(study, record, started)
-    say(f"confirmation: {len(candidates)} configurations with fresh seeds")
-    _train(confirm_items(candidates, bench), study, store, pool, go_on, listener)
-    finished = [c for c in candidates if len(c.complete_seeds(bench.design.folds)) > 0]
-    winner = pick_winner(finished, bench.design.folds)
-    if bench.design.hold_out is not None:
-        say("the held-out groups are scored once")
-        last = [winner, *(c for c in finished if c.kind == "preset")]
-        _train(held_out_items(last, bench), study, store, pool, lambda: True, listener)
-    search = {
-        t.number: [
-            r for r in record.replicates if r.phase == "search" and r.configuration_id == t.configuration_id and r.pairs
-        ]
-        for t in record.trials
-        if t.state == "COMPLETE"
-    }
-    conclusion, references = conclude(bench, finished, search, on_step=say)
-    conclusion = replace(conclusion, embedding=_embedding(bench, winner))
-    for reference in references:
-        store.set_baseline(study.name, _baseline(reference, bench.design.folds))
-    store.set_confirmation(study.name, conclusion)
-    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
-
-
-def _go_on(study: Study, record: StudyRecord, started: float) -> Callable[[], bool]:
-    """Whether the budget allows one more replicate; every confirmation may train for a short while at least."""
-    if study.budget.minutes <= 0:
-        return lambda: True
-    used = sum(s for s in (record.search_seconds, record.confirmation_seconds) if s == s)
-    deadline = started + max(MINIMUM_SECONDS, study.budget.minutes * 60 - used)
-    return lambda: time.monotonic() < deadline
-
-
-def _train(
-    work: Sequence[tuple[Candidate, WorkItem]],
-    study: Study,
-    store: Store,
-    pool: Pool,
-    go_on: Callable[[], bool],
-    listener: Listener,
-) -> None:
-    """Train what is not in the database yet while the budget lasts; every result is committed as it comes."""
-    from spectrosim_search.search.driver_items import run_items
-
-    owners = {item.key: candidate for candidate, item in work}
-    run_items(
-        pool,
-        [item for _, item in work],
-        store,
-        lambda r: owners[r.key].add(r),
-        study=study.name,
-        go_on=go_on,
-        listener=listener,
-    )
-
-
-def _baseline(scores: ReferenceScores, folds: int) -> BaselineRecord:
-    cells = scores.held_out or scores.cells[: KEPT_SEEDS * folds]
-    return BaselineRecord(
-        name=scores.name,
-        title=scores.title,
-        pairs=tuple(p for cell in cells for p in cell),
-        settings=scores.settings,
-        seconds=scores.seconds,
-    )
-
-
-def _embedding(bench: Workbench, winner: Candidate) -> Any:
-    from spectrosim_search.search.embedding_map import embedding_map
-
-    return embedding_map(bench, winner.configuration)
 
 
 def check_writable(path: Path) -> None:

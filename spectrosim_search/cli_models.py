@@ -1,0 +1,121 @@
+"""Commands for what is taken away from a study: export, train, verify, embed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spectrosim_search.cli_options import (
+    DEFAULT_STORAGE,
+    GroupOption,
+    IdOption,
+    JsonOption,
+    LabelOption,
+    PatternOption,
+    SplitOption,
+    StorageOption,
+    StudyArgument,
+    print_json,
+    storage_url,
+    warnings_as_lines,
+)
+
+__all__ = ["embed", "export", "train", "verify"]
+
+
+def export(
+    study: StudyArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write.")],
+    trial: Annotated[int | None, typer.Option(help="This trial instead of the confirmed winner.")] = None,
+    storage: StorageOption = DEFAULT_STORAGE,
+) -> None:
+    """Write the best configuration as YAML that a person can read."""
+    from spectrosim_search.deploy.export import export as export_configuration
+    from spectrosim_search.search.run import read_study
+
+    text = export_configuration(read_study(study, storage_url(storage)), trial)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, encoding="utf-8")
+    typer.echo(str(output))
+
+
+def train(
+    configuration: Annotated[Path, typer.Argument(help="Exported YAML.")],
+    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    data: Annotated[str, typer.Option("--data", help="Table of spectra; without it the simulator's data.")] = "",
+    seeds: Annotated[int, typer.Option(help="Seeds per fold behind the threshold and the expected errors.")] = 3,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing model folder.")] = False,
+    group_column: GroupOption = "",
+    label_column: LabelOption = "",
+    id_column: IdOption = "",
+    split_column: SplitOption = "",
+    group_pattern: PatternOption = "",
+) -> None:
+    """Train an exported configuration on all spectra; write a model folder."""
+    from spectrosim_search.config.study import DataSource
+    from spectrosim_search.deploy.document import load_export
+    from spectrosim_search.deploy.retrain import train as train_model
+    from spectrosim_search.learning.engine import single_thread
+    from spectrosim_search.spectra.load import load
+
+    spectra = load(
+        DataSource(
+            path=data,
+            group_column=group_column,
+            label_column=label_column,
+            id_column=id_column,
+            split_column=split_column,
+            group_pattern=group_pattern,
+        )
+    )
+    document = load_export(configuration)
+
+    def show(what: str, share: float) -> None:
+        typer.echo(f"{share:4.0%} {what}", err=True)
+
+    with single_thread():  # bit-equal results for equal seeds
+        train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
+    typer.echo(str(out))
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(help="Model folder.")],
+    file: Annotated[str, typer.Argument(help="Table of spectra.")],
+    gallery: Annotated[str, typer.Option(help="Table of spectra with groups to compare against.")] = "",
+    prior: Annotated[float, typer.Option(help="Prior probability that a pair is of one batch.")] = 0.5,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV file; default: print.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Are pairs of spectra of one batch? Similarity, decision, likelihood ratio, probability."""
+    from spectrosim_search.cli_display import print_rows
+    from spectrosim_search.deploy.verifier import Verifier
+    from spectrosim_search.spectra.readers import read
+
+    verifier = Verifier.load(model)
+    queries = read(file, need_groups=False)
+    with warnings_as_lines():
+        rows = (
+            verifier.verify_gallery(queries, read(gallery), prior=prior).rows()
+            if gallery
+            else verifier.verify_pairs(queries, prior=prior).rows()
+        )
+    print_json(rows) if json_ else print_rows(rows, output)
+
+
+def embed(
+    model: Annotated[Path, typer.Argument(help="Model folder.")],
+    file: Annotated[str, typer.Argument(help="Table of spectra.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="CSV or NPZ file to write.")],
+) -> None:
+    """Write the embedding of every spectrum."""
+    from spectrosim_search.deploy.verifier import Verifier
+    from spectrosim_search.spectra.embeddings import write_embeddings
+    from spectrosim_search.spectra.readers import read
+
+    spectra = read(file, need_groups=False)
+    with warnings_as_lines():
+        embedded = Verifier.load(model).embed(spectra)
+    write_embeddings(spectra, embedded, output)
+    typer.echo(str(output))
