@@ -66,6 +66,29 @@ def test_ray_workers_give_the_scores_of_this_process(pool: RayPool) -> None:
         assert record.pairs[0].similarity.tolist() == twin.pairs[0].similarity.tolist()
 
 
+def test_leftovers_of_killed_drivers_are_swept_away(tmp_path: Path) -> None:
+    from spectrosim_search.search.workers import ray_session
+
+    for name in ("spectrosim-dead", "spectrosim-alive", "spectrosim-new", "other"):
+        (tmp_path / name).mkdir()
+    for name in ("spectrosim-dead", "spectrosim-alive", "other"):
+        (tmp_path / name / "in-use").touch()
+    lock = ray_session._lock(tmp_path / "spectrosim-alive" / "in-use")
+    assert lock is not None
+    ray_session._sweep(tmp_path)
+    lock.close()
+    assert {p.name for p in tmp_path.iterdir()} == {"spectrosim-alive", "spectrosim-new", "other"}
+
+
+def _descends(pid: int) -> bool:
+    """Whether a process was started by this one, directly or not."""
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        if pid == os.getpid():
+            return True
+    return False
+
+
 def test_ray_binds_to_the_loopback_address_only(pool: RayPool) -> None:
     listening = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -80,8 +103,7 @@ def test_ray_binds_to_the_loopback_address_only(pool: RayPool) -> None:
         if not entry.name.isdigit():
             continue
         try:
-            name = (entry / "cmdline").read_bytes().decode(errors="replace")
-            if "spectrosim-" not in name and "ray::" not in name:
+            if not _descends(int(entry.name)):
                 continue
             sockets = [str(link.readlink()) for link in (entry / "fd").iterdir()]
         except OSError:

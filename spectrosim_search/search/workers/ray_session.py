@@ -14,13 +14,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from spectrosim_search.config.errors import InputError
 
 __all__ = ["RaySession", "import_ray"]
 
 REACH_SECONDS = 5.0
+_PREFIX = "spectrosim-"
+_IN_USE = "in-use"
 _MEGABYTE = 1 << 20
 _BEFORE_IMPORT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
@@ -59,6 +61,7 @@ class RaySession:
         self.ray = import_ray(local=not address)
         self._owned = not self.ray.is_initialized()
         self._directory: Path | None = None
+        self._lock: IO[bytes] | None = None
         if self._owned and address:
             self._join(address)
         elif self._owned:
@@ -71,8 +74,10 @@ class RaySession:
 
     def _start(self, workers: int, data_bytes: int) -> None:
         # Sockets live in this directory and their paths may have a hundred characters or so: keep it short.
-        base = "/tmp" if Path("/tmp").is_dir() else None
-        self._directory = Path(tempfile.mkdtemp(prefix="spectrosim-", dir=base))
+        base = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())
+        _sweep(base)
+        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        self._lock = _lock(self._directory / _IN_USE)
         with _importable():
             self.ray.init(
                 address="local",
@@ -133,6 +138,33 @@ class RaySession:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _lock(file: Path) -> IO[bytes] | None:
+    """Lock a file for as long as this process lives; None where another process holds it."""
+    import fcntl
+
+    opened = file.open("ab")
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        opened.close()
+        return None
+    return opened
+
+
+def _sweep(base: Path) -> None:
+    """Remove what drivers that were killed have left behind: directories whose lock nobody holds any more."""
+    for left in base.glob(f"{_PREFIX}*/{_IN_USE}"):
+        if not os.access(left, os.W_OK):
+            continue  # another user's
+        lock = _lock(left)
+        if lock is not None:
+            shutil.rmtree(left.parent, ignore_errors=True)
+            lock.close()
 
 
 @contextmanager
