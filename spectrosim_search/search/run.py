@@ -71,6 +71,8 @@ def prepare_study(
         composed = load_study(study, set_=set_, vary=vary, data=given)
     if spectra is None:
         spectra = load(composed.data)
+    if composed.data.path:
+        spectra = replace(spectra, name=_stem(composed.data.path))
     if not name:
         name = f"{composed.name}-{_stem(composed.data.path)}" if composed.data.path else composed.name
     fitted, left_out = fit_space(replace(composed, name=name), spectra)
