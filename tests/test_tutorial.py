@@ -23,3 +23,26 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert record.confirmation.verdict.outcome in ("better", "not worse", "cannot tell")
     assert sum(t.state in ("COMPLETE", "PRUNED") for t in record.trials) == 4
     assert (tmp_path / "fish.html").stat().st_size < 8_000_000
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = PAGE.parents[1] / "README.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
+    assert names["embedding"].shape[0] == 72
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    from typer.main import get_command
+
+    from spectrosim_search.cli import app
+
+    page = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    known = set(get_command(app).commands)  # type: ignore[attr-defined]
+    used = set(re.findall(r"^spectrosim-search (\w+)", page, re.MULTILINE))
+    assert {"run", "data", "export", "train", "verify"} <= used
+    assert used <= known
