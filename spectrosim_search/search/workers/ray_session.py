@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from spectrosim_search.config.errors import InputError
 __all__ = ["RaySession", "import_ray"]
 
 _MEGABYTE = 1 << 20
+REACH_SECONDS = 10.0  # for a cluster to answer at all
 _BEFORE_IMPORT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -37,9 +39,34 @@ def import_ray(*, local: bool) -> Any:
             os.environ.setdefault(name, value)
     else:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if _has_token():  # `ray start --head` asks for one by default; without it Ray would ask for minutes
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     return ray
+
+
+def _has_token() -> bool:
+    """Whether Ray would find a token in the places it documents."""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH", "")
+    places = [Path(named)] if named else [Path.home() / ".ray" / "auth_token"]
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or any(place.is_file() for place in places)
+
+
+def _check_reachable(address: str) -> None:
+    """Find out at once where nothing listens: Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "://" in address:
+        return  # "auto" and the like are Ray's matter
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS):
+            pass
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"cannot join the Ray cluster at {address}: nothing answers there ({reason}); compare with what "
+            "`ray start --head` printed"
+        ) from error
 
 
 class RaySession:
@@ -80,11 +107,15 @@ class RaySession:
             )
 
     def _join(self, address: str) -> None:
+        _check_reachable(address)
         try:
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, self.ray.exceptions.AuthenticationError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise InputError(f"cannot join the Ray cluster at {address}: {reason}") from error
+            raise InputError(
+                f"cannot join the Ray cluster at {address}: {reason}; a cluster with token authentication needs its "
+                "token here too, in ~/.ray/auth_token or RAY_AUTH_TOKEN"
+            ) from error
 
     def _check(self, workers: int, gpus_per_trial: float, address: str) -> None:
         there = self.ray.cluster_resources()
