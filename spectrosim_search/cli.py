@@ -313,6 +313,9 @@ def main() -> None:
     except SpectroSimError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", 1)) from None
+    except PermissionError as error:
+        print(f"error: {error.filename}: permission denied; change its permissions or choose another", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None

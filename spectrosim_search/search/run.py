@@ -173,6 +173,8 @@ def run_study(
     from spectrosim_search.search.driver import search
     from spectrosim_search.search.progress import silent
     from spectrosim_search.search.store import Store
+    from spectrosim_search.search.store_engine import locate
+    from spectrosim_search.search.store_optuna import optuna_errors
     from spectrosim_search.search.workbench import Workbench
 
     study, spectra = prepared.study, prepared.spectra
@@ -184,7 +186,12 @@ def run_study(
     if confirm:
         allowance = Allowance(study.budget, reserve_for(study, bench.design.folds), _reserve_replicates(bench))
     # Workers first: where they cannot be had, nothing is written.
-    with closing(_pool(prepared, workers, address, gpus_per_trial)) as pool, Store(storage) as store:
+    # What the database refuses anywhere below is one line, not only what Store itself asks of it.
+    with (
+        optuna_errors(locate(storage)),
+        closing(_pool(prepared, workers, address, gpus_per_trial)) as pool,
+        Store(storage) as store,
+    ):
         outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
         if outcome.reason:
             say(f"search ended: {outcome.reason}")

@@ -45,9 +45,18 @@ def import_ray(*, local: bool) -> Any:
             os.environ.setdefault(name, value)
     else:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if _has_token():  # `ray start --head` asks for one by default; without it Ray would ask for minutes
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     return ray
+
+
+def _has_token() -> bool:
+    """Whether Ray would find a token in the places it documents."""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH", "")
+    places = [Path(named)] if named else [Path.home() / ".ray" / "auth_token"]
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or any(place.is_file() for place in places)
 
 
 class RaySession:
@@ -96,7 +105,10 @@ class RaySession:
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError, self.ray.exceptions.RayError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise InputError(f"cannot join the Ray cluster at {address}: {reason}") from error
+            raise InputError(
+                f"cannot join the Ray cluster at {address}: {reason}; a cluster with token authentication needs its "
+                "token here too, in ~/.ray/auth_token or RAY_AUTH_TOKEN"
+            ) from error
 
     @staticmethod
     def _reach(address: str) -> None:

@@ -50,8 +50,12 @@ class Trainer:
         self._environment = environment(device)
 
     def place(self) -> str:
-        """Name of the machine this worker runs on; answers once the worker is ready."""
-        return platform.node()
+        """Name of the machine this worker runs on and its node's address there; answers once the worker is ready."""
+        import ray
+
+        mine = ray.get_runtime_context().get_node_id()
+        address = next((n["NodeManagerAddress"] for n in ray.nodes() if n["NodeID"] == mine), "?")
+        return f"{platform.node()} ({address})"
 
     def process(self) -> int:
         """Number of the process this worker runs in."""
