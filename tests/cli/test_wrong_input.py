@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,7 +121,14 @@ def test_six_groups_are_compared_not_searched(cli: Cli, edited: Edit) -> None:
     compared = cli("compare", "few", "few")
     assert compared.code == 0, compared.err
     assert "Not searched" in compared.out
-    assert cli("report", "few", "-o", "again.html").code == 0
+    drawn = cli("report", "few", "-o", "again.html", "--static", "figures")
+    assert Path("again.html").exists()
+    if importlib.util.find_spec("kaleido") is None:
+        assert drawn.code == 2
+        assert "spectrosim-search[static]" in drawn.err
+    elif shutil.which("chromium"):
+        assert drawn.code == 0, drawn.err
+        assert Path("figures/methods.png").stat().st_size > 10_000
     refused_trial = cli("export", "few", "-o", "best.yaml", "--trial", "0")
     assert refused_trial.code == 2
     assert "no trial 0" in refused_trial.err
@@ -140,8 +149,23 @@ def test_export_of_what_was_not_searched(cli: Cli, edited: Edit, baselines: str,
         return
     assert exported.code == 0, exported.err
     assert "too few groups to search" in Path("best.yaml").read_text()
-    trained = cli("train", "best.yaml", "--data", table, "--out", "model", "--seeds", "1")
+    into_onnx = ("--onnx", "model.onnx")
+    trained = cli("train", "best.yaml", "--data", table, "--out", "model", "--seeds", "1", *into_onnx)
+    if any(importlib.util.find_spec(p) is None for p in ("onnx", "onnxscript")):
+        assert trained.code == 2
+        assert "spectrosim-search[onnx]" in trained.err
+        assert not Path("model").exists(), "found out before the training"
+        trained = cli("train", "best.yaml", "--data", table, "--out", "model", "--seeds", "1")
+        assert trained.code == 0, trained.err
+        pytest.skip("the extra 'onnx' is not installed: no ONNX file to look at")
     assert trained.code == 0, trained.err
+    import onnx
+
+    assert onnx.load("model.onnx").graph.input[0].name == "intensities"
+    nowhere = cli("train", "best.yaml", "--data", table, "--out", "other", "--onnx", "nowhere/model.onnx")
+    assert nowhere.code == 2
+    assert "nowhere" in nowhere.err
+    assert not Path("other").exists()
 
 
 def test_negative_intensities_with_a_fixed_root(cli: Cli, edited: Edit) -> None:
