@@ -229,13 +229,20 @@ def spaces(
 def report(
     study: StudyArgument,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="HTML file to write.")] = None,
+    static: Annotated[Path | None, typer.Option("--static", help="Folder for the figures as PNG files too.")] = None,
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
     """Write one offline HTML file: verdict, table, figures."""
     from spectrosim_search.report.page import write_report
     from spectrosim_search.search.run import read_study
 
-    typer.echo(str(write_report(read_study(study, storage_url(storage)), output or Path(f"{study}.html"))))
+    record = read_study(study, storage_url(storage))
+    typer.echo(str(write_report(record, output or Path(f"{study}.html"))))
+    if static is not None:
+        from spectrosim_search.report.static import write_static
+
+        for path in write_static(record, static):
+            typer.echo(str(path))
 
 
 @app.command()

@@ -144,8 +144,9 @@ def print_comparison(records: Sequence[StudyRecord], *, json_: bool) -> None:
         return
     if len({r.dataset.fingerprint for r in records}) > 1:
         console.print("[yellow]warning:[/yellow] the studies were run on different data")
-    columns = list(rows[0]) if rows else []
-    console.print(table(columns, [[row[c] for c in columns] for row in rows]))
+    columns = list(dict.fromkeys(c for row in rows for c in row))
+    columns = [c for c in columns if any(row.get(c) for row in rows)]
+    console.print(table(columns, [[row.get(c, "") for c in columns] for row in rows]))
     for record in records:
         if record.confirmation is not None:
             console.print(f"{record.study.name}: {record.confirmation.verdict.sentence}")

@@ -47,6 +47,7 @@ def train(
     data: Annotated[str, typer.Option("--data", help="Table of spectra; without it the simulator's data.")] = "",
     seeds: Annotated[int, typer.Option(help="Seeds per fold behind the threshold and the expected errors.")] = 3,
     force: Annotated[bool, typer.Option(help="Overwrite an existing model folder.")] = False,
+    onnx: Annotated[Path | None, typer.Option("--onnx", help="ONNX file to write as well.")] = None,
     group_column: GroupOption = "",
     label_column: LabelOption = "",
     id_column: IdOption = "",
@@ -75,9 +76,17 @@ def train(
     def show(what: str, share: float) -> None:
         typer.echo(f"{share:4.0%} {what}", err=True)
 
+    if onnx is not None:
+        from spectrosim_search.deploy.onnx import check_onnx
+
+        check_onnx(onnx)  # before the training, which may take long
     with single_thread():  # bit-equal results for equal seeds
-        train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
+        model = train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
     typer.echo(str(out))
+    if onnx is not None:
+        from spectrosim_search.deploy.onnx import export_onnx
+
+        typer.echo(str(export_onnx(model, onnx)))
 
 
 def verify(

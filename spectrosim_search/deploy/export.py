@@ -27,7 +27,7 @@ def export(record: StudyRecord, trial: int | None = None) -> str:
 
     Where the linear metric won the confirmation, its document is what is exported; `trial` asks for a network all the
     same. Without a confirmation the best complete trial is exported and its header says that its score is too good.
-    Raises InputError where there is no such trial, or none is complete.
+    Raises InputError where there is no such trial, none is complete, or what leads needs no model.
     """
     document = export_document(record, trial)
     return document_to_yaml(document, _header(document, record))
@@ -43,6 +43,12 @@ def export_document(record: StudyRecord, trial: int | None = None) -> ExportDocu
         return _model(record, _best(record), None, "best score of the search, not confirmed")
     if confirmation.export_kind == "linear-metric":
         return _linear(record, confirmation)
+    if confirmation.export_kind == "none":
+        leads = next((r.title for r in confirmation.rows if r.name == confirmation.verdict.best_baseline), "none")
+        raise InputError(
+            f"study '{record.study.name}' has nothing to export: it had too few groups to search, and what leads its "
+            f"fixed methods ({leads}) needs no trained model; measure more groups, or use it as it is"
+        )
     chosen = _trial(record, confirmation.winner_trial)
     how = f"best of {_counted(record)} trials, confirmed with fresh seeds"
     return _model(record, chosen, _row_of(confirmation, chosen), how)
@@ -94,6 +100,8 @@ def _linear(record: StudyRecord, confirmation: ConfirmationRecord) -> ExportDocu
     name = "linear-metric" if confirmation.verdict.best_baseline == "linear-metric" else "linear-metric-tuned"
     row = next((r for r in confirmation.rows if r.name == name), None)
     how = f"the linear metric stood its ground against {_counted(record)} trials"
+    if confirmation.scoring == "fixed":
+        how = "it leads the fixed methods; there were too few groups to search"
     provenance = _provenance(record, how, row)
     baseline = next((b for b in record.baselines if b.name == name), None)
     settings = (row.settings if row else "") or (baseline.settings if baseline else "")
@@ -172,7 +180,8 @@ def _score_line(p: Any, metric: str, protocol: str) -> str:
         interval = (
             f" (95 % interval {score['low']:.3f} to {score['high']:.3f})" if {"low", "high"} <= set(score) else ""
         )
-        return f"Score: {_METRICS[name]} {score['value']:.3f}{interval}, protocol {protocol}, {p['seeds']} seeds."
+        seeds = f", {p['seeds']} seeds" if p["seeds"] else ""
+        return f"Score: {_METRICS[name]} {score['value']:.3f}{interval}, protocol {protocol}{seeds}."
     if "search_score" in p:
         return (
             f"Score in the search: {_METRICS[metric]} {p['search_score']:.3f}; not confirmed, and too good by having "

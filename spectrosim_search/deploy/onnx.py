@@ -23,9 +23,22 @@ from spectrosim_search.config.errors import InputError, MissingExtraError, RunEr
 from spectrosim_search.deploy.model_folder import ModelFolder
 from spectrosim_search.spectra.preprocessing import rowwise
 
-__all__ = ["export_onnx"]
+__all__ = ["check_onnx", "export_onnx"]
 
 _TINY = 1e-12  # relative deviation that rounding alone can make, as in the preprocessing itself
+
+
+def check_onnx(path: str | Path) -> None:
+    """Find out early whether an ONNX file could be written.
+
+    Raises MissingExtraError without the extra ``onnx``, InputError where the folder of `path` is missing or closed.
+    """
+    for package in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "onnx", "writing ONNX files")
+    path = Path(path)
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise InputError(f"'{path}' cannot be written: name a file in a folder that exists and is open to you")
 
 
 def export_onnx(folder: ModelFolder, path: str | Path) -> Path:
@@ -34,12 +47,10 @@ def export_onnx(folder: ModelFolder, path: str | Path) -> Path:
     Raises MissingExtraError without the extra ``onnx`` and InputError where the file cannot be written or the
     preprocessing has no counterpart in the graph, RunError where the exporter cannot keep the number of spectra open.
     """
-    for package in ("onnx", "onnxscript"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, "onnx", "writing ONNX files")
+    path = Path(path)
+    check_onnx(path)
     import onnx
 
-    path = Path(path)
     example = torch.zeros(2, len(folder.axis)) + torch.linspace(0.5, 1.5, len(folder.axis))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecations, which no user can act on

@@ -8,12 +8,13 @@ from typing import Literal
 
 from spectrosim_search.evaluation.scores import Estimate
 
-__all__ = ["Outcome", "Verdict", "decide"]
+__all__ = ["Outcome", "Verdict", "decide", "lead"]
 
-Outcome = Literal["better", "not worse", "cannot tell"]
+Outcome = Literal["better", "not worse", "cannot tell", "not searched"]
 
 TOLERATED_MEAN = -0.01
 TOLERATED_LOW = -0.05
+CHANCE = {"auc": 0.5, "matched_auc": 0.5, "balanced_accuracy": 0.5, "mcc": 0.0}
 TITLES = {
     "auc": "AUC",
     "matched_auc": "matched-label AUC",
@@ -28,13 +29,14 @@ TITLES = {
 class Verdict:
     """What may be said; `baseline_ahead`: the best baseline scored at least as high as the winner.
 
-    `export_kind` is what should be taken away: the linear metric where it is the best baseline and is ahead.
+    `export_kind` is what should be taken away: the linear metric where it is the best baseline and is ahead; nothing
+    where a method leads that needs no model.
     """
 
     outcome: Outcome
     sentence: str
     baseline_ahead: bool
-    export_kind: Literal["model", "linear-metric"]
+    export_kind: Literal["model", "linear-metric", "none"]
 
 
 def decide(
@@ -85,6 +87,39 @@ def decide(
     elif ahead:
         text += " The baseline needs no search and scores at least as high: prefer it."
     return Verdict(outcome, text, ahead, "linear-metric" if linear else "model")
+
+
+def lead(
+    score: Estimate,
+    *,
+    name: str,
+    title: str,
+    metric: str,
+    groups: int,
+    needed: int,
+    runner_up: str = "",
+    difference: Estimate | None = None,
+) -> Verdict:
+    """What may be said where `groups` independent groups are too few to search: which fixed method leads.
+
+    score: of the method that leads (`name`, `title`). difference: its score minus that of `runner_up` (a title). The
+    outcome is *not searched*; that a method leads the others is no proof that it is better.
+    """
+    few = f"{groups} groups are too few to search ({needed} are needed), so fixed methods were compared"
+    if math.isnan(score.value):
+        sentence = f"Not searched: {few}, and none of them could be scored ({score.note or 'undefined'})."
+        return Verdict("not searched", sentence, False, "none")
+    sure = score.note if math.isnan(score.low) else f"95 % interval {score.low:.3f} to {score.high:.3f}"
+    text = f"Not searched: {few}; {title} leads with a {TITLES[metric]} of {score.value:.3f} ({sure})"
+    if difference is not None and difference.value == 0:
+        text += f", level with {runner_up}"
+    elif difference is not None and not math.isnan(difference.low):
+        spread = f"95 % interval {_signed(difference.low)} to {_signed(difference.high)}"
+        text += f", {difference.value:.3f} ahead of {runner_up} ({spread})"
+    if metric in CHANCE and not score.low > CHANCE[metric]:
+        text += "; that it beats chance is not shown"
+    linear = name.startswith("linear-metric")
+    return Verdict("not searched", text + ".", True, "linear-metric" if linear else "none")
 
 
 def _signed(x: float) -> str:

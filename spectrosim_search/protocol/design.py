@@ -12,13 +12,13 @@ from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.study import Protocol
 from spectrosim_search.protocol.batch_disjoint import BatchDisjoint
 from spectrosim_search.protocol.cells import Cell, CellSplit, Codes, HoldOut, Parts
-from spectrosim_search.protocol.detectable import detectable_difference
+from spectrosim_search.protocol.detectable import detectable_difference, interval_half_width
 from spectrosim_search.protocol.folds import connected_units
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.protocol.random_pairs import RandomPairs
 from spectrosim_search.protocol.shared_batch import SharedBatch
 
-__all__ = ["Design", "make_design"]
+__all__ = ["SEARCHABLE", "Design", "make_design"]
 
 IntArray = NDArray[np.int64]
 StrArray = NDArray[np.str_]
@@ -78,8 +78,8 @@ class Design:
     def summary(self) -> dict[str, Any]:
         """Counts a person should see before a search, as plain numbers and text.
 
-        `parts` lists each fold (halves of seed 0 together) and the hold-out; `detectable_difference` is for the part
-        the result will rest on.
+        `parts` lists each fold (halves of seed 0 together) and the hold-out; `detectable_difference` and
+        `expected_interval_half_width` (of the 95 % interval of one AUC) are for the part the result will rest on.
         """
         rows = self.codes.usable()
         parts = []
@@ -106,6 +106,7 @@ class Design:
             "parts": parts,
             "judged_groups": int((sizes >= 2).sum()),
             "detectable_difference": detectable_difference(sizes, negatives),
+            "expected_interval_half_width": interval_half_width(sizes, negatives),
             "warnings": list(self.warnings),
         }
 

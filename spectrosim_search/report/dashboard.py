@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import Any
 
 from spectrosim_search.config.errors import InputError, MissingExtraError
-from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.members import members
 from spectrosim_search.search.records import StudyRecord
 
@@ -39,13 +38,9 @@ def attach_figures(optuna_study: Any, record: StudyRecord) -> list[str]:
     package = _package()
     saved = []
     for member in members():
-        built = member.build(record)
+        built = member.standalone(record)
         if built is None:
             continue
-        marks = ["search scores"] * (member.section == "search") + ["leaking protocol"] * bool(leak_notice(record))
-        title = member.title + (f" ({', '.join(marks)})" if marks else "")
-        built.update_layout(title={"text": title, "x": 0.01, "font": {"size": 16}}, margin_t=110)
-        built.update_layout(paper_bgcolor="white", plot_bgcolor="white")
         identity = "spectrosim-" + re.sub(r"[^a-z0-9-]", "-", member.name)
         package.save_plotly_graph_object(optuna_study, built, graph_object_id=identity)
         saved.append(member.name)

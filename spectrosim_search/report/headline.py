@@ -14,7 +14,7 @@ from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
 from spectrosim_search.search.records import MethodRow, StudyRecord
 
-__all__ = ["detectable", "facts", "verdict_sentence", "warnings", "winner_row"]
+__all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
 
 _PROTOCOLS = {
     "batch-disjoint": "batch-disjoint: no batch of a test pair was seen in training",
@@ -27,7 +27,19 @@ _SAMPLERS = {"tpe": "TPE", "random": "random", "qmc": "quasi-random", "gp": "Gau
 _SCORING = {
     "hold-out": "on groups held out of the whole search, scored once",
     "corrected-cv": "out of fold in grouped cross-validation with fresh seeds, corrected for having chosen the winner",
+    "fixed": "of fixed methods, out of fold in grouped cross-validation; that one leads is not corrected for",
 }
+
+_EXPORTS = {
+    "model": "the searched model",
+    "linear-metric": "the linear metric",
+    "none": "nothing: what leads needs no model",
+}
+
+
+def only_fixed(record: StudyRecord) -> bool:
+    """Whether there were too few groups to search, so that fixed methods alone were compared."""
+    return record.confirmation is not None and record.confirmation.scoring == "fixed"
 
 
 def winner_row(record: StudyRecord) -> MethodRow | None:
@@ -67,6 +79,8 @@ def _title(record: StudyRecord, name: str) -> str:
 
 
 def _searched(record: StudyRecord) -> str:
+    if only_fixed(record):
+        return "nothing: too few groups"
     states = Counter[str](t.state for t in record.trials)
     parts = [f"{count(states['COMPLETE'])} finished", f"{count(states['PRUNED'])} pruned"]
     parts += [f"{count(states[s])} {word}" for s, word in (("FAIL", "failed"), ("RUNNING", "running")) if states[s]]
@@ -92,7 +106,7 @@ def _score_line(record: StudyRecord) -> str:
     if c is None:
         return "not confirmed yet"
     scoring = _SCORING[c.scoring]
-    if leak_notice(record):
+    if leak_notice(record) and not only_fixed(record):
         scoring = "in cross-validation over pairs, whose parts share spectra and batches, with fresh seeds"
     line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over groups"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
@@ -109,9 +123,11 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             title = metric_title(c.metric)
             out.append(("Winner", f"trial {c.winner_trial}: {title} {interval(row.metrics.get(c.metric))}"))
         difference = interval(c.verdict.difference, difference=True)
-        out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
-        kind = "the searched model" if c.export_kind == "model" else "the linear metric"
-        out.append(("Recommended for export", kind))
+        if only_fixed(record):
+            out.append(("Lead over the next method", difference))
+        else:
+            out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
+        out.append(("Recommended for export", _EXPORTS[c.export_kind]))
     out.append(("Data", _data(record)))
     protocol = record.study.protocol.name
     out.append(("Protocol", _PROTOCOLS.get(protocol, protocol)))

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from spectrosim_search.config import registry
+from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["SECTIONS", "Member", "members"]
@@ -47,6 +48,20 @@ class Member:
     def build(self, record: StudyRecord) -> Any:
         """Return a Plotly figure, or None where the record does not hold what it shows."""
         return self.module.build(record)
+
+    def standalone(self, record: StudyRecord) -> Any:
+        """Return the figure as it can stand outside the page: titled, on white; search scores and leaks marked.
+
+        None as from `build`.
+        """
+        built = self.build(record)
+        if built is None:
+            return None
+        marks = ["search scores"] * (self.section == "search") + ["leaking protocol"] * bool(leak_notice(record))
+        title = self.title + (f" ({', '.join(marks)})" if marks else "")
+        built.update_layout(title={"text": title, "x": 0.01, "font": {"size": 16}}, margin_t=110)
+        built.update_layout(paper_bgcolor="white", plot_bgcolor="white")
+        return built
 
     def missing(self, record: StudyRecord) -> str:
         """Return in one line why `build` gave None."""

@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.report import sections, theme
+from spectrosim_search.report.headline import only_fixed
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.members import SECTIONS, Member, Section, members
 from spectrosim_search.search.records import StudyRecord
@@ -82,6 +83,8 @@ def _lead(section: Section, record: StudyRecord) -> str:
     """Sentence under a section's heading."""
     if section == "result" and record.confirmation is None:
         return "Confirmed scores will stand here once the study's confirmation has run."
+    if section == "result" and only_fixed(record):
+        return "Fixed methods, fitted on some groups and judged on others; nothing was searched."
     if section == "result" and leak_notice(record):
         return "Fresh training runs under a leaking protocol: no measure of what a model does on new batches."
     return _LEADS[section]

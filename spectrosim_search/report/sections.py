@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spectrosim_search.config.study import Dimension
-from spectrosim_search.report.headline import facts, verdict_sentence, warnings
+from spectrosim_search.report.headline import facts, only_fixed, verdict_sentence, warnings
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, metric_title, scalar, score
 from spectrosim_search.report.table import ordered_methods, result_rows
@@ -69,17 +69,20 @@ def result_table(record: StudyRecord) -> str:
     rows = result_rows(record)
     if not rows:
         return f'<div class="card"><p class="absent">{html.escape(verdict_sentence(record))}</p></div>'
-    columns = [c for c in rows[0] if c not in ("method", "kind")]
+    columns = [c for c in rows[0] if c not in ("method", "kind") and any(row[c] for row in rows)]
     head = "".join(f'<th scope="col">{html.escape(c)}</th>' for c in columns)
     body = ""
     for row, method in zip(rows, ordered_methods(record), strict=True):
         cells = "".join(_cell(c, row[c]) for c in columns)
         name = f'<th scope="row">{html.escape(row["method"])}<small>{html.escape(_kind(row["kind"]))}</small></th>'
         body += f'<tr class="{method.kind}">{name}{cells}</tr>'
-    caption = (
-        "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one family of "
-        "tests, adjusted after Holm. The spread over seeds is training noise, no more. n/a: undefined, with the reason."
-    )
+    caption = "Estimates with 95 % intervals over groups (jackknife). n/a: undefined, with the reason."
+    if not only_fixed(record):
+        caption = (
+            "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one "
+            "family of tests, adjusted after Holm. The spread over seeds is training noise, no more. n/a: undefined, "
+            "with the reason."
+        )
     leak = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
     return (
         f'<div class="card table">{leak}<p class="about" id="about-table">{caption}</p>'
@@ -194,7 +197,7 @@ def environment(record: StudyRecord) -> str:
         ("study seed", str(record.study.seed)),
         ("search metric", metric_title(record.study.metric)),
     ]
-    if confirmation is not None:
+    if confirmation is not None and not only_fixed(record):
         identities.append(("winner's configuration", confirmation.winner_configuration_id))
         identities.append(("median chosen epoch", str(confirmation.epochs)))
     parts = [_table(("what", "value"), identities, "Identities")]

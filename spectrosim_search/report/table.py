@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from spectrosim_search.report.headline import facts, verdict_sentence, warnings
+from spectrosim_search.report.headline import facts, only_fixed, verdict_sentence, warnings
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import METRICS, interval, metric_title, p_value, score
 from spectrosim_search.search.records import Estimate, MethodRow, StudyRecord
@@ -56,8 +56,9 @@ def result_rows(record: StudyRecord) -> list[dict[str, str]]:
         cells = {"method": row.title, "kind": row.kind}
         first, *others = _metric_order(record)
         cells[metric_title(first) + leaking] = _cell(row.metrics.get(first))
-        cells["winner - method" + leaking] = "" if row.kind == "winner" else interval(row.difference, difference=True)
-        cells["adjusted p"] = "" if row.kind == "winner" else p_value(row.p_adjusted)
+        alone = row.kind == "winner" or only_fixed(record)  # nothing to be compared with
+        cells["winner - method" + leaking] = "" if alone else interval(row.difference, difference=True)
+        cells["adjusted p"] = "" if alone else p_value(row.p_adjusted)
         for name in others:
             cells[metric_title(name) + leaking] = _cell(row.metrics.get(name))
         cells["sd over seeds"] = score(row.seed_sd) if row.seeds > 1 else ""
@@ -110,6 +111,7 @@ def plain_text(record: StudyRecord, *, every_column: bool = False) -> str:
         if not every_column:
             kept = {metric_title(m) for m in ("auc", "balanced_accuracy")} | {"winner - method", "adjusted p"}
             columns = ["method", columns[2], *(c for c in columns[3:] if c.removesuffix(" (leaking)") in kept)]
+        columns = [c for c in columns if any(row[c] for row in rows)]
         lines += ["", *_aligned(rows, columns)]
     found = [w for w in warnings(record) if w != notice]
     if found:

@@ -19,7 +19,13 @@ from spectrosim_search.evaluation.verification import METRICS
 from spectrosim_search.protocol.leakage import audit
 from spectrosim_search.search.candidates import Candidate, pick_winner, rankable
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, ReplicateRecord, VerdictRecord
-from spectrosim_search.search.reference import ReferenceScores, reference_names, score_reference
+from spectrosim_search.search.reference import (
+    ReferenceScores,
+    baselines_of,
+    method_row,
+    reference_names,
+    score_reference,
+)
 from spectrosim_search.search.workbench import Workbench
 
 __all__ = ["conclude"]
@@ -60,7 +66,7 @@ class _Comparison:
     @property
     def baselines(self) -> list[ReferenceScores]:
         """Reference rows that a winner is tested against: not the ceiling, not the audit."""
-        return [r for r in self.references if r.name not in ("oracle", "union-find")]
+        return baselines_of(self.references)
 
     @property
     def best(self) -> ReferenceScores | None:
@@ -177,7 +183,7 @@ def _tests(compared: _Comparison) -> dict[tuple[str, str], tuple[Difference, flo
 
 def _verdict(
     compared: _Comparison, tests: Mapping[tuple[str, str], tuple[Difference, float]]
-) -> tuple[VerdictRecord, Literal["model", "linear-metric"]]:
+) -> tuple[VerdictRecord, Literal["model", "linear-metric", "none"]]:
     best = compared.best
     if best is None:
         nothing = Estimate(float("nan"), note="no baseline in the study")
@@ -229,7 +235,6 @@ def _candidate_rows(compared: _Comparison) -> list[MethodRow]:
 def _reference_rows(
     compared: _Comparison, tests: Mapping[tuple[str, str], tuple[Difference, float]]
 ) -> list[MethodRow]:
-    kinds: dict[str, Literal["oracle", "audit"]] = {"oracle": "oracle", "union-find": "audit"}
     rows: list[MethodRow] = []
     best = compared.best
     for r in compared.references:
@@ -237,21 +242,9 @@ def _reference_rows(
         untested = compared.difference(compared.cells(compared.winner), cells, -compared.optimism), float("nan")
         difference, p = tests.get((compared.winner.name, r.name), untested)
         lowered = compared.reference_optimism if r is best else 0.0
-        rows.append(
-            MethodRow(
-                name=r.name,
-                title=r.title,
-                kind=kinds.get(r.name, "baseline"),
-                configuration_id="",
-                seeds=0,
-                metrics={m: jackknife(cells, compared.units, m) for m in METRICS},
-                seed_sd=float("nan"),
-                difference=difference.estimate,
-                p_adjusted=p,
-                settings=r.settings,
-                note=f"compared {lowered:.3f} lower, for it was chosen as the best of these" if lowered > 0 else "",
-            )
-        )
+        note = f"compared {lowered:.3f} lower, for it was chosen as the best of these" if lowered > 0 else ""
+        row = method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p)
+        rows.append(replace(row, note=note))
     return rows
 
 

@@ -27,15 +27,13 @@ from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.embedding_map import embedding_map
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import BaselineRecord, ReplicateRecord, StudyRecord
-from spectrosim_search.search.reference import ReferenceScores
+from spectrosim_search.search.records import ReplicateRecord, StudyRecord
+from spectrosim_search.search.reference import baseline_record
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.pool import Pool
 
 __all__ = ["confirm"]
-
-KEPT_SEEDS = 3  # seeds whose scored pairs are kept for the figures of reference rows
 
 
 def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], None], listener: Listener) -> None:
@@ -75,7 +73,7 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     conclusion, references = conclude(bench, finished, search, on_step=say)
     conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configuration))
     for reference in references:
-        store.set_baseline(study.name, _baseline(reference, bench.design.folds))
+        store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion)
     store.add_seconds(study.name, "confirmation", time.monotonic() - started)
 
@@ -124,15 +122,4 @@ def _train(
         study=study.name,
         go_on=go_on,
         listener=listener,
-    )
-
-
-def _baseline(scores: ReferenceScores, folds: int) -> BaselineRecord:
-    cells = scores.held_out or scores.cells[: KEPT_SEEDS * folds]
-    return BaselineRecord(
-        name=scores.name,
-        title=scores.title,
-        pairs=tuple(p for cell in cells for p in cell),
-        settings=scores.settings,
-        seconds=scores.seconds,
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import Estimate, PairScores
+from spectrosim_search.evaluation.verdict import Outcome
 
 __all__ = [
     "BaselineRecord",
@@ -119,12 +120,15 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class VerdictRecord:
-    """DESIGN §5: better, not worse, cannot tell - in one plain sentence."""
+    """Better, not worse, cannot tell, or not searched (too few groups) - in one plain sentence.
 
-    outcome: Literal["better", "not worse", "cannot tell"]
+    `difference`: winner - best baseline; where nothing was searched, leading - next baseline.
+    """
+
+    outcome: Outcome
     sentence: str
     difference: Estimate
-    best_baseline: str
+    best_baseline: str  # where nothing was searched: the one that leads
     optimism: float  # what the selection correction took off the winner's score; 0 with hold-out
 
 
@@ -144,13 +148,13 @@ class ConfirmationRecord:
     """The end of a study."""
 
     created_at: float
-    scoring: Literal["hold-out", "corrected-cv"]
+    scoring: Literal["hold-out", "corrected-cv", "fixed"]  # fixed: too few groups to search, baselines alone
     metric: str
     rows: tuple[MethodRow, ...]
     verdict: VerdictRecord
-    winner_trial: int
+    winner_trial: int  # -1 where nothing was searched
     winner_configuration_id: str
-    export_kind: Literal["model", "linear-metric"]  # what `export` recommends
+    export_kind: Literal["model", "linear-metric", "none"]  # what `export` recommends
     leakage: Mapping[str, float]  # union-find: auc, balanced_accuracy, expected
     threshold: float  # from the winner's out-of-fold pairs
     epochs: int  # median chosen epoch of the winner's replicates

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,26 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines import BaselineInput, BaselineOutput, title
 from spectrosim_search.baselines import run as run_baseline
 from spectrosim_search.config.study import Study
-from spectrosim_search.evaluation.scores import PairScores
-from spectrosim_search.evaluation.verification import choose_threshold
+from spectrosim_search.evaluation.scores import Estimate, PairScores
+from spectrosim_search.evaluation.statistics import jackknife
+from spectrosim_search.evaluation.verification import METRICS, choose_threshold
 from spectrosim_search.protocol.design import Design
 from spectrosim_search.protocol.pairs import PairSet
+from spectrosim_search.search.records import BaselineRecord, MethodRow
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["ReferenceScores", "pair_scores", "reference_names", "score_reference"]
+__all__ = [
+    "ReferenceScores",
+    "baseline_record",
+    "baselines_of",
+    "method_row",
+    "pair_scores",
+    "reference_names",
+    "score_reference",
+]
 
 Method = list[tuple[PairScores, ...]]
+KEPT_SEEDS = 3  # seeds whose scored pairs are kept for figures
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,49 @@ def score_reference(
     )
 
 
+def baselines_of(references: Sequence[ReferenceScores]) -> list[ReferenceScores]:
+    """Those that count as baselines: not the ceiling, not the audit."""
+    return [r for r in references if r.name not in ("oracle", "union-find")]
+
+
+def method_row(
+    scores: ReferenceScores,
+    cells: Method,
+    units: NDArray[np.int64],
+    *,
+    difference: Estimate | None = None,
+    p_adjusted: float = float("nan"),
+    note: str = "",
+) -> MethodRow:
+    """A reference row of the result table; `cells` are the scored pairs that judge it, `units` as in `Design`."""
+    kinds: dict[str, Literal["oracle", "audit"]] = {"oracle": "oracle", "union-find": "audit"}
+    return MethodRow(
+        name=scores.name,
+        title=scores.title,
+        kind=kinds.get(scores.name, "baseline"),
+        configuration_id="",
+        seeds=0,
+        metrics={m: jackknife(cells, units, m) for m in METRICS},
+        seed_sd=float("nan"),
+        difference=difference,
+        p_adjusted=p_adjusted,
+        settings=scores.settings,
+        note=note,
+    )
+
+
+def baseline_record(scores: ReferenceScores, folds: int) -> BaselineRecord:
+    """What the store keeps of a reference row."""
+    cells = scores.held_out or scores.cells[: KEPT_SEEDS * folds]
+    return BaselineRecord(
+        name=scores.name,
+        title=scores.title,
+        pairs=tuple(p for cell in cells for p in cell),
+        settings=scores.settings,
+        seconds=scores.seconds,
+    )
+
+
 def pair_scores(pairs: PairSet, similarity: NDArray[np.float32], threshold: float) -> PairScores:
     """Join pairs with their similarities."""
     return PairScores(
@@ -142,12 +197,11 @@ def _fit(
 def _cross_threshold(
     halves: tuple[PairSet, PairSet], similarities: Sequence[NDArray[np.float32]]
 ) -> tuple[PairScores, ...]:
-    """The threshold of one half is applied to the other."""
+    """The threshold of one half is applied to the other; an empty half (a fold not halved) is left out, and the other
+    then has no threshold."""
     chosen = [choose_threshold(s, h.positive) for s, h in zip(similarities, halves)]
-    return (
-        pair_scores(halves[0], similarities[0], chosen[1]),
-        pair_scores(halves[1], similarities[1], chosen[0]),
-    )
+    scored = zip(halves, similarities, reversed(chosen))
+    return tuple(pair_scores(half, similarity, threshold) for half, similarity, threshold in scored if len(half))
 
 
 def _join(settings: Sequence[str]) -> str:

@@ -114,7 +114,9 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
     from spectrosim_search.search.plan import first_configuration, seconds_a_replicate
     from spectrosim_search.search.workbench import Workbench
 
-    study, bench = prepared.study, Workbench(prepared.spectra, prepared.study)
+    study, bench = prepared.study, Workbench(prepared.spectra, prepared.study, searchable=False)
+    if not bench.design.searchable:
+        return _fixed_plan(prepared, bench)
     configuration = first_configuration(study)
     each, memory = seconds_a_replicate(bench, configuration)
     slots = max(1, default_workers() if workers is None else workers)
@@ -147,6 +149,20 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
     }
 
 
+def _fixed_plan(prepared: Prepared, bench: Workbench) -> dict[str, Any]:
+    """The plan where there are too few groups to search."""
+    from spectrosim_search.search.reference import reference_names
+
+    return {
+        **bench.design.summary(),
+        "study": prepared.study.name,
+        "scoring": "fixed",
+        "trials": 0,
+        "fixed methods": reference_names(prepared.study, prepared.spectra),
+        "warnings": (_too_few(bench), *prepared.spectra.warnings, *bench.design.warnings),
+    }
+
+
 def default_workers() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
@@ -165,12 +181,14 @@ def run_study(
 ) -> StudyRecord:
     """Search and confirm; on a study that exists, go on where it stopped.
 
+    With 4 to 7 groups nothing is searched and no worker started: the fixed methods are compared and the record says so.
     Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record.
     Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
     from spectrosim_search.search.budget import Allowance, reserve_for
     from spectrosim_search.search.confirmation import confirm as confirm_study
     from spectrosim_search.search.driver import search
+    from spectrosim_search.search.fixed import compare_fixed
     from spectrosim_search.search.progress import silent
     from spectrosim_search.search.store import Store
     from spectrosim_search.search.store_engine import locate
@@ -179,9 +197,13 @@ def run_study(
 
     study, spectra = prepared.study, prepared.spectra
     say = on_note or (lambda text: None)
-    bench = Workbench(spectra, study)
+    bench = Workbench(spectra, study, searchable=False)
     for line in _announce(bench):
         say(line)
+    if not bench.design.searchable:
+        with Store(storage) as store:
+            compare_fixed(store, bench, say)
+        return read_study(study.name, storage)
     allowance = Allowance(study.budget)
     if confirm:
         allowance = Allowance(study.budget, reserve_for(study, bench.design.folds), _reserve_replicates(bench))
@@ -242,7 +264,8 @@ def _announce(bench: Workbench) -> list[str]:
     lines = [
         f"{bench.spectra.name}: {len(bench.spectra)} spectra × {bench.spectra.axis.size} channels, "
         f"{summary['groups']} groups, {summary['labels']} labels",
-        f"protocol {bench.study.protocol.name}, score by {bench.design.scoring}",
+        f"protocol {bench.study.protocol.name}, score by "
+        + (bench.design.scoring if bench.design.searchable else "cross-validation of fixed methods"),
     ]
     lines.extend(
         f"  {part['name']}: trained on {part['train_spectra']} spectra of {part['train_groups']} groups, judged on "
@@ -250,7 +273,14 @@ def _announce(bench: Workbench) -> list[str]:
         for part in summary["parts"]
     )
     lines.append(f"smallest difference this design can detect: about {summary['detectable_difference']:.2f} AUC")
-    return lines + [f"warning: {w}" for w in (*bench.spectra.warnings, *bench.design.warnings)]
+    few = [] if bench.design.searchable else [_too_few(bench)]
+    return lines + [f"warning: {w}" for w in (*few, *bench.spectra.warnings, *bench.design.warnings)]
+
+
+def _too_few(bench: Workbench) -> str:
+    from spectrosim_search.protocol.design import SEARCHABLE
+
+    return f"{bench.design.independent} groups are too few to search ({SEARCHABLE} are needed): fixed methods only"
 
 
 def check_writable(path: Path) -> None:

@@ -61,13 +61,14 @@ class WorkItem:
 class Workbench:
     """Design, preprocessed data and scoring of one study.
 
-    Raises what :func:`make_design` raises, and DataError where a transform cannot take the spectra.
+    `searchable` False lets 4 to 7 groups through, for fixed methods alone. Raises what :func:`make_design` raises, and
+    DataError where a transform cannot take the spectra.
     """
 
-    def __init__(self, spectra: SpectraSet, study: Study) -> None:
+    def __init__(self, spectra: SpectraSet, study: Study, *, searchable: bool = True) -> None:
         self.spectra = spectra
         self.study = study
-        self.design = make_design(spectra.groups, spectra.labels, spectra.split, study.protocol)
+        self.design = make_design(spectra.groups, spectra.labels, spectra.split, study.protocol, searchable=searchable)
         self.cells = self.design.cells(study.protocol.seeds)
         asked = {k: v for k, v in plain(study.protocol).items() if k != "seeds"}
         self._question = content_hash({"protocol": asked, "metric": study.metric, "seed": study.seed})

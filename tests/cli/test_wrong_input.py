@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +90,82 @@ def test_one_group_only(cli: Cli, edited: Edit) -> None:
 
 def test_too_few_groups_for_the_folds(cli: Cli, small_table: Path) -> None:
     refused(cli, *run(small_table), "--set", "protocol.folds=9", says=("folds",))
+
+
+def grouped(edited: Edit, groups: int) -> Path:
+    """The small table with its twelve groups joined to fewer."""
+
+    def change(rows: Rows) -> None:
+        at = rows[0].index("group")
+        names = sorted({row[at] for row in rows[1:]})
+        for row in rows[1:]:
+            row[at] = f"joined {names.index(row[at]) % groups}"
+
+    return edited(change)
+
+
+def test_three_groups_are_too_few_for_anything(cli: Cli, edited: Edit) -> None:
+    refused(cli, *run(grouped(edited, 3)), says=("3 groups", "at least 4"))
+    refused(cli, *run(grouped(edited, 3)), "--dry-run", says=("3 groups", "at least 4"))
+
+
+def test_six_groups_are_compared_not_searched(cli: Cli, edited: Edit) -> None:
+    done = cli(*run(grouped(edited, 6)), "--name", "few", "--report", "few.html")
+    assert done.code == 0, done.err
+    assert "Not searched: 6 groups are too few to search (8 are needed)" in done.out
+    assert "Not searched" in Path("few.html").read_text()
+    found = json.loads(cli("status", "few", "--json").out)
+    assert found["confirmed"] is True
+    assert found["complete"] == 0
+    assert found["outcome"].startswith("Not searched")
+    compared = cli("compare", "few", "few")
+    assert compared.code == 0, compared.err
+    assert "Not searched" in compared.out
+    drawn = cli("report", "few", "-o", "again.html", "--static", "figures")
+    assert Path("again.html").exists()
+    if importlib.util.find_spec("kaleido") is None:
+        assert drawn.code == 2
+        assert "spectrosim-search[static]" in drawn.err
+    elif shutil.which("chromium"):
+        assert drawn.code == 0, drawn.err
+        assert Path("figures/methods.png").stat().st_size > 10_000
+    refused_trial = cli("export", "few", "-o", "best.yaml", "--trial", "0")
+    assert refused_trial.code == 2
+    assert "no trial 0" in refused_trial.err
+
+
+@pytest.mark.parametrize(("baselines", "leads"), [("cosine", "cosine"), ("linear-metric", "linear metric")])
+def test_export_of_what_was_not_searched(cli: Cli, edited: Edit, baselines: str, leads: str) -> None:
+    table = grouped(edited, 6)
+    done = cli(*run(table), "--name", "few", "--set", f"baselines=[{baselines}]")
+    assert done.code == 0, done.err
+    assert f"{leads} leads" in done.out
+    exported = cli("export", "few", "-o", "best.yaml")
+    if baselines == "cosine":
+        assert exported.code == 2
+        assert "nothing to export" in exported.err
+        assert len(exported.err.strip().splitlines()) == 1
+        assert not Path("best.yaml").exists()
+        return
+    assert exported.code == 0, exported.err
+    assert "too few groups to search" in Path("best.yaml").read_text()
+    into_onnx = ("--onnx", "model.onnx")
+    trained = cli("train", "best.yaml", "--data", table, "--out", "model", "--seeds", "1", *into_onnx)
+    if any(importlib.util.find_spec(p) is None for p in ("onnx", "onnxscript")):
+        assert trained.code == 2
+        assert "spectrosim-search[onnx]" in trained.err
+        assert not Path("model").exists(), "found out before the training"
+        trained = cli("train", "best.yaml", "--data", table, "--out", "model", "--seeds", "1")
+        assert trained.code == 0, trained.err
+        pytest.skip("the extra 'onnx' is not installed: no ONNX file to look at")
+    assert trained.code == 0, trained.err
+    import onnx
+
+    assert onnx.load("model.onnx").graph.input[0].name == "intensities"
+    nowhere = cli("train", "best.yaml", "--data", table, "--out", "other", "--onnx", "nowhere/model.onnx")
+    assert nowhere.code == 2
+    assert "nowhere" in nowhere.err
+    assert not Path("other").exists()
 
 
 def test_negative_intensities_with_a_fixed_root(cli: Cli, edited: Edit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spectrosim_search.evaluation.scores import Estimate
-from spectrosim_search.evaluation.verdict import decide
+from spectrosim_search.evaluation.verdict import decide, lead
 
 
 def judge(value, low, high, baseline="linear-metric-tuned", p=float("nan")):
@@ -63,3 +63,38 @@ def test_undefined_difference_cannot_tell():
         groups=9,
     )
     assert verdict.outcome == "cannot tell" and "not a number" in verdict.sentence
+
+
+def lead_of(value, low, high, name="linear-metric", metric="matched_auc", difference=None):
+    return lead(
+        Estimate(value, low, high, note="undefined here" if value != value else ""),
+        name=name,
+        title=name.replace("-", " "),
+        metric=metric,
+        groups=6,
+        needed=8,
+        runner_up="cosine",
+        difference=difference,
+    )
+
+
+def test_lead_names_who_leads_by_how_much_and_how_sure():
+    found = lead_of(0.8, 0.6, 0.9, difference=Estimate(0.1, -0.05, 0.25))
+    assert (found.outcome, found.export_kind) == ("not searched", "linear-metric")
+    assert found.sentence == (
+        "Not searched: 6 groups are too few to search (8 are needed), so fixed methods were compared; linear metric "
+        "leads with a matched-label AUC of 0.800 (95 % interval 0.600 to 0.900), 0.100 ahead of cosine (95 % interval "
+        "-0.050 to +0.250)."
+    )
+    assert lead_of(0.8, 0.6, 0.9, name="cosine-tuned").export_kind == "none"
+    assert "level with cosine" in lead_of(0.8, 0.6, 0.9, difference=Estimate(0.0, 0.0, 0.0)).sentence
+
+
+@pytest.mark.parametrize(("metric", "low", "shown"), [("auc", 0.5, False), ("auc", 0.51, True), ("mcc", 0.1, True)])
+def test_lead_below_or_at_chance_is_said(metric, low, shown):
+    assert ("beats chance is not shown" not in lead_of(0.6, low, 0.9, metric=metric).sentence) == shown
+
+
+def test_no_score_no_lead():
+    found = lead_of(float("nan"), float("nan"), float("nan"))
+    assert found.export_kind == "none" and "undefined here" in found.sentence

@@ -151,7 +151,9 @@ def test_a_cluster_that_cannot_be_joined_is_one_line(cluster: Cluster, job: Job,
         assert f"cannot join the Ray cluster at {address}" in errors[0]
         assert says in errors[0]
         assert "Traceback" not in one.text()
-    with session(tmp_path, (*job, "--workers", "3", "--address", cluster.address), environment=cluster.environment) as one:
+    with session(
+        tmp_path, (*job, "--workers", "3", "--address", cluster.address), environment=cluster.environment
+    ) as one:
         assert one.process.wait(60) == 2, one.text()
     assert "3 workers were asked for" in one.text()
     assert not list(tmp_path.glob("*.db*")), "nothing was written"

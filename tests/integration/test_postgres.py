@@ -18,7 +18,6 @@ def longer(job: Job, url: str) -> Job:
     return (*slower, "--trials", "16", "--workers", "0", "--storage", url)
 
 
-
 def test_the_same_study_as_in_a_file(job: Job, whole: Path, url: str, tmp_path: Path) -> None:
     run(tmp_path, *job, "--workers", "1", "--storage", url)
     assert everything(read(url)) == everything(read(whole))

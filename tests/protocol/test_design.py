@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import special, stats
 
 from spectrosim_search.config.errors import DataError, InputError, RunError
 from spectrosim_search.config.study import Protocol
 from spectrosim_search.protocol.cells import check_disjoint
 from spectrosim_search.protocol.design import make_design
-from spectrosim_search.protocol.detectable import auc_standard_deviation, detectable_difference
+from spectrosim_search.protocol.detectable import (
+    auc_standard_deviation,
+    detectable_difference,
+    interval_half_width,
+)
 from spectrosim_search.protocol.forming import pairs_between, pairs_inside
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -275,6 +280,16 @@ def test_summary_is_plain_and_states_what_can_be_detected():
     assert [p["positive"] for p in summary["parts"]] == [24, 24, 24]
     assert summary["parts"][0]["negative"] == 2 * (66 - 12)
     assert summary["detectable_difference"] == pytest.approx(0.12, abs=0.01)
+
+
+def test_half_width_is_that_of_the_interval_on_the_logit_scale():
+    error = auc_standard_deviation([3] * 6, 135)
+    reach = stats.t.ppf(0.975, 5) * error / (0.75 * 0.25)
+    low, high = special.expit(special.logit(0.75) + np.array([-reach, reach]))
+    assert interval_half_width([3] * 6, 135) == pytest.approx((high - low) / 2)
+    assert interval_half_width([3] * 24, 2484) < 0.5 * interval_half_width([3] * 6, 135)
+    assert interval_half_width([3] * 4 + [1] * 9, 500) > interval_half_width([3] * 5, 90)  # singletons judge nothing
+    assert np.isnan(interval_half_width([3, 1], 3)) and np.isnan(interval_half_width([3, 3], 0))
 
 
 def test_detectable_difference_meets_the_stated_figures():

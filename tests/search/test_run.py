@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spectrosim_search.config.errors import DataError, InputError
+from spectrosim_search.report.page import render
 from spectrosim_search.report.table import plain_text
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import plan_study, prepare_study, read_study, run_study
@@ -126,9 +127,48 @@ def test_spectra_with_negative_values_leave_transforms_out() -> None:
         prepare_study("transformer", spectra=spectra, set_=["preprocessing.intensity=sqrt"])
 
 
-def test_too_few_groups_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="group"):
-        study(tmp_path, batches=5)
+@pytest.mark.parametrize("protocol", ["batch-disjoint", "shared-batch", "random-pairs"])
+@pytest.mark.parametrize("batches", [4, 7])
+def test_four_to_seven_groups_compare_fixed_methods(tmp_path: Path, batches: int, protocol: str) -> None:
+    record = study(tmp_path, f"protocol.name={protocol}", batches=batches)
+    confirmation = record.confirmation
+    assert confirmation is not None
+    assert record.trials == record.replicates == ()
+    names = {"union-find", "cosine", "cosine-tuned", "linear-metric", "linear-metric-tuned", "oracle"}
+    assert {b.name for b in record.baselines} >= names
+    rows = {row.name: row for row in confirmation.rows}
+    assert rows.keys() >= names
+    assert {row.kind for row in rows.values()} == {"baseline", "oracle", "audit"}
+    halved = protocol != "batch-disjoint"  # whole folds leave no other pairs to choose a threshold on
+    assert np.isfinite(rows["cosine"].metrics["balanced_accuracy"].value) == halved
+    verdict, metric = confirmation.verdict, confirmation.metric
+    leading = rows[verdict.best_baseline].metrics[metric]
+    assert leading.value == max(row.metrics[metric].value for row in rows.values() if row.kind == "baseline")
+    assert verdict.outcome == "not searched"
+    assert verdict.sentence.startswith(f"Not searched: {batches} groups are too few to search (8 are needed)")
+    assert f"{leading.value:.3f} (95 % interval {leading.low:.3f} to {leading.high:.3f})" in verdict.sentence
+    text = plain_text(record)
+    assert verdict.sentence in text
+    assert "winner" not in text.lower()
+    assert ("leak" in text.split("Leakage audit")[0].lower()) == (protocol == "random-pairs")
+    assert verdict.sentence.split(";")[0] in render(record)
+    again = study(tmp_path, f"protocol.name={protocol}", batches=batches).confirmation
+    assert again is not None
+    assert repr(again.rows) == repr(confirmation.rows)
+
+
+def test_plan_of_too_few_groups_trains_nothing() -> None:
+    spectra = simulate("reims", batches=6, channels=64, seed=5)
+    plan = plan_study(prepare_study("quick", spectra=spectra, set_=SMALL))
+    assert plan["trials"] == 0
+    assert "linear-metric-tuned" in plan["fixed methods"]
+    assert any("too few to search" in w for w in plan["warnings"])
+    assert plan["detectable_difference"] > 0
+
+
+def test_three_groups_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"3 groups .* at least 4"):
+        study(tmp_path, batches=3)
     assert not list(tmp_path.glob("*.db"))
 
 

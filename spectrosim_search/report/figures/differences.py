@@ -7,6 +7,7 @@ import math
 import plotly.graph_objects as go
 
 from spectrosim_search.report.figures._forest import forest
+from spectrosim_search.report.headline import only_fixed
 from spectrosim_search.report.numbers import interval, metric_title, p_value
 from spectrosim_search.report.table import ordered_methods
 from spectrosim_search.report.theme import colour
@@ -48,4 +49,6 @@ def build(record: StudyRecord) -> go.Figure | None:
 
 def missing(record: StudyRecord) -> str:
     """Say why there is no figure."""
+    if only_fixed(record):
+        return "there is no winner: too few groups to search"
     return "nothing is confirmed yet" if record.confirmation is None else "no difference could be computed"

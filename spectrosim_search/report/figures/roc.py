@@ -27,7 +27,7 @@ def _methods(record: StudyRecord) -> list[tuple[str, tuple[PairScores, ...], str
     c = record.confirmation
     if c is None:
         return []
-    out = [("winner", c.pairs, "blue", "solid")]
+    out = [("winner", c.pairs, "blue", "solid")] if c.pairs else []
     tones = iter((("orange", "dash"), ("purple", "dot"), ("green", "dashdot")))
     wanted = dict.fromkeys((c.verdict.best_baseline, "linear-metric-tuned", "cosine"))
     for wish in wanted:
@@ -71,18 +71,19 @@ def build(record: StudyRecord) -> go.Figure | None:
         drawn += 1
     if not drawn or record.confirmation is None:
         return None
-    false, true = operating_points(record.confirmation.pairs)
-    made.add_trace(
-        go.Scatter(
-            x=np.round(false[:_MOST_CROSSES], 4),
-            y=np.round(true[:_MOST_CROSSES], 4),
-            mode="markers",
-            name="winner at its thresholds",
-            marker={"symbol": "cross-thin", "size": 8, "line": {"width": 1.5, "color": colour("ink")}},
-            opacity=0.5,
-            hovertemplate="%{y:.1%} found at %{x:.1%} false alarms<extra></extra>",
+    if record.confirmation.pairs:
+        false, true = operating_points(record.confirmation.pairs)
+        made.add_trace(
+            go.Scatter(
+                x=np.round(false[:_MOST_CROSSES], 4),
+                y=np.round(true[:_MOST_CROSSES], 4),
+                mode="markers",
+                name="winner at its thresholds",
+                marker={"symbol": "cross-thin", "size": 8, "line": {"width": 1.5, "color": colour("ink")}},
+                opacity=0.5,
+                hovertemplate="%{y:.1%} found at %{x:.1%} false alarms<extra></extra>",
+            )
         )
-    )
     made.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "width": 1.5}, layer="below")
     made.update_xaxes(title_text="different-batch pairs called the same", tickformat=".0%", range=[-0.01, 1.01])
     made.update_yaxes(title_text="same-batch pairs found", tickformat=".0%", range=[-0.01, 1.01])
@@ -91,4 +92,7 @@ def build(record: StudyRecord) -> go.Figure | None:
 
 def missing(record: StudyRecord) -> str:
     """Say why there is no figure."""
-    return "nothing is confirmed yet" if record.confirmation is None else "no confirmed set holds both kinds of pairs"
+    c = record.confirmation
+    if c is None:
+        return "nothing is confirmed yet"
+    return "no confirmed set holds both kinds of pairs" if c.pairs else "no model was trained"

@@ -74,4 +74,7 @@ def build(record: StudyRecord) -> go.Figure | None:
 
 def missing(record: StudyRecord) -> str:
     """Say why there is no figure."""
-    return "nothing is confirmed yet" if record.confirmation is None else "no confirmed set holds both kinds of pairs"
+    c = record.confirmation
+    if c is None:
+        return "nothing is confirmed yet"
+    return "no confirmed set holds both kinds of pairs" if c.pairs else "no model was trained"

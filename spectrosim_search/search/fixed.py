@@ -1,0 +1,110 @@
+"""A study with too few groups to search: its fixed methods under its own splits, and which of them leads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.evaluation.statistics import jackknife, paired_difference
+from spectrosim_search.evaluation.verdict import Verdict, lead
+from spectrosim_search.protocol.design import SEARCHABLE
+from spectrosim_search.protocol.leakage import audit
+from spectrosim_search.search.candidates import rankable
+from spectrosim_search.search.records import ConfirmationRecord, VerdictRecord
+from spectrosim_search.search.reference import (
+    ReferenceScores,
+    baseline_record,
+    baselines_of,
+    method_row,
+    reference_names,
+    score_reference,
+)
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
+
+__all__ = ["compare_fixed"]
+
+ORDER = ("baseline", "oracle", "audit")
+
+
+def compare_fixed(store: Store, bench: Workbench, say: Callable[[str], None]) -> None:
+    """Score the study's baselines (and the oracle of simulated data), say which leads, store both.
+
+    Nothing is trained and no trial is made; a study that was compared before is compared again. The seeds draw halves
+    and samples of pairs only, where the protocol draws any.
+    """
+    study, design = bench.study, bench.design
+    started = time.monotonic()
+    store.open_study(study, bench.dataset, design.summary())
+    store.optuna_study(study.name)  # empty: whoever reads a study finds one
+    seeds = range(CONFIRMATION_SEED, CONFIRMATION_SEED + study.protocol.seeds)
+    references: list[ReferenceScores] = []
+    for name in reference_names(study, bench.spectra):
+        say(f"fixed method {name}")
+        references.append(score_reference(name, study, bench.spectra, design, seeds))
+    conclusion = _conclude(bench, references, seeds)
+    for reference in references:
+        store.set_baseline(study.name, baseline_record(reference, design.folds))
+    store.set_confirmation(study.name, conclusion)
+    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
+
+
+def _conclude(bench: Workbench, references: Sequence[ReferenceScores], seeds: Sequence[int]) -> ConfirmationRecord:
+    design = bench.design
+    metric = _metric(bench, references)
+    verdict, difference, leader = _verdict(bench, references, metric)
+    rows = [
+        method_row(r, r.cells, design.units, note="leads the fixed methods" if r is leader else "") for r in references
+    ]
+    leak = audit(design, seeds)
+    return ConfirmationRecord(
+        created_at=time.time(),
+        scoring="fixed",
+        metric=metric,
+        rows=tuple(sorted(rows, key=lambda row: ORDER.index(row.kind))),
+        verdict=VerdictRecord(verdict.outcome, verdict.sentence, difference, leader.name if leader else "", 0.0),
+        winner_trial=-1,
+        winner_configuration_id="",
+        export_kind=verdict.export_kind,
+        leakage={"auc": leak.auc, "balanced_accuracy": leak.balanced_accuracy, "expected": leak.expected},
+        threshold=float("nan"),
+        epochs=0,
+        pairs=(),
+        embedding=np.zeros((0, 2), dtype=np.float32),
+        warnings=tuple(design.warnings),
+    )
+
+
+def _metric(bench: Workbench, references: Sequence[ReferenceScores]) -> str:
+    """The study's metric; AUC over all pairs where no method has a value (no labels to match, no threshold)."""
+    asked, units = bench.study.metric, bench.design.units
+    values = [jackknife(r.cells, units, asked).value for r in references]
+    return asked if any(value == value for value in values) else "auc"
+
+
+def _verdict(
+    bench: Workbench, references: Sequence[ReferenceScores], metric: str
+) -> tuple[Verdict, Estimate, ReferenceScores | None]:
+    """The sentence, the lead over the next method, and the method that leads; of equals the one asked for first."""
+    units, groups = bench.design.units, bench.design.independent
+    scores = {r.name: jackknife(r.cells, units, metric) for r in baselines_of(references)}
+    ranked = sorted(baselines_of(references), key=lambda r: -rankable(scores[r.name].value))
+    nothing = Estimate(float("nan"), note="the study asks for no baseline" if not ranked else "only one baseline")
+    if not ranked:
+        return lead(nothing, name="", title="", metric=metric, groups=groups, needed=SEARCHABLE), nothing, None
+    first, *others = ranked
+    difference = paired_difference(first.cells, others[0].cells, units, metric).estimate if others else nothing
+    verdict = lead(
+        scores[first.name],
+        name=first.name,
+        title=first.title,
+        metric=metric,
+        groups=groups,
+        needed=SEARCHABLE,
+        runner_up=others[0].title if others else "",
+        difference=difference,
+    )
+    return verdict, difference, first
