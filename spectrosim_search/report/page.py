@@ -30,7 +30,7 @@ _POLICY = (
 )
 
 _LEADS: dict[Section, str] = {
-    "result": "Confirmed scores: fresh training runs, judged on groups they were not chosen on.",
+    "result": "Confirmed scores: fresh training runs, judged once on groups held out of the whole search.",
     "search": (
         "Search scores, made to choose trials by. The best of many is flattered by chance, so none of the numbers in "
         "this section is the result; what was confirmed stands above."
@@ -84,6 +84,11 @@ def _lead(section: Section, record: StudyRecord) -> str:
         return "Confirmed scores will stand here once the study's confirmation has run."
     if section == "result" and leak_notice(record):
         return "Fresh training runs under a leaking protocol: no measure of what a model does on new batches."
+    if section == "result" and record.confirmation is not None and record.confirmation.scoring == "corrected-cv":
+        return (
+            "Confirmed scores: fresh training runs, judged on groups that no run was trained on. The winner was chosen "
+            "on the same groups; what that flatters it by is taken off its score."
+        )
     return _LEADS[section]
 
 
