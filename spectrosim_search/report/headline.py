@@ -45,7 +45,7 @@ def verdict_sentence(record: StudyRecord) -> str:
     if not done:
         return "No verdict yet: no trial has been started."
     finished = done["COMPLETE"] + done["PRUNED"]
-    running = f", {done['RUNNING']} were running when this was written," if done["RUNNING"] else ""
+    running = f", {done['RUNNING']} running when this was written," if done["RUNNING"] else ""
     return (
         f"No verdict yet: {finished} of {record.study.budget.trials} trials are done{running} and nothing is "
         "confirmed. Search scores flatter the best trial; run the study again to go on to the confirmation."

@@ -86,7 +86,7 @@ def _lead(section: Section, record: StudyRecord) -> str:
         return "Fresh training runs under a leaking protocol: no measure of what a model does on new batches."
     if section == "result" and record.confirmation is not None and record.confirmation.scoring == "corrected-cv":
         return (
-            "Confirmed scores: fresh training runs, judged on groups that no run was trained on. The winner was chosen "
+            "Confirmed scores: fresh training runs, each judged on groups it was not trained on. The winner was chosen "
             "on the same groups; what that flatters it by is taken off its score."
         )
     return _LEADS[section]

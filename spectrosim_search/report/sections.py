@@ -56,7 +56,7 @@ def _cell(column: str, text: str) -> str:
     if text.startswith("n/a"):
         value, _, reason = text.partition(" (")
         small = f"<small>{html.escape(reason.removesuffix(')'))}</small>" if reason else ""
-        return f'<td class="undefined">{value}{small}</td>'
+        return f'<td class="undefined{" reasoned" if reason else ""}">{value}{small}</td>'
     value, bracket, rest = text.partition(" [")
     small = f"<small>{html.escape(bracket.strip() + rest)}</small>" if bracket else ""
     return f"<td>{html.escape(value)}{small}</td>"
@@ -89,8 +89,8 @@ def _about(record: StudyRecord) -> str:
     c = record.confirmation
     text = (
         "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one-sided (is "
-        "the winner better?), adjusted after Holm over all tests against baselines, and given for these alone. The spread "
-        "over seeds is training noise, no more. n/a: undefined, with the reason, or not tested."
+        "the winner better?), adjusted after Holm over all tests against baselines, and given for these alone. The "
+        "spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested."
     )
     if c is not None and c.verdict.optimism > 0:
         text += (

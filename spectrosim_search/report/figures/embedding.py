@@ -66,7 +66,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     gap = np.full((len(lines), 1), np.nan)
     made = figure(height=460)
     if not placed.all():
-        made.layout.meta["note"] = f"Shown: {int(placed.sum()):,} of {len(placed):,} spectra, one part of the folds."
+        made.layout.meta["note"] = f"Shown: {int(placed.sum()):,} of {len(placed):,} spectra, those kept from this run."
     made.add_trace(
         go.Scatter(
             x=np.round(np.hstack([points[lines, 0], gap]).ravel(), 4),

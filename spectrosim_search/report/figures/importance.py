@@ -36,7 +36,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     rare = [n < RARE * len(trials) for n in having]
     made = figure(height=90 + 26 * len(shown))
     if len(known) > _MOST:
-        made.layout.meta["note"] = f"Shown: the first {_MOST} of {len(known)} parameters."
+        made.layout.meta["note"] = f"Shown: the first {_MOST} of {len(known)} parameters that have one."
     made.add_trace(
         go.Bar(
             x=[round(v, 5) for _, v in shown],

@@ -70,7 +70,7 @@ def build(record: StudyRecord) -> go.Figure | None:
         for coordinate, text in zip(*scale.ticks(values, 5), strict=True):
             _tick(made, place, (coordinate - low) / width, plot_text(text, 16))
         room, _, name = path.rpartition(".")
-        _name(made, place, plot_text(name, 17), plot_text(room, 18))
+        _name(made, place, plot_text(name, 17), plot_text(room.rpartition(".")[2], 16))
     scores = np.array([t.value for t in every])
     low, high = float(scores.min()), float(scores.max())
     width = (high - low) or 1.0
