@@ -42,8 +42,9 @@ def foremost(
     known = shares(record)
     rare = {p: presence(trials, p) < RARE * len(trials) for p in paths}
     ranked = sorted(paths, key=lambda p: (rare[p], -known.get(p, 0.0)))
-    what = "most important" if known else "first"
-    return tuple(ranked[:limit]), f"Shown: the {limit} {what} of {len(paths)} parameters among those trials often had."
+    what = f"{limit} most important" if known else f"first {limit}"
+    note = f"Shown: the {what} of {len(paths)} parameters; those that few trials had stand back."
+    return tuple(ranked[:limit]), note
 
 
 def short_path(path: str, limit: int = 30) -> str:

@@ -175,6 +175,20 @@ def test_the_page_says_what_is_corrected_and_only_then(rich: StudyRecord) -> Non
     assert "judged once on groups held out of the whole search" in plain
 
 
+@pytest.mark.parametrize(
+    ("wide", "rows"),
+    [
+        ([False, False], [False, False]),
+        ([False, True, False], [True, True, True]),
+        ([True, False, False, False], [True, False, False, True]),
+        ([False, False, True, False, False], [False, False, True, False, False]),
+        ([], []),
+    ],
+)
+def test_no_figure_leaves_half_a_row_empty(wide: list[bool], rows: list[bool]) -> None:
+    assert page._fills_row(wide) == rows
+
+
 def test_empty_study(empty: StudyRecord) -> None:
     seen = Outline(page.render(empty))
     assert "No verdict yet: no trial has been started." in seen.text
