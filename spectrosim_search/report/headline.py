@@ -57,9 +57,10 @@ def verdict_sentence(record: StudyRecord) -> str:
     if not done:
         return "No verdict yet: no trial has been started."
     finished = done["COMPLETE"] + done["PRUNED"]
+    running = f", {done['RUNNING']} running when this was written," if done["RUNNING"] else ""
     return (
-        f"No verdict yet: {finished} of {record.study.budget.trials} trials are done and nothing is confirmed. "
-        "Search scores flatter the best trial; run the study again to go on to the confirmation."
+        f"No verdict yet: {finished} of {record.study.budget.trials} trials are done{running} and nothing is "
+        "confirmed. Search scores flatter the best trial; run the study again to go on to the confirmation."
     )
 
 
@@ -145,7 +146,7 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
         )
     times = [date(record.created_at)]
     for name, seconds in (("search", record.search_seconds), ("confirmation", record.confirmation_seconds)):
-        if math.isfinite(seconds):
+        if math.isfinite(seconds) and seconds > 0:  # 0: not over, so nothing is known
             times.append(f"{name} {duration(seconds)}")
     out.append(("Started", "; ".join(times)))
     return out

@@ -31,7 +31,7 @@ _POLICY = (
 )
 
 _LEADS: dict[Section, str] = {
-    "result": "Confirmed scores: fresh training runs, judged on groups they were not chosen on.",
+    "result": "Confirmed scores: fresh training runs, judged once on groups held out of the whole search.",
     "search": (
         "Search scores, made to choose trials by. The best of many is flattered by chance, so none of the numbers in "
         "this section is the result; what was confirmed stands above."
@@ -55,7 +55,22 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
-def _figure(member: Member, record: StudyRecord, built: Any) -> str:
+def _is_wide(built: Any) -> bool:
+    return bool((built.layout.meta or {}).get("wide"))
+
+
+def _fills_row(wide: list[bool]) -> list[bool]:
+    """Which figures take a whole row of two places: the wide ones, and those that would stand alone in theirs."""
+    rows: list[bool] = []
+    place = 0
+    for i, own in enumerate(wide):
+        alone = place == 0 and (i + 1 == len(wide) or wide[i + 1])
+        rows.append(own or alone)
+        place = 0 if rows[-1] else 1 - place
+    return rows
+
+
+def _figure(member: Member, record: StudyRecord, built: Any, *, whole_row: bool) -> str:
     """One figure with heading, caption and data."""
     title, name = html.escape(member.title), member.name
     tag = '<span class="tag">search scores</span>' if member.section == "search" else ""
@@ -70,7 +85,7 @@ def _figure(member: Member, record: StudyRecord, built: Any) -> str:
         leak = ""
     height = int(content["layout"].get("height", 380))
     return (
-        f'<figure class="card figure{" wide" if meta.get("wide") else ""}" role="group" aria-labelledby="title-{name}">'
+        f'<figure class="card figure{" wide" if whole_row else ""}" role="group" aria-labelledby="title-{name}">'
         f"{heading}{leak}<figcaption>{html.escape(member.caption)}{note}</figcaption>"
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">'
         f'<div class="plot" data-figure="figure-{name}" style="min-height:{height}px">'
@@ -87,17 +102,22 @@ def _lead(section: Section, record: StudyRecord) -> str:
         return "Fixed methods, fitted on some groups and judged on others; nothing was searched."
     if section == "result" and leak_notice(record):
         return "Fresh training runs under a leaking protocol: no measure of what a model does on new batches."
+    if section == "result" and record.confirmation is not None and record.confirmation.scoring == "corrected-cv":
+        return (
+            "Confirmed scores: fresh training runs, each judged on groups it was not trained on. The winner was chosen "
+            "on the same groups; what that flatters it by is taken off its score."
+        )
     return _LEADS[section]
 
 
 def _section(section: Section, record: StudyRecord) -> str:
-    figures, absent = "", ""
-    for member in members(section):
-        built = member.build(record)
-        if built is not None:
-            figures += _figure(member, record, built)
-        else:
-            absent += f"<li>{html.escape(member.title)}: {html.escape(member.missing(record))}</li>"
+    every = [(member, member.build(record)) for member in members(section)]
+    drawn = [(member, built) for member, built in every if built is not None]
+    absent = "".join(
+        f"<li>{html.escape(m.title)}: {html.escape(m.missing(record))}</li>" for m, b in every if b is None
+    )
+    rows = _fills_row([_is_wide(built) for _, built in drawn])
+    figures = "".join(_figure(m, record, b, whole_row=row) for (m, b), row in zip(drawn, rows, strict=True))
     parts = [f'<h2 id="{section}">{SECTIONS[section]}</h2><p class="lead">{html.escape(_lead(section, record))}</p>']
     if section == "result":
         parts.append(sections.result_table(record))

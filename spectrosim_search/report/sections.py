@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spectrosim_search.config.study import Dimension
@@ -53,12 +53,10 @@ def headline(record: StudyRecord) -> str:
 
 
 def _cell(column: str, text: str) -> str:
-    if column == "settings":
-        return f'<td class="long">{html.escape(text)}</td>'
     if text.startswith("n/a"):
         value, _, reason = text.partition(" (")
         small = f"<small>{html.escape(reason.removesuffix(')'))}</small>" if reason else ""
-        return f'<td class="undefined">{value}{small}</td>'
+        return f'<td class="undefined{" reasoned" if reason else ""}">{value}{small}</td>'
     value, bracket, rest = text.partition(" [")
     small = f"<small>{html.escape(bracket.strip() + rest)}</small>" if bracket else ""
     return f"<td>{html.escape(value)}{small}</td>"
@@ -68,28 +66,50 @@ def result_table(record: StudyRecord) -> str:
     """Every method with its metrics and intervals, the winner's difference and the adjusted p value."""
     rows = result_rows(record)
     if not rows:
-        return f'<div class="card"><p class="absent">{html.escape(verdict_sentence(record))}</p></div>'
-    columns = [c for c in rows[0] if c not in ("method", "kind") and any(row[c] for row in rows)]
+        return ""
+    columns = [c for c in rows[0] if c not in ("method", "kind", "settings") and any(row[c] for row in rows)]
     head = "".join(f'<th scope="col">{html.escape(c)}</th>' for c in columns)
     body = ""
     for row, method in zip(rows, ordered_methods(record), strict=True):
         cells = "".join(_cell(c, row[c]) for c in columns)
-        name = f'<th scope="row">{html.escape(row["method"])}<small>{html.escape(_kind(row["kind"]))}</small></th>'
+        under = "; ".join(t for t in (_kind(row["kind"]), method.note) if t)
+        name = f'<th scope="row">{html.escape(row["method"])}<small>{html.escape(under)}</small></th>'
         body += f'<tr class="{method.kind}">{name}{cells}</tr>'
-    caption = "Estimates with 95 % intervals over groups (jackknife). n/a: undefined, with the reason."
-    if not only_fixed(record):
-        caption = (
-            "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one "
-            "family of tests, adjusted after Holm. The spread over seeds is training noise, no more. n/a: undefined, "
-            "with the reason."
-        )
     leak = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
     return (
-        f'<div class="card table">{leak}<p class="about" id="about-table">{caption}</p>'
+        f'<div class="card table">{leak}<p class="about" id="about-table">{html.escape(_about(record))}</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Result table" aria-describedby="about-table">'
         f'<table id="result-table"><thead><tr><th scope="col">method</th>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></div>"
+        f"<tbody>{body}</tbody></table></div>{_settings(record)}</div>"
     )
+
+
+def _about(record: StudyRecord) -> str:
+    """How to read the result table, true for the way in which this study was scored."""
+    c = record.confirmation
+    if only_fixed(record):
+        return "Estimates with 95 % intervals over groups (jackknife). n/a: undefined, with the reason."
+    text = (
+        "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one-sided (is "
+        "the winner better?), adjusted after Holm over all tests against baselines, and given for these alone. The "
+        "spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested."
+    )
+    if c is not None and c.verdict.optimism > 0:
+        text += (
+            f" Corrected for the winner's selection (by {score(c.verdict.optimism)}): {metric_title(c.metric)} of "
+            "winner and finalists, and the winner's differences from presets and reference rows; other metrics are as "
+            "measured. The difference from the best baseline also allows for having chosen that baseline."
+        )
+    return text
+
+
+def _settings(record: StudyRecord) -> str:
+    """What each method used, in a fold of its own: a line of settings would stretch the table over the page."""
+    rows = [(m.title, m.settings) for m in ordered_methods(record) if m.settings]
+    if not rows:
+        return ""
+    inner = _table(("method", "settings"), rows, "Settings of the methods")
+    return f"<details><summary>Settings of the methods</summary>{inner}</details>"
 
 
 def _kind(kind: str) -> str:
@@ -98,24 +118,38 @@ def _kind(kind: str) -> str:
     )
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]], label: str) -> str:
+def _table(head: Sequence[str], rows: Iterable[Iterable[str]], label: str) -> str:
     columns = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in head)
     body = ""
     for row in rows:
         first, *rest = row
         cells = "".join(f'<td class="{"long" if len(v) > 60 else ""}">{html.escape(v)}</td>' for v in rest)
         body += f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
+    kind = ' class="narrow"' if len(head) == 2 else ""
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(label)}">'
-        f"<table><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<table{kind}><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _reasons(record: StudyRecord, most: int = 12) -> list[str]:
+    """Reasons that differ in their numbers alone, counted together with the first as an example; commonest first."""
+    alike: dict[str, list[str]] = {}
+    for t in record.trials:
+        if t.reason and t.state in ("PRUNED", "FAIL"):
+            kind = re.sub(r"\bcells\b", "cell", re.sub(r"\d+(\.\d+)?", "#", t.reason))
+            alike.setdefault(kind, []).append(t.reason)
+    ranked = sorted(alike.values(), key=lambda own: -len(own))[:most]
+    return [
+        f"{count(len(own))} trial{'s' if len(own) > 1 else ''}{', such as' if len(set(own)) > 1 else ''}: {own[0]}"
+        for own in ranked
+    ]
 
 
 def trial_table(record: StudyRecord) -> str:
     """Why trials ended, and the best of them with their parameters, in folds that open on demand."""
     every = sorted(scored_trials(record), key=lambda t: (not t.complete, -t.value))
-    reasons = Counter(t.reason for t in record.trials if t.reason and t.state in ("PRUNED", "FAIL"))
-    listed = "".join(f"<li>{html.escape(r)}: {count(n)}</li>" for r, n in reasons.most_common(12))
+    listed = "".join(f"<li>{html.escape(line)}</li>" for line in _reasons(record))
     why = f'<h3>Why trials ended early</h3><ul class="reasons">{listed}</ul>' if listed else ""
     rows = [
         (

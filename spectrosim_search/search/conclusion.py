@@ -243,8 +243,7 @@ def _reference_rows(
         difference, p = tests.get((compared.winner.name, r.name), untested)
         lowered = compared.reference_optimism if r is best else 0.0
         note = f"compared {lowered:.3f} lower, for it was chosen as the best of these" if lowered > 0 else ""
-        row = method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p)
-        rows.append(replace(row, note=note))
+        rows.append(method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p, note=note))
     return rows
 
 

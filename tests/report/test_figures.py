@@ -18,8 +18,9 @@ from spectrosim_search.report import pairs, theme
 from spectrosim_search.report.figures._axes import Scale, spread_out
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.members import SECTIONS, members
+from spectrosim_search.report.parameters import short_path
 from spectrosim_search.report.trials import scored_trials, thin, varied
-from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.records import StudyRecord, TrialRecord
 
 NAMES = registry.names("report.figures")
 
@@ -237,6 +238,49 @@ def test_slices_have_a_panel_a_parameter(rich: StudyRecord) -> None:
     assert len(figure.data) == figure.layout.meta["panels"] == 10
     conditional = figure.data[6]
     assert len(conditional.x) < len(figure.data[0].x), "a panel shows the trials that had its parameter"
+
+
+def test_of_many_parameters_the_important_and_common_ones_are_shown(rich: StudyRecord) -> None:
+    def widened(trial: TrialRecord) -> TrialRecord:
+        more = {f"augmentations.kind.extra_{i}": trial.number * i for i in range(1, 31)}
+        rare = {"head.rare": trial.number} if trial.number < 8 else {}
+        return dataclasses.replace(trial, parameters={**trial.parameters, **more, **rare})
+
+    weights = {"head.rare": 0.5, "augmentations.kind.extra_7": 0.3, "objective.temperature": 0.2}
+    record = dataclasses.replace(
+        rich, trials=tuple(map(widened, rich.trials)), design={**rich.design, "importance": weights}
+    )
+    for name, most in (("parallel", 10), ("slices", 12)):
+        figure = drawn(name, record)
+        bold = [a.text for a in figure.layout.annotations if a.text.startswith("<b>")]
+        assert len(bold) == most + (name == "parallel")
+        assert "extra_7" in bold[0] and "temperature" in bold[1]
+        assert not any("rare" in text for text in bold), "eight trials of sixty say little"
+        assert f"the {most} most important of 41 parameters" in figure.layout.meta["note"]
+    bars = drawn("importance", record).data[0]
+    assert list(bars.text) == [".50 (8 trials)", ".30", ".20"]
+    assert bars.marker.color[0] != bars.marker.color[1] == bars.marker.color[2]
+
+
+def test_long_paths_lose_their_front_alone() -> None:
+    assert short_path("objective.temperature") == "objective.temperature"
+    assert short_path("augmentations.permutation.probability") == "…permutation.probability"
+    assert short_path("x" * 50) == "x" * 50
+
+
+def test_first_trial_stands_whole_beside_the_axis_and_the_best_reaches_the_end(rich: StudyRecord) -> None:
+    figure = drawn("history", rich)
+    low, high = figure.layout.xaxis.range
+    assert low < 0 and high > 59
+    assert traces(figure)["best so far"].x[-1] == scored_trials(rich)[-1].number
+
+
+def test_a_single_best_and_cheapest_trial_is_said(rich: StudyRecord) -> None:
+    complete = [t for t in rich.trials if t.state == "COMPLETE"][:1]
+    record = dataclasses.replace(rich, trials=tuple(complete), confirmation=None)
+    figure = drawn("cost", record)
+    assert "best for its cost" not in traces(figure)
+    assert f"trial {complete[0].number} has the best score" in figure.layout.meta["note"]
 
 
 def test_timeline_cuts_pauses_out(rich: StudyRecord) -> None:

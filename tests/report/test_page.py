@@ -77,7 +77,8 @@ def test_parts_stand_in_order(outline: Outline) -> None:
     for title in (*titles, "Environment", "linear metric, tuned", "oracle", "union-find", "preset spectrosim-paper"):
         assert title in outline.text
     assert "The searched model is better than the best baseline" in outline.text
-    assert "rank at rung 3: 10" in outline.text
+    assert "37 trials, such as: rank at rung" in outline.text
+    assert "2 trials: out of memory on two workers" in outline.text
     assert "AVX-512" in outline.text and "3f9ad1c2b4e5f607" in outline.text and "2.13.0" in outline.text
 
 
@@ -140,6 +141,54 @@ def test_unconfirmed_study(unconfirmed: StudyRecord) -> None:
     assert not any(a.get("id") == "result-table" for _, a in seen.tags)
 
 
+def test_running_trials_are_said_and_unknown_times_are_not(unconfirmed: StudyRecord) -> None:
+    running = dataclasses.replace(unconfirmed.trials[0], number=60, state="RUNNING", value=None)
+    record = dataclasses.replace(
+        unconfirmed, trials=(*unconfirmed.trials, running), search_seconds=0.0, confirmation_seconds=0.0
+    )
+    text = Outline(page.render(record)).text
+    assert "58 of 60 trials are done, 1 running when this was written, and nothing is confirmed" in text
+    assert "search 0.0 s" not in text and "confirmation 0.0 s" not in text
+
+
+def test_settings_stand_in_a_fold_and_notes_beside_their_method(rich: StudyRecord) -> None:
+    assert rich.confirmation is not None
+    first, *others = rich.confirmation.rows
+    noted = (dataclasses.replace(first, note="corrected for its selection by 0.012"), *others)
+    record = dataclasses.replace(rich, confirmation=dataclasses.replace(rich.confirmation, rows=noted))
+    text = page.render(record)
+    table = text.split('<table id="result-table">')[1].split("</table>")[0]
+    fold = text.split("<summary>Settings of the methods</summary>")[1].split("</details>")[0]
+    assert "k 20, shrinkage .1" in fold and "k 20, shrinkage .1" not in table
+    assert "winner; corrected for its selection by 0.012" in table
+
+
+def test_the_page_says_what_is_corrected_and_only_then(rich: StudyRecord) -> None:
+    assert rich.confirmation is not None
+    corrected = Outline(page.render(rich)).text
+    assert "Corrected for the winner's selection (by .012): matched-label AUC of winner and finalists" in corrected
+    assert "each judged on groups it was not trained on" in corrected
+    verdict = dataclasses.replace(rich.confirmation.verdict, optimism=0.0)
+    held_out = dataclasses.replace(rich.confirmation, scoring="hold-out", verdict=verdict)
+    plain = Outline(page.render(dataclasses.replace(rich, confirmation=held_out))).text
+    assert "Corrected for" not in plain
+    assert "judged once on groups held out of the whole search" in plain
+
+
+@pytest.mark.parametrize(
+    ("wide", "rows"),
+    [
+        ([False, False], [False, False]),
+        ([False, True, False], [True, True, True]),
+        ([True, False, False, False], [True, False, False, True]),
+        ([False, False, True, False, False], [False, False, True, False, False]),
+        ([], []),
+    ],
+)
+def test_no_figure_leaves_half_a_row_empty(wide: list[bool], rows: list[bool]) -> None:
+    assert page._fills_row(wide) == rows
+
+
 def test_empty_study(empty: StudyRecord) -> None:
     seen = Outline(page.render(empty))
     assert "No verdict yet: no trial has been started." in seen.text
@@ -155,7 +204,7 @@ def test_leaking_protocol_is_marked_at_every_number(build: Callable[..., StudyRe
     numbered = sum(m.section != "process" for m in members())
     assert len(marks) == numbered + 3, "banner, result table, trials, and each figure with scores"
     assert "Verdict: better, under a leaking protocol" in seen.text
-    assert "judged on groups they were not chosen on" not in seen.text
+    assert "judged on groups" not in seen.text
     assert "Leaking" not in Outline(page.render(build(30))).text
 
 

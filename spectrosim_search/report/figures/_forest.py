@@ -15,6 +15,11 @@ from spectrosim_search.search.records import MethodRow
 __all__ = ["forest"]
 
 
+def _name(title: str) -> str:
+    """Drop what stands in brackets at the end of a title too long for the axis."""
+    return title.rpartition(" (")[0] or title if len(title) > 28 and title.endswith(")") else title
+
+
 def forest(rows: Sequence[tuple[MethodRow, Estimate, str]], title: str) -> go.Figure:
     """Draw rows from top to bottom; the text (Plotly's markup) appears over each mark.
 
@@ -43,7 +48,7 @@ def forest(rows: Sequence[tuple[MethodRow, Estimate, str]], title: str) -> go.Fi
                 hoverinfo="text",
             )
         )
-    names = [plot_text(row.title, 28) for row, _, _ in rows]
+    names = [plot_text(_name(row.title), 28) for row, _, _ in rows]
     made.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False, ticks=""
     )

@@ -64,6 +64,9 @@ def build(record: StudyRecord) -> go.Figure | None:
                 )
             )
     front = _front([t for t in timed if t.complete])
+    if len(front) == 1:
+        alone = f"No line: of the finished trials, trial {front[0].number} has the best score and costs least."
+        made.layout.meta["note"] = f"{alone} {note}".strip()
     if len(front) > 1:
         made.add_trace(
             go.Scatter(

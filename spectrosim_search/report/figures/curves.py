@@ -17,8 +17,8 @@ ORDER = 180
 SECTION = "search"
 CAPTION = (
     "Mean score of the two validation halves after each epoch (0: before training): every trial on the first cell, "
-    "which all share, and the winner's or best trial's other cells. Marks show the epochs that the halves chose for "
-    "each other."
+    "which all share, and all cells of the winner or best trial. Marks show the epoch that each half was scored at: "
+    "the other half's choice, or the last where the configuration says so."
 )
 
 _MOST = 150

@@ -15,8 +15,9 @@ TITLE = "Embedding map"
 ORDER = 50
 SECTION = "result"
 CAPTION = (
-    "Spectra as the winner's models see them when they were not trained on them, in two dimensions; lines join spectra "
-    "of one batch. Short lines are good. A flat map bends distances: read neighbourhoods, not lengths."
+    "Spectra as one training run of the winner sees them, on two principal axes; only spectra it was not trained on "
+    "have a place. Lines join spectra of one batch: short ones, far from other batches, are good. Two axes hold part "
+    "of the distances only: the scores decide, not the picture."
 )
 
 _MOST_LINES = 3000
@@ -64,6 +65,8 @@ def build(record: StudyRecord) -> go.Figure | None:
     lines = lines[::step]
     gap = np.full((len(lines), 1), np.nan)
     made = figure(height=460)
+    if not placed.all():
+        made.layout.meta["note"] = f"Shown: {int(placed.sum()):,} of {len(placed):,} spectra, those kept from this run."
     made.add_trace(
         go.Scatter(
             x=np.round(np.hstack([points[lines, 0], gap]).ravel(), 4),

@@ -70,7 +70,7 @@ def build(record: StudyRecord) -> go.Figure | None:
         steps = [i for i in range(len(best)) if i == 0 or best[i] > best[i - 1]]
         made.add_trace(
             go.Scatter(
-                x=[*(finished[i].number for i in steps), finished[-1].number],
+                x=[*(finished[i].number for i in steps), every[-1].number],
                 y=[*(round(float(best[i]), 5) for i in steps), round(float(best[-1]), 5)],
                 mode="lines",
                 line={"shape": "hv", "color": colour("ink"), "width": 1.5, "dash": "dash"},
@@ -104,7 +104,9 @@ def build(record: StudyRecord) -> go.Figure | None:
                 hoverinfo="text",
             )
         )
-    made.update_xaxes(title_text="trial", rangemode="nonnegative")
+    last = max(t.number for t in record.trials)
+    pad = 0.015 * last + 0.3  # the first trial, often the winner, stands whole beside the axis
+    made.update_xaxes(title_text="trial", range=[-pad, last + pad])
     made.update_yaxes(title_text=score_title(record), tickformat=".2~f")
     return made
 

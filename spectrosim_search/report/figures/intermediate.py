@@ -53,7 +53,9 @@ def build(record: StudyRecord) -> go.Figure | None:
         ("winner of the confirmation", [t for t in trials if t.complete and t.number == won], "blue", 3.0, "solid"),
     )
     made = figure(height=380)
-    made.layout.meta["note"] = note
+    alone = sum(max(t.trial.intermediate) == 1 for t in every)
+    single = f"{alone:,} of {len(every):,} trials ended after their first cell: marks without a line." if alone else ""
+    made.layout.meta["note"] = f"{single} {note}".strip()
     for name, own, tone, width, dash in groups:
         if own:
             x, y = _path(own)

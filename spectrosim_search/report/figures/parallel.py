@@ -12,6 +12,7 @@ from spectrosim_search.config.configuration import Scalar
 from spectrosim_search.report.figures._axes import Scale
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.numbers import score
+from spectrosim_search.report.parameters import foremost
 from spectrosim_search.report.theme import colour, figure, translucent
 from spectrosim_search.report.trials import ScoredTrial, scored_trials, search_note, thin, varied
 from spectrosim_search.search.records import StudyRecord
@@ -28,6 +29,7 @@ CAPTION = (
 
 _NOT_SET = -0.14
 _PIXELS_AN_AXIS = 96
+_MOST_AXES = 10  # with the score as many as a page of ordinary width shows without scrolling
 
 
 def _classes(trials: tuple[ScoredTrial, ...]) -> list[tuple[str, list[ScoredTrial], str, float, float]]:
@@ -35,7 +37,7 @@ def _classes(trials: tuple[ScoredTrial, ...]) -> list[tuple[str, list[ScoredTria
     first = max(1, round(len(complete) / 10)) if complete else 0
     second = max(first, round(len(complete) / 3))
     return [
-        ("pruned", [t for t in trials if not t.complete], "faint", 1.0, 0.35),
+        ("pruned", [t for t in trials if not t.complete], "faint", 1.0, 0.35 if len(trials) > 100 else 0.8),
         ("other finished", complete[second:], "muted", 1.0, 0.6),
         ("top third", complete[first:second], "orange", 1.5, 0.8),
         ("top tenth of finished", complete[:first], "blue", 2.5, 1.0),
@@ -45,12 +47,12 @@ def _classes(trials: tuple[ScoredTrial, ...]) -> list[tuple[str, list[ScoredTria
 def build(record: StudyRecord) -> go.Figure | None:
     """Draw up to 600 trials over the parameters that varied."""
     every = scored_trials(record)
-    paths = varied(record, every)
+    paths, chosen = foremost(record, every, varied(record, every), _MOST_AXES)
     if len(every) < 2 or not paths:
         return None
     trials, note = thin(every, 600)
     made = figure(height=480, wide=True)
-    made.layout.meta.update({"note": note, "min_width": _PIXELS_AN_AXIS * (len(paths) + 1) + 60})
+    made.layout.meta.update({"note": f"{chosen} {note}".strip(), "min_width": _PIXELS_AN_AXIS * (len(paths) + 1) + 60})
     positions: dict[str, dict[int, float]] = {}
     any_unset = False
     for place, path in enumerate(paths):
@@ -68,7 +70,7 @@ def build(record: StudyRecord) -> go.Figure | None:
         for coordinate, text in zip(*scale.ticks(values, 5), strict=True):
             _tick(made, place, (coordinate - low) / width, plot_text(text, 16))
         room, _, name = path.rpartition(".")
-        _name(made, place, plot_text(name, 17), plot_text(room, 18))
+        _name(made, place, plot_text(name, 17), plot_text(room.rpartition(".")[2], 16))
     scores = np.array([t.value for t in every])
     low, high = float(scores.min()), float(scores.max())
     width = (high - low) or 1.0

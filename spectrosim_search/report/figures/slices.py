@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from spectrosim_search.config.configuration import Scalar
 from spectrosim_search.report.figures._axes import Scale, spread_out
 from spectrosim_search.report.marks import plot_text
+from spectrosim_search.report.parameters import foremost, short_path
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.report.trials import label, score_title, scored_trials, search_note, thin, varied
 from spectrosim_search.search.records import StudyRecord
@@ -24,7 +25,7 @@ CAPTION = (
 
 _COLUMNS = 3
 _PANEL = 230  # pixels of height of a row of panels
-_MOST_PANELS = 30
+_MOST_PANELS = 12
 
 
 def _domain(place: int, count: int, gap: float) -> list[float]:
@@ -35,7 +36,7 @@ def _domain(place: int, count: int, gap: float) -> list[float]:
 def build(record: StudyRecord) -> go.Figure | None:
     """Draw panels on a grid; the page lays the grid out anew for narrow screens (``meta.panels``)."""
     every = scored_trials(record)
-    paths = varied(record, every)[:_MOST_PANELS]
+    paths, chosen = foremost(record, every, varied(record, every), _MOST_PANELS)
     if len(every) < 2 or not paths:
         return None
     trials, note = thin(every, 800)
@@ -43,7 +44,11 @@ def build(record: StudyRecord) -> go.Figure | None:
     rows = -(-len(paths) // columns)
     made = figure(height=_PANEL * rows + 40, wide=True, showlegend=False)
     made.layout.meta.update(
-        {"note": f"Upright axis: {score_title(record)}. {note}".strip(), "panels": len(paths), "panel_height": _PANEL}
+        {
+            "note": " ".join(t for t in (f"Upright axis: {score_title(record)}.", chosen, note) if t),
+            "panels": len(paths),
+            "panel_height": _PANEL,
+        }
     )
     low, high = min(t.value for t in every), max(t.value for t in every)
     pad = 0.05 * ((high - low) or 1.0)
@@ -94,7 +99,7 @@ def build(record: StudyRecord) -> go.Figure | None:
         )
         made.add_annotation(
             x=0, xref=f"x{suffix} domain", y=1, yref=f"y{suffix} domain", xanchor="left", yanchor="bottom",
-            text=f"<b>{plot_text(path, 34)}</b>", yshift=2,
+            text=f"<b>{plot_text(short_path(path, 34), 34)}</b>", yshift=2,
         )  # fmt: skip
     made.update_layout(margin={"l": 48, "t": 30})
     return made

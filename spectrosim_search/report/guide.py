@@ -1,0 +1,52 @@
+"""How to read the report, figure by figure: the words of the page itself, as Markdown.
+
+``docs/report.md`` is this text; ``python -m spectrosim_search.report.guide`` prints it.
+"""
+
+from __future__ import annotations
+
+from spectrosim_search.report.members import SECTIONS, Section, members
+
+__all__ = ["guide"]
+
+_OPENING = """\
+# How to read the report
+
+`spectrosim-search report STUDY -o report.html` writes one HTML file that opens without a network. It says first what
+the study found, then how it was found. Text in this page and beside each figure is the same.
+
+## Head
+
+The verdict in one sentence: *better*, *not worse* or *cannot tell*, by how much, how sure. Below it stand the facts
+needed to judge it: the winner's score with its interval, the difference from the best baseline, data, protocol, how
+the score was obtained, what was searched, and the smallest difference that a design of this size can detect. Warnings
+follow. Before the confirmation has run there is no verdict, and no search score takes its place.
+"""
+
+_LEADS: dict[Section, str] = {
+    "result": (
+        "Confirmed scores only. The table has a row for each method: winner, other finalists, presets, reference rows "
+        "that need no search, on simulated data the ceiling, and the leakage audit. Where the winner was chosen on the "
+        "groups it is judged on, what this flatters it by is taken off, and the text above the table says by how much. "
+        "What each method used stands in the fold under the table."
+    ),
+    "search": (
+        "Search scores, made to choose trials by. The best of many is flattered by chance: none of these numbers is "
+        "the result. With many parameters, slices and parallel coordinates show the most important ones."
+    ),
+    "process": "What ran when. Package versions, hardware, fingerprints and the winner's configuration stand below it.",
+}
+
+
+def guide() -> str:
+    """Return the guide: head, then each section's figures in the order of the page, with their captions."""
+    parts = [_OPENING]
+    for section, title in SECTIONS.items():
+        parts.append(f"## {title}\n\n{_LEADS[section]}\n")
+        parts += [f"### {m.title}\n\n{m.caption}\n" for m in members(section)]
+    parts.append("A figure that a study's records cannot fill is listed under *Not shown*, with the reason.\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(guide(), end="")
