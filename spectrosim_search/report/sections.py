@@ -22,6 +22,7 @@ from spectrosim_search.search.records import StudyRecord
 __all__ = ["environment", "headline", "result_table", "trial_table"]
 
 _MOST_TRIALS = 200
+_FOLDED = 400  # characters: settings of tuned methods stay open, fifty searched parameters do not
 
 
 def _leak(record: StudyRecord) -> str:
@@ -118,12 +119,21 @@ def _kind(kind: str) -> str:
     )
 
 
+def _text_cell(text: str) -> str:
+    """A cell; text of many lines is folded behind its beginning, so that the rows of a table stay comparable."""
+    shown = html.escape(text)
+    if len(text) > _FOLDED:
+        begin = html.escape(text[:50].rpartition(" ")[0] or text[:50])
+        shown = f'<details class="inside"><summary>{begin} …</summary>{shown}</details>'
+    return f'<td class="{"long" if len(text) > 60 else ""}">{shown}</td>'
+
+
 def _table(head: Sequence[str], rows: Iterable[Iterable[str]], label: str) -> str:
     columns = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in head)
     body = ""
     for row in rows:
         first, *rest = row
-        cells = "".join(f'<td class="{"long" if len(v) > 60 else ""}">{html.escape(v)}</td>' for v in rest)
+        cells = "".join(_text_cell(v) for v in rest)
         body += f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
     kind = ' class="narrow"' if len(head) == 2 else ""
     return (
@@ -158,12 +168,12 @@ def trial_table(record: StudyRecord) -> str:
             score(t.value),
             score(t.spread),
             str(t.cells),
-            ", ".join(f"{k} {scalar(v)}" for k, v in t.trial.parameters.items()),
             t.trial.reason,
+            ", ".join(f"{k} {scalar(v)}" for k, v in t.trial.parameters.items()),
         )
         for t in every[:_MOST_TRIALS]
     ]
-    head = ("trial", "state", "search score", "sd over cells", "cells", "parameters", "reason")
+    head = ("trial", "state", "search score", "sd over cells", "cells", "reason", "parameters")
     title = "Trials" if len(every) <= _MOST_TRIALS else f"The best {_MOST_TRIALS} of {count(len(every))} trials"
     mark = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
     inner = _table(head, rows, "Trials") if rows else '<p class="absent">No trial has a score yet.</p>'

@@ -15,7 +15,7 @@ import pytest
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.report import page
 from spectrosim_search.report.members import members
-from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.records import StudyRecord, TrialRecord
 
 HOSTILE = (
     '<img src="http://evil.example/x.png" onerror="document.title=1"></script>'
@@ -161,6 +161,18 @@ def test_settings_stand_in_a_fold_and_notes_beside_their_method(rich: StudyRecor
     fold = text.split("<summary>Settings of the methods</summary>")[1].split("</details>")[0]
     assert "k 20, shrinkage .1" in fold and "k 20, shrinkage .1" not in table
     assert "winner; corrected for its selection by 0.012" in table
+
+
+def test_many_parameters_are_folded_in_the_table_of_trials(rich: StudyRecord) -> None:
+    def widened(trial: TrialRecord) -> TrialRecord:
+        return dataclasses.replace(trial, parameters={f"encoder.setting_{i}": i for i in range(40)})
+
+    def folds(record: StudyRecord) -> int:
+        return sum(t == "details" and a.get("class") == "inside" for t, a in Outline(page.render(record)).tags)
+
+    many = dataclasses.replace(rich, trials=tuple(map(widened, rich.trials)))
+    assert folds(rich) == 0
+    assert folds(many) == sum(t.state in ("COMPLETE", "PRUNED") for t in rich.trials)
 
 
 def test_the_page_says_what_is_corrected_and_only_then(rich: StudyRecord) -> None:
