@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.study import Ladder
 
-__all__ = ["CURVES", "Climb", "Step", "incumbent", "judge", "paired_p_value", "reference_curve", "rungs"]
+__all__ = ["CURVES", "SLACK", "Climb", "Step", "incumbent", "judge", "paired_p_value", "reference_curve", "rungs"]
 
 CURVES = 8  # curves of a cell needed before any replicate is stopped by them
 QUANTILE = 0.2  # of the curves of a cell: below it a replicate is stopped
+SLACK = 0.02  # below that score by this much: near the ceiling a fifth of good replicates would be stopped for noise
 WARM_UP = 0.3  # share of the epochs in which no replicate is stopped; the learning rate rises that long by default
 FEWEST = 3  # pairs needed for the t test
 
@@ -139,6 +140,6 @@ def reference_curve(curves: Sequence[tuple[NDArray[np.float32], int]], epochs: i
     if len(rows) < CURVES:
         return None
     reference = np.empty(epochs, dtype=np.float32)
-    reference[:] = np.quantile(np.stack(rows), QUANTILE, axis=0, method="lower")
+    reference[:] = np.quantile(np.stack(rows), QUANTILE, axis=0, method="lower") - SLACK
     reference[share <= WARM_UP] = -np.inf
     return reference
