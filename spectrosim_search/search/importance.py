@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["parameter_importance"]
 
 MINIMUM_TRIALS = 8
-MINIMUM_SHARE = 0.25  # of the trials that must have set a parameter, or its importance is a matter of a few
+MINIMUM_SHARE = 0.25  # of the trials that must have set a parameter: fewer say little
 
 
 def parameter_importance(study: optuna.Study) -> dict[str, float]:
@@ -42,7 +42,8 @@ def parameter_importance(study: optuna.Study) -> dict[str, float]:
     out: dict[str, float] = {}
     for name in names:
         having = [t for t in kept if name in t.params]
-        if len(having) < max(MINIMUM_TRIALS, MINIMUM_SHARE * len(kept)) or len({str(t.params[name]) for t in having}) < 2:
+        needed = max(MINIMUM_TRIALS, MINIMUM_SHARE * len(kept))
+        if len(having) < needed or len({str(t.params[name]) for t in having}) < 2:
             continue
         part = optuna.create_study(direction="maximize")
         part.add_trials(having)
