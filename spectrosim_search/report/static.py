@@ -69,5 +69,5 @@ def _draw(package: ModuleType, drawn: list[dict[str, object]]) -> None:
         errors.KaleidoError,
         TimeoutError,
     ) as problem:
-        reason = " ".join(str(problem).split()) or type(problem).__name__
+        reason = str(next(iter(problem.args), type(problem).__name__)).strip().rstrip(".")
         raise RunError(f"the browser that draws the figures failed ({reason}); the HTML report needs none") from problem
