@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
@@ -53,7 +51,9 @@ class Trainer:
 
     def place(self) -> str:
         """Name of the machine this worker runs on and its node's address there; answers once the worker is ready."""
-        ray: Any = importlib.import_module("ray")  # its functions carry no types
+        from spectrosim_search.search.workers.ray_session import import_ray
+
+        ray = import_ray(local=False)  # this worker's, imported long ago
         mine = ray.get_runtime_context().get_node_id()
         address = next((n["NodeManagerAddress"] for n in ray.nodes() if n["NodeID"] == mine), "?")
         return f"{platform.node()} ({address})"
