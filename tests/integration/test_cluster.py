@@ -141,7 +141,7 @@ def test_a_cluster_that_cannot_be_joined_is_one_line(cluster: Cluster, job: Job,
     wrong = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     free = f"{HEAD}:1"
     for address, environment, says in (
-        (free, {}, "nothing answers there"),
+        (free, {}, "ray start --head"),
         (cluster.address, wrong, "token"),
     ):
         with session(tmp_path, (*job, "--workers", "2", "--address", address), environment=environment) as one:
