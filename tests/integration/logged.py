@@ -24,7 +24,7 @@ def main() -> None:
                 file.write(f"{happened.phase}\t{happened.key}\t{happened.worker}\n")
         shown(self, happened)
 
-    cli_display.ProgressDisplay.event = event  # type: ignore[method-assign]
+    cli_display.ProgressDisplay.event = event  # type: ignore[method-assign, assignment]
     sys.argv = ["spectrosim-search", *arguments]
     cli.main()
 

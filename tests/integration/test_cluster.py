@@ -112,7 +112,7 @@ def test_a_study_runs_across_two_nodes_and_survives_the_loss_of_one(
 ) -> None:
     file, log = tmp_path / "spectrosim.db", tmp_path / "log.txt"
     token = {"RAY_AUTH_TOKEN": cluster.environment["RAY_AUTH_TOKEN"]}
-    arguments = (*job, "--trials", "40", "--workers", "2", "--address", cluster.address)
+    arguments = (*job, "--trials", "24", "--workers", "2", "--address", cluster.address)
     with session(tmp_path, arguments, log=log, environment=token) as one:
         until(lambda: _places(log) == {HEAD, SECOND} or one.process.poll() is not None, one.text())
         reaches(one, file, 6)
@@ -121,7 +121,7 @@ def test_a_study_runs_across_two_nodes_and_survives_the_loss_of_one(
         printed = one.end()
     assert "its machine left" in printed or "was lost" in printed, printed
     record = read(file)
-    exactly(record, 40)
+    exactly(record, 24)
     workers = {r.worker for r in record.replicates}
     assert {w.rpartition("(")[2].rstrip(")") for w in workers} == {HEAD, SECOND}
     assert len(trained(log)) == len(record.replicates) > before
@@ -151,7 +151,9 @@ def test_a_cluster_that_cannot_be_joined_is_one_line(cluster: Cluster, job: Job,
         assert f"cannot join the Ray cluster at {address}" in errors[0]
         assert says in errors[0]
         assert "Traceback" not in one.text()
-    with session(tmp_path, (*job, "--workers", "3", "--address", cluster.address), environment=cluster.environment) as one:
+    with session(
+        tmp_path, (*job, "--workers", "3", "--address", cluster.address), environment=cluster.environment
+    ) as one:
         assert one.process.wait(60) == 2, one.text()
     assert "3 workers were asked for" in one.text()
     assert not list(tmp_path.glob("*.db*")), "nothing was written"

@@ -28,7 +28,7 @@ Job = tuple[str | Path, ...]
 def test_a_killed_worker_is_replaced(job: Job, whole: Path, tmp_path: Path) -> None:
     file, log = tmp_path / "spectrosim.db", tmp_path / "log.txt"
     with session(tmp_path, (*job, "--workers", "1"), log=log) as one:
-        for replicates in (3, 7):
+        for replicates in (3, 8):
             reaches(one, file, replicates)
             until(lambda: bool(one.workers()), "no worker")
             os.kill(one.workers()[0], signal.SIGKILL)
@@ -40,13 +40,13 @@ def test_a_killed_worker_is_replaced(job: Job, whole: Path, tmp_path: Path) -> N
     assert everything(record) == everything(read(whole))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_killed_driver_goes_on(job: Job, whole: Path, tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize(("workers", "kills"), [(1, (4, 10)), (2, (7,))])
+def test_a_killed_driver_goes_on(job: Job, whole: Path, tmp_path: Path, workers: int, kills: tuple[int, ...]) -> None:
     file, log = tmp_path / "spectrosim.db", tmp_path / "log.txt"
     left: set[int] = set()
     before: dict[str, float] = {}
     try:
-        for replicates in (4, 10):
+        for replicates in kills:
             with session(tmp_path, (*job, "--workers", str(workers)), log=log) as one:
                 reaches(one, file, replicates)
                 left |= kill_driver(one)
@@ -65,7 +65,7 @@ def test_a_killed_driver_goes_on(job: Job, whole: Path, tmp_path: Path, workers:
     # A replicate may have been stored in the instant before its driver died, unlogged; no more than one a kill.
     stored = {r.key for r in record.replicates}
     assert set(keys) <= stored
-    assert len(stored) - len(keys) <= 2
+    assert len(stored) - len(keys) <= len(kills)
     if workers == 1:
         assert everything(record) == everything(read(whole))
 

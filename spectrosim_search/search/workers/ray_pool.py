@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -187,7 +187,8 @@ class RayPool:
             while worker.keys:
                 finished: Finished = self._ray.get(next(worker.stream))
                 worker.keys.remove(finished.record.key)
-                out.append(finished)
+                # The worker knows its number; where Ray put it, the pool knows.
+                out.append(replace(finished, record=replace(finished.record, worker=worker.name)))
                 if worker.keys and not self._ray.wait([worker.stream], timeout=0, fetch_local=False)[0]:
                     break
         except (errors.RayActorError, errors.WorkerCrashedError, StopIteration) as error:

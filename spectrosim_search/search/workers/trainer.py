@@ -51,8 +51,9 @@ class Trainer:
 
     def place(self) -> str:
         """Name of the machine this worker runs on and its node's address there; answers once the worker is ready."""
-        import ray
+        from spectrosim_search.search.workers.ray_session import import_ray
 
+        ray = import_ray(local=False)  # this worker's, imported long ago
         mine = ray.get_runtime_context().get_node_id()
         address = next((n["NodeManagerAddress"] for n in ray.nodes() if n["NodeID"] == mine), "?")
         return f"{platform.node()} ({address})"
