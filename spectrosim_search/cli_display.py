@@ -215,7 +215,7 @@ class ProgressDisplay:
             )
         elif isinstance(event, events.WorkerLost):
             self.note(
-                f"worker {event.worker} was lost ({event.reason}); {event.replicates} replicates are trained again"
+                f"{event.worker} was lost ({event.reason}); {event.replicates} replicates are trained again"
             )
         elif isinstance(event, events.ReplicateDone) and event.phase != "search":
             self._confirmed += 1
