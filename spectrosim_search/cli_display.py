@@ -214,9 +214,7 @@ class ProgressDisplay:
                 style="dim" if event.state == "PRUNED" else "",
             )
         elif isinstance(event, events.WorkerLost):
-            self.note(
-                f"{event.worker} was lost ({event.reason}); {event.replicates} replicates are trained again"
-            )
+            self.note(f"{event.worker} was lost ({event.reason}); {event.replicates} replicates are trained again")
         elif isinstance(event, events.ReplicateDone) and event.phase != "search":
             self._confirmed += 1
             self._show(f"confirmation: {self._confirmed} replicates trained")
