@@ -252,14 +252,29 @@ def dashboard(
     host: Annotated[str, typer.Option(help="Interface to bind.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 8080,
 ) -> None:
-    """Start the Optuna dashboard on this machine, with the study's figures in it."""
+    """Start the Optuna dashboard on this machine, with the study's figures, report and configuration in it."""
+    from spectrosim_search.deploy.export import export as export_configuration
     from spectrosim_search.report.dashboard import attach_figures, serve
-    from spectrosim_search.search.run import optuna_study, read_study
+    from spectrosim_search.report.page import render
+    from spectrosim_search.search.artefacts import attach_artefacts
+    from spectrosim_search.search.run import read_study
+    from spectrosim_search.search.store import Store
 
     url = storage_url(storage)
-    if study:
-        attach_figures(optuna_study(study, url), read_study(study, url))
-    serve(url, host=host, port=port)
+    with Store(url) as store:
+        artefacts = None
+        if study:
+            record, optuna_study = read_study(study, url), store.optuna_study(study)
+            attach_figures(optuna_study, record)
+            confirmation = record.confirmation
+            if confirmation is not None and confirmation.export_kind != "none":
+                made = f"{confirmation.created_at:.0f}"
+                files = {
+                    f"{study}-{made}.html": render(record),
+                    f"{study}-{made}.yaml": export_configuration(record, None),
+                }
+                artefacts = attach_artefacts(optuna_study, url, files)
+        serve(store.optuna_storage(), host=host, port=port, artifact_store=artefacts)
 
 
 @app.command()

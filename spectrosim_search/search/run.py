@@ -15,8 +15,6 @@ from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 if TYPE_CHECKING:
-    import optuna
-
     from spectrosim_search.search.budget import Usage
     from spectrosim_search.search.progress import Listener
     from spectrosim_search.search.workbench import Workbench
@@ -26,7 +24,6 @@ __all__ = [
     "Prepared",
     "check_writable",
     "default_workers",
-    "optuna_study",
     "plan_study",
     "prepare_study",
     "read_study",
@@ -94,14 +91,6 @@ def read_study(name: str, storage: str) -> StudyRecord:
         record = store.record(name)
         importance = parameter_importance(store.optuna_study(name))
     return replace(record, design={**record.design, "importance": importance})
-
-
-def optuna_study(name: str, storage: str) -> optuna.Study:
-    """The Optuna study behind a study, writable: for the dashboard's artefacts."""
-    from spectrosim_search.search.store import Store
-
-    with Store(storage) as store:
-        return store.optuna_study(name)
 
 
 def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, Any]:

@@ -101,6 +101,11 @@ def test_the_dashboard_shows_pruned_trials(whole: Path, tmp_path: Path) -> None:
             assert values == pytest.approx(dict(trial.intermediate))
             assert values
         assert len(study["plotly_graph_objects"]) >= 5, "the report's figures are there"
+        assert {Path(a["filename"]).suffix for a in study["artifacts"]} == {".html", ".yaml"}
+        html = next(a for a in study["artifacts"] if a["filename"].endswith(".html"))
+        address = f"http://127.0.0.1:{port}/artifacts/{entry['study_id']}/{html['artifact_id']}"
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            assert b"<html" in answer.read()[:4000]
         one.process.send_signal(signal.SIGINT)
         try:
             one.process.wait(20)
