@@ -20,6 +20,7 @@ from spectrosim_search.protocol.leakage import audit
 from spectrosim_search.search.candidates import Candidate, pick_winner, rankable
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, ReplicateRecord, VerdictRecord
 from spectrosim_search.search.reference import (
+    KEPT_SEEDS,
     ReferenceScores,
     baselines_of,
     method_row,
@@ -31,7 +32,6 @@ from spectrosim_search.search.workbench import Workbench
 __all__ = ["conclude"]
 
 Method = list[tuple[PairScores, ...]]
-KEPT_SEEDS = 3  # seeds whose scored pairs the record keeps for figures
 ORDER = ("winner", "finalist", "preset", "baseline", "oracle", "audit")
 
 

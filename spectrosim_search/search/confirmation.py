@@ -56,7 +56,8 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
     go_on = _go_on(study, record, started, candidates, bench.design.folds)
     say(f"confirmation: {len(candidates)} configurations with fresh seeds")
-    _train(confirm_items(candidates, bench), study, store, pool, go_on, listener)
+    work = confirm_items(candidates, bench)[: _allowed(study, record, len(candidates), bench)]
+    _train(work, study, store, pool, go_on, listener)
     finished = [c for c in candidates if len(c.complete_seeds(bench.design.folds)) > 0]
     winner = pick_winner(finished, bench.design.folds)
     if bench.design.hold_out is not None:
@@ -75,7 +76,20 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion)
-    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
+
+
+def _allowed(study: Study, record: StudyRecord, candidates: int, bench: Workbench) -> int | None:
+    """Replicates of the confirmation that a budget of replicates leaves; None: any number.
+
+    Never fewer than the smallest number of seeds that a confirmation may be shown with.
+    """
+    if study.budget.replicates <= 0:
+        return None
+    asked, folds = study.confirmation, bench.design.folds
+    left = study.budget.replicates - sum(r.phase == "search" for r in record.replicates)
+    if bench.design.hold_out is not None:  # a seed of the winner and of every preset trains once more
+        left = left * folds // (folds + 1)
+    return max(left, asked.minimum_seeds * candidates * folds)
 
 
 def _go_on(

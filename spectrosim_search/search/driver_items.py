@@ -66,18 +66,7 @@ def run_items(
                         store.add_replicate(study, record, event.environment)
                         running.pop(record.key, None)
                         records[record.key] = record
-                        listener(
-                            ReplicateDone(
-                                record.key,
-                                record.phase,
-                                record.trial_number,
-                                record.cell,
-                                record.status,
-                                record.score,
-                                record.worker,
-                                record.total_seconds,
-                            )
-                        )
+                        listener(ReplicateDone.of(record))
                         on_result(record)
                         continue
                     listener(WorkerLost(event.worker, event.reason, len(event.keys)))

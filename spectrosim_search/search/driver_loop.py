@@ -304,18 +304,7 @@ class Driver:
         epochs = item.configuration.training.epochs if item is not None else max(1, len(record.curve) - 1)
         self._field.add_result(record, epochs)
         self._accounts.worked(record.total_seconds)
-        self._tell(
-            ReplicateDone(
-                record.key,
-                record.phase,
-                record.trial_number,
-                record.cell,
-                record.status,
-                record.score,
-                record.worker,
-                record.total_seconds,
-            )
-        )
+        self._tell(ReplicateDone.of(record))
 
     def _worker_died(self, key: str, reason: str) -> None:
         self._busy.pop(key, None)

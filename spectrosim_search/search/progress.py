@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spectrosim_search.search.records import ReplicateRecord
+
 __all__ = [
     "Event",
     "Listener",
@@ -65,6 +67,20 @@ class ReplicateDone(Event):
     score: float
     worker: str
     seconds: float
+
+    @classmethod
+    def of(cls, record: ReplicateRecord) -> ReplicateDone:
+        """What is told of a stored record."""
+        return cls(
+            record.key,
+            record.phase,
+            record.trial_number,
+            record.cell,
+            record.status,
+            record.score,
+            record.worker,
+            record.total_seconds,
+        )
 
 
 @dataclass(frozen=True)

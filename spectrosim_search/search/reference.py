@@ -27,6 +27,7 @@ from spectrosim_search.search.records import BaselineRecord, MethodRow
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = [
+    "KEPT_SEEDS",
     "ReferenceScores",
     "baseline_record",
     "baselines_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -208,7 +209,11 @@ def run_study(
             say(f"search ended: {outcome.reason}")
         say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         if confirm:
-            confirm_study(store, bench, pool, say, on_event or silent)
+            started = time.monotonic()
+            try:
+                confirm_study(store, bench, pool, say, on_event or silent)
+            finally:  # an interrupted confirmation has used its time as well
+                store.add_seconds(study.name, "confirmation", time.monotonic() - started)
     return read_study(study.name, storage)
 
 

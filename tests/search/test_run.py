@@ -188,3 +188,11 @@ def test_importance_needs_trials_and_sums_to_one(tmp_path: Path) -> None:
     importance = read_study("s", f"sqlite:///{tmp_path}/many/s.db").design["importance"]
     assert set(importance) <= {d.path for d in few.study.dimensions}
     assert abs(sum(importance.values()) - 1) < 1e-9
+
+
+def test_a_budget_of_replicates_holds_for_search_and_confirmation_together(tmp_path: Path) -> None:
+    wide = ("budget.trials=20", "confirmation.seeds=9", "confirmation.finalists=2")
+    record = study(tmp_path, *wide, "budget.replicates=24")
+    assert record.confirmation is not None
+    assert len(record.replicates) == 24
+    assert {r.phase for r in record.replicates} == {"search", "confirm"}
