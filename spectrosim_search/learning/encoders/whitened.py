@@ -3,7 +3,8 @@
 Spectra are projected on principal axes of the training spectra and whitened by their covariance within groups
 (:mod:`spectrosim_search.learning.metric`), both fitted before training and kept. There every direction of nuisance has
 size one, so Gaussian noise of a fraction of one is a data-driven augmentation. The embedding is ``z = W u + branch``: u
-the coordinates, W the identity at the start and pulled back to it by weight decay, the branch
+the coordinates, W the identity at the start and pulled back to it by weight decay, the branch zero at the start.
+Without training (epochs 0) this is the linear metric itself.
 """
 
 from __future__ import annotations
