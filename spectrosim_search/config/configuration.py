@@ -131,6 +131,12 @@ class Training:
     similarity: Literal["head", "encoder"] = field(
         "head", "cosine of the head's output or of the encoder's", shapes=True
     )
+    augmentations_at_once: int = field(
+        0,
+        "most augmentations that change one view, drawn among those that would; 0: each by its own probability",
+        low=0,
+        high=64,
+    )
 
 
 @dataclass(frozen=True)
