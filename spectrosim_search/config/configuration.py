@@ -114,8 +114,8 @@ class Training:
     batch_size: int = field(16, "spectra in a batch (views double it)", low=2, high=4096, shapes=True)
     epochs: int = field(
         60,
-        "largest number of epochs; one epoch is ⌈median training size / batch size⌉ steps",
-        low=1,
+        "largest number of epochs; one epoch is ⌈median training size / batch size⌉ steps; 0: only what is fitted",
+        low=0,
         high=10000,
         shapes=True,
     )
@@ -131,11 +131,18 @@ class Training:
     similarity: Literal["head", "encoder"] = field(
         "head", "cosine of the head's output or of the encoder's", shapes=True
     )
+    members: int = field(
+        1,
+        "networks of an ensemble: trained from seeds of their own, their similarities averaged",
+        low=1,
+        high=32,
+        shapes=True,
+    )
     augmentations_at_once: int = field(
         0,
-        "most augmentations that change one view, drawn among those that would; 0: each by its own probability",
+        "most augmentations that change one view, drawn among those that would; 0: no limit",
         low=0,
-        high=64,
+        high=30,
     )
 
 

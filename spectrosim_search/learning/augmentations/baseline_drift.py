@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,9 +11,7 @@ from spectrosim_search.config.fields import field
 from spectrosim_search.learning.augmentations._resampling import unit_axis
 from spectrosim_search.learning.augmentations._spread import deviation
 from spectrosim_search.learning.randomness import RowStream
-
-if TYPE_CHECKING:
-    from spectrosim_search.learning.views import Scene
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.augmentations._resampling import displaced, unit_axis
 from spectrosim_search.learning.randomness import RowStream
-
-if TYPE_CHECKING:
-    from spectrosim_search.learning.views import Scene
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 

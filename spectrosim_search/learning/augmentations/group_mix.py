@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.randomness import RowStream
+from spectrosim_search.learning.views import Scene
 
-if TYPE_CHECKING:
-    from spectrosim_search.learning.views import Scene
+__all__ = ["PARTNERS", "Settings", "apply"]
 
-__all__ = ["Settings", "apply"]
+PARTNERS = True
 
 
 @dataclass(frozen=True)

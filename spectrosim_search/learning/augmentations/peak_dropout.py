@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,9 +12,7 @@ from torch.nn.functional import max_pool1d
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.augmentations._resampling import unit_axis
 from spectrosim_search.learning.randomness import RowStream
-
-if TYPE_CHECKING:
-    from spectrosim_search.learning.views import Scene
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 

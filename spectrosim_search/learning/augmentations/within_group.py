@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from spectrosim_search.config.fields import field
+from spectrosim_search.learning.fitting import Fitting
 from spectrosim_search.learning.metric import principal, within_covariance
 from spectrosim_search.learning.randomness import RowStream
-
-if TYPE_CHECKING:
-    from spectrosim_search.learning.fitting import Fitting
-    from spectrosim_search.learning.views import Scene
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply", "fit"]
 
@@ -43,13 +40,11 @@ def fit(settings: Settings, fitting: Fitting) -> Mapping[str, NDArray[np.float32
     """Return ``factor (components, L)`` with factorᵀ · factor = V ((1 - s) W + s · mean(diag W) · I) Vᵀ.
 
     V: principal axes of the training spectra; W: covariance within groups, pooled over groups, in their coordinates; s:
-    `shrinkage`. Spectra without a group count as groups of one. Rows beyond the rank of the spectra are zero. Raises
-    DataError where the spectra are all equal or no group has two.
+    `shrinkage`. Rows beyond the rank of the spectra are zero. Raises DataError where the spectra are all equal or no
+    group has two.
     """
-    groups = np.asarray(fitting.groups, dtype=np.int64)
-    alone = groups.max(initial=0) + 1 + np.arange(groups.size)
     pca = principal(fitting.spectra, settings.components)
-    covariance = within_covariance(pca.scores, np.where(groups < 0, alone, groups))
+    covariance = within_covariance(pca.scores, fitting.groups)
     kept = covariance.shape[0]
     size = float(np.trace(covariance)) / kept
     shrunk = (1 - settings.shrinkage) * covariance + settings.shrinkage * size * np.eye(kept)
