@@ -140,6 +140,12 @@ class Training:
         high=32,
         shapes=True,
     )
+    augmentations_at_once: int = field(
+        0,
+        "most augmentations that change one view, drawn among those that would; 0: no limit",
+        low=0,
+        high=30,
+    )
 
 
 @dataclass(frozen=True)
