@@ -46,7 +46,7 @@ class Settings:
     members: int = field(3, "Transformers side by side", low=1, high=8, shapes=True)
     width: int = field(32, "features of a token", low=4, high=4096, shapes=True)
     depth: int = field(2, "attention blocks of a member", low=1, high=64, shapes=True)
-    heads: int = field(4, "attention heads; divides the width", low=1, high=64, shapes=True)
+    heads: int = field(2, "attention heads; divides the width", low=1, high=64, shapes=True)
     expansion: float = field(
         2.0, "width of the feed-forward layer over the token width", low=0.25, high=16, shapes=True
     )

@@ -42,7 +42,7 @@ class Settings:
         4, "experts a token keeps, the best ones; as many as there are, or more: a soft mixture of all", low=1, high=64,
         shapes=True,
     )  # fmt: skip
-    expansion: float = field(1.0, "width of one expert over the token width", low=0.25, high=16, shapes=True)
+    expansion: float = field(0.5, "width of one expert over the token width", low=0.25, high=16, shapes=True)
     balance: float = field(0.01, "weight of the penalty on experts used unevenly, a block", low=0.0, high=10.0)
     dropout: float = field(0.1, "share of features dropped after each half block", low=0.0, high=0.9)
     pool: Literal["mean", "attention"] = field("mean", "how tokens become one embedding", shapes=True)

@@ -104,6 +104,7 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     if not context.training:
         return mean
     exact = context.axis.dtype
+    spectra = x.to(exact) if context.spectra is None else context.spectra
     spread = linear(h, p["spread.weight"], p["spread.bias"]).to(exact)
     log_variance = _WIDEST * torch.tanh(spread / _WIDEST)
     drawn = torch.addcmul(mean.to(exact), torch.exp(0.5 * log_variance), context.normal(mean.shape[1:]))
@@ -112,6 +113,6 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     for layer in range(settings.depth):
         h = _hidden(p, h, f"decoder{layer}.")
     rebuilt = linear(h, p["rebuild.weight"], p["rebuild.bias"]).to(exact)
-    context.penalty(context.values["reconstruction"] * rebuilding_error(rebuilt, context.spectra))
+    context.penalty(context.values["reconstruction"] * rebuilding_error(rebuilt, spectra))
     context.penalty(context.values["divergence"] * divergence(mean.to(exact), log_variance))
     return drawn
