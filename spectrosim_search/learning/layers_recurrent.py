@@ -87,7 +87,8 @@ def _inside(x: Tensor, inside: Tensor, offset: Tensor, state: Tensor) -> Tensor:
 
 def _joined(states: list[Tensor], replicates: int) -> Tensor:
     """Lay states ``(R G, M, H)`` of all steps out as ``(R, M, T, G H)``."""
-    both = torch.stack(states, dim=2).unflatten(0, (replicates, -1))
+    stacked = torch.stack(states, dim=2)
+    both = stacked.view(replicates, -1, *stacked.shape[1:])
     if both.shape[1] == 2:
         return torch.cat([both[:, 0], both[:, 1].flip(2)], dim=-1)
     return both[:, 0]

@@ -1,8 +1,8 @@
 """Convolutional network over the axis: stages of convolutions that shorten the spectrum, read in regions.
 
 The two-convolution blocks with max-pooling of the transformation-recognition paper (kernel 3, widths 32, 64, 128) are
-``stem_kernel 3, stem_stride 1, kernel 3, convolutions 2, shorten max``; the chapter's 34.3 M parameters need `width`
-512 with 4 stages. Instead of batch norm every spectrum is normalised by itself (see ``layers_convolution``).
+``stem_kernel 3, stem_stride 1, kernel 3, convolutions 2, shorten max``; the chapter's size, 34.3 M parameters, is that
+of ``width 472, convolutions 2``. Instead of batch norm every spectrum is normalised by itself (see ``layers_convolution``).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Settings:
     shorten: Literal["stride", "max"] = field(
         "stride", "stride: a stage's first convolution moves faster; max: its largest values are kept", shapes=True
     )
-    regions: int = field(8, "parts of the axis whose mean and maximum are read", low=1, high=1024, shapes=True)
+    regions: int = field(4, "parts of the axis whose mean and maximum are read", low=1, high=1024, shapes=True)
     dropout: float = field(0.1, "share of the read features dropped", low=0.0, high=0.9)
     out: int = field(64, "size of the embedding", low=2, high=4096, shapes=True)
     position: Literal["axis", "learned"] = field(

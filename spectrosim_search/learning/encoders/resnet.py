@@ -45,7 +45,7 @@ class Settings:
     blocks: int = field(1, "residual blocks of two convolutions in a stage", low=1, high=64, shapes=True)
     kernel: int = field(3, "places a convolution inside a block sees", low=1, high=255, shapes=True)
     stride: int = field(2, "by what factor a stage shortens", low=1, high=64, shapes=True)
-    regions: int = field(8, "parts of the axis whose mean and maximum are read", low=1, high=1024, shapes=True)
+    regions: int = field(4, "parts of the axis whose mean and maximum are read", low=1, high=1024, shapes=True)
     dropout: float = field(0.1, "share of the read features dropped", low=0.0, high=0.9)
     out: int = field(64, "size of the embedding", low=2, high=4096, shapes=True)
     position: Literal["axis", "learned"] = field(
