@@ -22,6 +22,11 @@ SMALLER = {
     "whitened": {"components": 6},
     "one-token-transformer": {"width": 24, "depth": 2},
     "transformer": {"patch": 16, "width": 16},
+    "cnn": {"width": 8, "stem_stride": 2},
+    "resnet": {"width": 8, "stem_stride": 2},
+    "r-cnn": {"width": 8, "stem_stride": 2, "hidden": 6},
+    "lstm": {"patch": 8, "width": 10, "hidden": 6},
+    "cnn-transformer": {"width": 8, "stem_stride": 2},
 }
 
 
