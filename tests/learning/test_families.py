@@ -27,6 +27,11 @@ SMALLER = {
     "kan": {"patch": 8, "width": 10},
     "mamba": {"patch": 8, "width": 8, "states": 4},
     "vae": {"width": 10, "out": 8},
+    "cnn": {"width": 8, "stem_stride": 2},
+    "resnet": {"width": 8, "stem_stride": 2},
+    "r-cnn": {"width": 8, "stem_stride": 2, "hidden": 6},
+    "lstm": {"patch": 8, "width": 10, "hidden": 6},
+    "cnn-transformer": {"width": 8, "stem_stride": 2},
 }
 
 
