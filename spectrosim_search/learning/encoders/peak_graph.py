@@ -211,7 +211,7 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     Rounds are pre-norm (Xiong et al. 2020); dropout acts on both residual branches.
     """
     axis, length, kind = context.axis, x.shape[-1], x.dtype
-    spectra = x
+    spectra = x if context.spectra is None else context.spectra
     place, present = highest_peaks(spectra, settings.peaks, settings.apart)
     waves = context.constant("peak waves", lambda: math.sqrt(2) * _waves(axis, _FREQUENCIES))
     turns = context.constant("peak turns", lambda: _waves(axis, settings.width // 2).to(kind))
