@@ -146,23 +146,29 @@ def vicreg(z: Tensor, positive: Tensor, negative: Tensor, given: Given) -> Tenso
     return given["invariance"] * invariance + 2 * given["variance"] * variance + 2 * given["covariance"] * off
 
 
+def standard_columns(z: Tensor) -> Tensor:
+    columns = []
+    for a in range(z.shape[1]):
+        centred = z[:, a] - z[:, a].mean()
+        columns.append(centred / ((centred**2).mean() + 1e-5).sqrt())
+    return torch.stack(columns, dim=1)
+
+
 def predicted(z: Tensor, given: Given) -> Tensor:
     kind, p = given["predictor"], given["p"]
     if kind == "none":
         return z
     if kind == "mlp":
-        hidden = z @ p["hidden.weight"]
-        columns = []
-        for a in range(hidden.shape[1]):
-            x = hidden[:, a]
-            standard = (x - x.mean()) / (((x - x.mean()) ** 2).mean() + 1e-5).sqrt()
-            columns.append((standard * p["hidden.gain"][a] + p["hidden.shift"][a]).clamp(min=0))
-        z = torch.stack(columns, dim=1)
+        hidden = standard_columns(z @ p["hidden.weight"])
+        z = (hidden * p["hidden.gain"] + p["hidden.shift"]).clamp(min=0)
     return z @ p["out.weight"] + p["out.bias"]
 
 
 def byol(z: Tensor, positive: Tensor, negative: Tensor, given: Given) -> Tensor:
-    q, target = predicted(z, given), given["target"]
+    target = given["target"]
+    if given["standardise"]:
+        z, target = standard_columns(z), standard_columns(target)
+    q = predicted(z, given)
     each = []
     for i, chosen, weights in anchors(positive):
         losses = []
@@ -174,6 +180,7 @@ def byol(z: Tensor, positive: Tensor, negative: Tensor, given: Given) -> Tensor:
 
 
 def simsiam(z: Tensor, positive: Tensor, negative: Tensor, given: Given) -> Tensor:
+    z = standard_columns(z) if given["standardise"] else z
     q = predicted(z, given)
     each = []
     for i, chosen, weights in anchors(positive):

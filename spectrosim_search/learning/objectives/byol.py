@@ -15,7 +15,7 @@ from spectrosim_search.config.fields import field
 from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.layers import Context
 from spectrosim_search.learning.objectives._pairs import cosines, pair_mean
-from spectrosim_search.learning.objectives._predictor import declare, predict
+from spectrosim_search.learning.objectives._predictor import declare, predict, standardised
 from spectrosim_search.learning.parameters import Parameter
 
 __all__ = ["TARGET", "Settings", "loss", "parameters"]
@@ -33,6 +33,9 @@ class Settings:
     predictor: Literal["mlp", "linear", "none"] = field(
         "mlp", "mlp: hidden layer with batch standardisation; linear: one matrix; none: known to collapse", shapes=True
     )
+    standardise: bool = field(
+        True, "projections are standardised over the batch first, which spectra gain from", shapes=True
+    )
     width: int = field(128, "features of the predictor's hidden layer", low=2, high=8192, shapes=True)
 
 
@@ -48,4 +51,7 @@ def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Con
     0 where there is no positive pair.
     """
     assert batch.target is not None
-    return pair_mean(2 - 2 * cosines(predict(p, batch.z), batch.target), batch.positive)
+    z, target = batch.z, batch.target
+    if settings.standardise:
+        z, target = standardised(z), standardised(target)
+    return pair_mean(2 - 2 * cosines(predict(p, z), target), batch.positive)

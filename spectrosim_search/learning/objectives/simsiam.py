@@ -12,7 +12,7 @@ from spectrosim_search.config.fields import field
 from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.layers import Context
 from spectrosim_search.learning.objectives._pairs import cosines, pair_mean
-from spectrosim_search.learning.objectives._predictor import declare, predict
+from spectrosim_search.learning.objectives._predictor import declare, predict, standardised
 from spectrosim_search.learning.parameters import Parameter
 
 __all__ = ["Settings", "loss", "parameters"]
@@ -24,6 +24,9 @@ class Settings:
 
     predictor: Literal["mlp", "linear", "none"] = field(
         "mlp", "mlp: hidden layer with batch standardisation; linear: one matrix; none: known to collapse", shapes=True
+    )
+    standardise: bool = field(
+        True, "projections are standardised over the batch first (the paper's last batch normalisation)", shapes=True
     )
     width: int = field(
         32,
@@ -45,4 +48,5 @@ def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Con
     No gradient runs through the latter. Averaged by weight over an anchor's positives, then over anchors; every view is
     an anchor, so the loss is symmetric. 0 where there is no positive pair.
     """
-    return pair_mean(-cosines(predict(p, batch.z), batch.z.detach()), batch.positive)
+    z = standardised(batch.z) if settings.standardise else batch.z
+    return pair_mean(-cosines(predict(p, z), z.detach()), batch.positive)
