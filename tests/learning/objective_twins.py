@@ -123,6 +123,7 @@ def barlow_twins(z: Tensor, positive: Tensor, negative: Tensor, given: Given) ->
         for b in range(z.shape[1]):
             c = (w * standard(first[:, a]) * standard(second[:, b])).sum()
             total = total + ((1 - c) ** 2 if a == b else given["redundancy"] * c**2)
+        total = total + given["centring"] * (w * first[:, a]).sum() ** 2
     return total
 
 
@@ -143,7 +144,9 @@ def vicreg(z: Tensor, positive: Tensor, negative: Tensor, given: Given) -> Tenso
 
     variance = sum((1 - (covariance(a, a) + 1e-4).sqrt()).clamp(min=0) for a in range(size)) / size
     off = sum(covariance(a, b) ** 2 for a in range(size) for b in range(size) if a != b) / size
-    return given["invariance"] * invariance + 2 * given["variance"] * variance + 2 * given["covariance"] * off
+    means = sum(((share * z[:, a]).sum()) ** 2 for a in range(size)) / size
+    own = given["invariance"] * invariance + 2 * given["variance"] * variance + 2 * given["covariance"] * off
+    return own + given["centring"] * means
 
 
 def standard_columns(z: Tensor) -> Tensor:

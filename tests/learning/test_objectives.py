@@ -48,6 +48,7 @@ VARYING = {  # one value a replicate, for settings that may differ inside a stac
     "invariance": [25.0, 1.0, 3.0],
     "variance": [25.0, 10.0, 0.5],
     "covariance": [1.0, 0.0, 2.0],
+    "centring": [1.0, 0.0, 0.3],
     "momentum": [0.9, 0.99, 0.999],
 }
 VIEWS, SIZE, QUEUE = 9, 5, 6
@@ -332,7 +333,9 @@ def test_barlow_twins_is_the_formula_of_its_paper_on_both_orders():
     c = norm(a).T @ norm(b) / len(a)
     off = c.square().sum() - c.diagonal().square().sum()
     expected = (c.diagonal() - 1).square().sum() + 0.02 * off
-    torch.testing.assert_close(loss_of("barlow-twins", batch, vary=False)[0], expected)
+    torch.testing.assert_close(
+        loss_of("barlow-twins", batch, settings_of("barlow-twins", {"centring": 0}), vary=False)[0], expected
+    )
 
 
 def test_vicreg_is_the_program_of_its_paper_on_both_orders():
@@ -343,7 +346,18 @@ def test_vicreg_is_the_program_of_its_paper_on_both_orders():
         expected = expected + 25 * F.relu(1 - torch.sqrt(x.var(dim=0) + 1e-4)).mean()
         covariance = torch.cov(x.T)
         expected = expected + (covariance.square().sum() - covariance.diagonal().square().sum()) / 4
-    torch.testing.assert_close(loss_of("vicreg", batch, vary=False)[0], expected)
+    torch.testing.assert_close(
+        loss_of("vicreg", batch, settings_of("vicreg", {"centring": 0}), vary=False)[0], expected
+    )
+
+
+@pytest.mark.parametrize("name", ["barlow-twins", "vicreg"])
+def test_only_centring_sees_a_shift_of_all_views(name):
+    batch, _, _ = two_views()
+    moved = changed(batch, z=batch.z + 3.0)
+    blind = settings_of(name, {"centring": 0})
+    torch.testing.assert_close(loss_of(name, batch, blind, vary=False), loss_of(name, moved, blind, vary=False))
+    assert float(loss_of(name, moved, vary=False)[0]) > float(loss_of(name, batch, vary=False)[0]) + 5
 
 
 def test_semi_hard_mining_takes_the_nearest_beyond_else_the_farthest():

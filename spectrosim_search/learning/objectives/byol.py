@@ -34,7 +34,7 @@ class Settings:
         "mlp", "mlp: hidden layer with batch standardisation; linear: one matrix; none: known to collapse", shapes=True
     )
     standardise: bool = field(
-        True, "projections are standardised over the batch first, which spectra gain from", shapes=True
+        True, "projections are standardised over the batch first, which takes away what all spectra share", shapes=True
     )
     width: int = field(128, "features of the predictor's hidden layer", low=2, high=8192, shapes=True)
 

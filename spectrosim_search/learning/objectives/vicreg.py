@@ -29,6 +29,12 @@ class Settings:
     invariance: float = field(25.0, "weight of the distance of positive pairs (lambda)", low=0.0, high=1000.0)
     variance: float = field(25.0, "weight of features that spread less than 1 (mu)", low=0.0, high=1000.0)
     covariance: float = field(1.0, "weight of the covariances between features (nu)", low=0.0, high=1000.0)
+    centring: float = field(
+        1.0,
+        "weight of the squared mean of each feature: the paper's loss does not see it, cosine similarity does",
+        low=0.0,
+        high=100.0,
+    )
 
 
 def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Context) -> Tensor:
@@ -37,7 +43,8 @@ def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Con
     size = z.shape[-1]
     pairs, views, any_pair = symmetric_weights(batch.positive)
     share = views.unsqueeze(-1)
-    centred = z - (share * z).sum(dim=1, keepdim=True)
+    mean = (share * z).sum(dim=1, keepdim=True)
+    centred = z - mean
     # the sum over pairs of w |a - b|², without a tensor of all differences
     spread = (share * centred.square()).sum(dim=(1, 2))
     together = (centred * torch.bmm(pairs, centred)).sum(dim=(1, 2))
@@ -49,4 +56,6 @@ def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Con
     variance = F.relu(1 - (own + 1e-4).sqrt()).mean(dim=-1)
     covariance = (covariances.square().sum(dim=(1, 2)) - own.square().sum(dim=-1)) / size
     both_sides = values["variance"] * variance + values["covariance"] * covariance  # equal on either side of the pairs
-    return torch.where(any_pair, values["invariance"] * invariance + 2 * both_sides, 0.0)
+    total = values["invariance"] * invariance + 2 * both_sides
+    total = total + values["centring"] * mean.square().sum(dim=(1, 2)) / size
+    return torch.where(any_pair, total, 0.0)
