@@ -35,7 +35,7 @@ _FASTEST, _SLOWEST = 1.0, 0.01  # steps at the start: a channel remembers from o
 class Settings:
     """Settings of the Mamba encoder."""
 
-    patch: int = field(32, "neighbouring channels in a token", unit="channels", low=1, high=4096, shapes=True)
+    patch: int = field(40, "neighbouring channels in a token", unit="channels", low=1, high=4096, shapes=True)
     width: int = field(32, "features of a token", low=2, high=4096, shapes=True)
     depth: int = field(2, "Mamba blocks", low=1, high=64, shapes=True)
     expansion: float = field(2.0, "channels of the state space over the token width", low=0.5, high=8, shapes=True)
