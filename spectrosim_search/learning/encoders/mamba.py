@@ -41,9 +41,13 @@ class Settings:
     expansion: float = field(2.0, "channels of the state space over the token width", low=0.5, high=8, shapes=True)
     states: int = field(8, "states of a channel", low=1, high=256, shapes=True)
     convolution: int = field(
-        4, "tokens the convolution before the state space reads, this one and those before", unit="tokens", low=1,
-        high=16, shapes=True,
-    )  # fmt: skip
+        4,
+        "tokens the convolution before the state space reads, this one and those before",
+        unit="tokens",
+        low=1,
+        high=16,
+        shapes=True,
+    )
     direction: Literal["alternate", "forward"] = field(
         "alternate", "which way the axis is read: up and down by turns from block to block, or always up", shapes=True
     )
