@@ -92,6 +92,12 @@ class _Scan(torch.autograd.Function):
         return of_drive, of_step, of_rate, of_enter, of_leave
 
 
+def _chunk(tokens: int) -> int:
+    """Return a size near the square root that leaves the fewest places of the last chunk empty."""
+    root = math.ceil(math.sqrt(tokens))
+    return min(range(max(1, root // 2), 2 * root), key=lambda c: (c * math.ceil(tokens / c), abs(c - root)))
+
+
 def _chunked(x: Tensor, size: int, chunks: int) -> Tensor:
     """Turn ``(R, M, T, F)`` into ``(C, K, R, M, F)``, zeros behind the last token."""
     replicates, rows, tokens, features = x.shape
@@ -106,12 +112,12 @@ def selective_scan(
     """Return what a selective state space makes of x ``(R, M, T, E)`` (Gu and Dao 2023, eq. 2a-2b, algorithm 2).
 
     ``h_t = exp(step_t rate) h_(t-1) + step_t x_t enter_t`` and ``y_t = leave_t · h_t``: step ``(R, M, T, E)`` positive,
-    rate ``(R, N, E)`` negative, enter and leave ``(R, M, T, N)``. `chunk`: tokens in a chunk, about the square root of
-    T unless given. Tokens behind the last one have step 0 and change nothing. States stand before channels: products
+    rate ``(R, N, E)`` negative, enter and leave ``(R, M, T, N)``. `chunk`: tokens in a chunk, near the square root of T
+    unless given. Tokens behind the last one have step 0 and change nothing. States stand before channels: products
     over a broadcast last axis as short as N run several times slower on a CPU. Differentiable once.
     """
     replicates, rows, tokens, features = x.shape
-    size = min(tokens, chunk or math.ceil(math.sqrt(tokens)))
+    size = min(tokens, chunk or _chunk(tokens))
     chunks = math.ceil(tokens / size)
     drive, step, enter, leave = (_chunked(v, size, chunks) for v in (step * x, step, enter, leave))
     if torch.is_grad_enabled():

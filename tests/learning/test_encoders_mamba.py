@@ -8,7 +8,7 @@ import torch
 
 from spectrosim_search.learning.encoders import mamba
 from spectrosim_search.learning.layers import Context
-from spectrosim_search.learning.layers_scan import selective_scan
+from spectrosim_search.learning.layers_scan import _chunk, selective_scan
 from tests.learning.test_families import normals, tensors
 
 F64 = torch.float64
@@ -139,3 +139,11 @@ def test_steps_at_the_start_reach_from_one_token_to_a_hundred():
     offset = mamba._steps(12, torch.zeros(1))
     step = torch.nn.functional.softplus(offset)
     torch.testing.assert_close(step, torch.logspace(-2, 0, 12), rtol=1e-5, atol=0)
+
+
+def test_chunks_waste_little_and_stay_near_the_square_root():
+    for tokens in range(1, 2000):
+        size = _chunk(tokens)
+        chunks = -(-tokens // size)
+        assert tokens <= size * chunks <= tokens * 1.2
+        assert size + chunks <= 3.2 * tokens**0.5 + 1

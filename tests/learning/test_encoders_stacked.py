@@ -41,10 +41,15 @@ def test_a_step_in_a_stack_is_the_step_alone(kind, precision, tolerance):
     data, labels = grouped()
     varied = KINDS[kind][1]
     tasks = [
-        task(configured(kind, rate, dropout=0.1 * s, **({} if varied == "dropout" else {varied: 0.2 + s})),
-             data, labels, key=str(s), seed=s)
+        task(
+            configured(kind, rate, dropout=0.1 * s, **({} if varied == "dropout" else {varied: 0.2 + s})),
+            data,
+            labels,
+            key=str(s),
+            seed=s,
+        )
         for s, rate in enumerate((1e-3, 1e-2, 3e-4))
-    ]  # fmt: skip
+    ]
     together = Stack(tasks, {"data": data}, CPU, precision)
     rows = together.plan(1)
     for step in range(2):

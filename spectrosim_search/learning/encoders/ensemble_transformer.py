@@ -40,9 +40,13 @@ class Settings:
     """Settings of the ensemble Transformer."""
 
     patch: int = field(
-        32, "channels in a token of the finest member; each next member doubles it", unit="channels", low=1, high=4096,
+        32,
+        "channels in a token of the finest member; each next member doubles it",
+        unit="channels",
+        low=1,
+        high=4096,
         shapes=True,
-    )  # fmt: skip
+    )
     members: int = field(3, "Transformers side by side", low=1, high=8, shapes=True)
     width: int = field(32, "features of a token", low=4, high=4096, shapes=True)
     depth: int = field(2, "attention blocks of a member", low=1, high=64, shapes=True)

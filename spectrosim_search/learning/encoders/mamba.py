@@ -35,15 +35,19 @@ _FASTEST, _SLOWEST = 1.0, 0.01  # steps at the start: a channel remembers from o
 class Settings:
     """Settings of the Mamba encoder."""
 
-    patch: int = field(32, "neighbouring channels in a token", unit="channels", low=1, high=4096, shapes=True)
+    patch: int = field(40, "neighbouring channels in a token", unit="channels", low=1, high=4096, shapes=True)
     width: int = field(32, "features of a token", low=2, high=4096, shapes=True)
     depth: int = field(2, "Mamba blocks", low=1, high=64, shapes=True)
     expansion: float = field(2.0, "channels of the state space over the token width", low=0.5, high=8, shapes=True)
     states: int = field(8, "states of a channel", low=1, high=256, shapes=True)
     convolution: int = field(
-        4, "tokens the convolution before the state space reads, this one and those before", unit="tokens", low=1,
-        high=16, shapes=True,
-    )  # fmt: skip
+        4,
+        "tokens the convolution before the state space reads, this one and those before",
+        unit="tokens",
+        low=1,
+        high=16,
+        shapes=True,
+    )
     direction: Literal["alternate", "forward"] = field(
         "alternate", "which way the axis is read: up and down by turns from block to block, or always up", shapes=True
     )

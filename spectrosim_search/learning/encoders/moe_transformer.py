@@ -39,9 +39,12 @@ class Settings:
     heads: int = field(4, "attention heads; divides the width", low=1, high=64, shapes=True)
     experts: int = field(4, "feed-forward layers to choose from, in every block", low=2, high=64, shapes=True)
     active: int = field(
-        4, "experts a token keeps, the best ones; as many as there are, or more: a soft mixture of all", low=1, high=64,
+        4,
+        "experts a token keeps, the best ones; as many as there are, or more: a soft mixture of all",
+        low=1,
+        high=64,
         shapes=True,
-    )  # fmt: skip
+    )
     expansion: float = field(0.5, "width of one expert over the token width", low=0.25, high=16, shapes=True)
     balance: float = field(0.01, "weight of the penalty on experts used unevenly, a block", low=0.0, high=10.0)
     dropout: float = field(0.1, "share of features dropped after each half block", low=0.0, high=0.9)

@@ -34,9 +34,11 @@ class Settings:
         1.0, "weight of the rebuilding error: squares, relative to the spectra's own", low=0.0, high=100.0
     )
     divergence: float = field(
-        0.01, "weight of the divergence from a standard normal, a feature; the plain bound has 2 out / channels",
-        low=0.0, high=100.0,
-    )  # fmt: skip
+        0.01,
+        "weight of the divergence from a standard normal, a feature; the plain bound has 2 out / channels",
+        low=0.0,
+        high=100.0,
+    )
     dropout: float = field(0.1, "share of features dropped after each hidden layer of the encoder", low=0.0, high=0.9)
     out: int = field(64, "size of the embedding", low=2, high=4096, shapes=True)
 
