@@ -2,7 +2,8 @@
 
 The two-convolution blocks with max-pooling of the transformation-recognition paper (kernel 3, widths 32, 64, 128) are
 ``stem_kernel 3, stem_stride 1, kernel 3, convolutions 2, shorten max``; the chapter's size, 34.3 M parameters, is that
-of ``width 472, convolutions 2``. Instead of batch norm every spectrum is normalised by itself (see ``layers_convolution``).
+of ``width 472, convolutions 2``. Instead of batch norm every spectrum is normalised by itself (see
+``layers_convolution``).
 """
 
 from __future__ import annotations
