@@ -46,7 +46,7 @@ _NEVER = -1e30  # a logit that takes no share; finite, so that 0 * logit stays 0
 class Settings:
     """Settings of the peak graph."""
 
-    peaks: int = field(32, "highest peaks kept of a spectrum", low=1, high=1024, shapes=True)
+    peaks: int = field(48, "highest peaks kept of a spectrum", low=1, high=1024, shapes=True)
     apart: int = field(
         1,
         "a peak is the highest value among so many neighbours on each side",
