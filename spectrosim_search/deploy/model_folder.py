@@ -214,7 +214,7 @@ def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:
         f"{what} has {found} channels"
         for what, found in (
             (MARKER, facts["axis"].get("channels")),
-            ("preprocessing.safetensors", folder.preprocessing.mean.size),
+            ("preprocessing.safetensors", folder.preprocessing.channels),
         )
         if found != length
     ]

@@ -12,7 +12,7 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["fit_space"]
 
-Intensity = Literal["none", "tic", "sqrt", "log", "snv"]
+Intensity = Literal["none", "tic", "sqrt", "log", "snv", "msc"]
 INTENSITY = "preprocessing.intensity"
 NON_NEGATIVE = ("sqrt", "log")  # transforms that cannot take negative intensities
 INSTEAD = "snv"
