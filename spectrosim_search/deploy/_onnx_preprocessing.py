@@ -16,7 +16,7 @@ __all__ = ["PreprocessingGraph"]
 
 _TINY = 1e-12  # relative deviation that rounding alone can make, as in the preprocessing itself
 _ROUNDING = 1e-7  # the same for what a baseline leaves
-_WIDEST_SNIP = 400  # channels; every half window is six operations of the graph
+_WIDEST_SNIP = 200  # channels; a half window is six operations, and writing time grows with their square
 
 
 class PreprocessingGraph(torch.nn.Module):

@@ -94,7 +94,7 @@ def test_a_network_over_binned_spectra(known: SpectraSet, new: SpectraSet, tmp_p
     ("preprocessing", "says"),
     [
         (Preprocessing(baseline="arpls"), "baseline 'arpls' has no counterpart in an ONNX file: use the model folder"),
-        (Preprocessing(baseline="snip", baseline_width=1000), "over 1000 channels .* only up to 400"),
+        (Preprocessing(baseline="snip", baseline_width=1000), "over 1000 channels .* only up to 200"),
     ],
 )
 def test_steps_without_a_counterpart(preprocessing: Preprocessing, says: str) -> None:
