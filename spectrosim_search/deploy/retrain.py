@@ -200,7 +200,7 @@ def _fit_network(
 
     rows = design.codes.usable()
     state = preprocessing.fit(configuration.preprocessing, spectra.intensities[rows])
-    data = {"all": TrainingData(state.transform(spectra.intensities), spectra.axis, design.groups)}
+    data = {"all": TrainingData(state.transform(spectra.intensities), state.axis(spectra.axis), design.groups)}
     task = ReplicateTask(
         key="all",
         configuration=configuration,

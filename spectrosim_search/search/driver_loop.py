@@ -333,4 +333,4 @@ class Driver:
 def _stack_key(trial: Trial, length: int) -> str:
     from spectrosim_search.learning.components import stack_key
 
-    return stack_key(trial.configuration, length)
+    return stack_key(trial.configuration, trial.configuration.preprocessing.channels(length))
