@@ -90,7 +90,9 @@ def read_study(name: str, storage: str) -> StudyRecord:
 
     with Store(storage, read_only=True) as store:
         record = store.record(name)
-        importance = parameter_importance(store.optuna_study(name))
+        scores = {t.number: t.value for t in record.trials if t.value is not None}
+        several = len(record.study.objectives) > 1
+        importance = parameter_importance(store.optuna_study(name), scores if several else None)
     return replace(record, design={**record.design, "importance": importance})
 
 
