@@ -55,11 +55,11 @@ class Workload:
         return self.seconds * 1e3
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's __init_subclass__ has no types
     """Adds up what every operation computes and moves; views and empty buffers cost nothing."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # nor has its constructor
         self.operations = self.flops = self.bytes = 0
         self.seconds = 0.0
 

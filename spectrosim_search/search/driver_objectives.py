@@ -1,7 +1,7 @@
 """The driver's account of trials with several objectives: what they cost, their running means, what Optuna is told.
 
-Optuna refuses reports where there are several objectives, and the ladder judges by the score alone; so running means lie
-in our own table, and a trial that is pruned has no values at Optuna's. With one objective nothing is done here.
+Optuna refuses reports where there are several objectives, and the ladder judges by the score alone; so running means
+lie in our own table, and a trial that is pruned has no values at Optuna's. With one objective nothing is done here.
 """
 
 from __future__ import annotations

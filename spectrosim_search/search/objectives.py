@@ -67,7 +67,7 @@ def costs(configuration: Configuration, spectra: SpectraSet, names: Sequence[str
 
 
 def measured_time(configuration: Configuration, spectra: SpectraSet) -> float:
-    """Milliseconds for 64 spectra by the clock of this machine, as it is loaded now; for showing, never for choosing."""
+    """Milliseconds for 64 spectra by this machine's clock, as loaded as it is now; for showing, never for choosing."""
     from spectrosim_search.learning.workload import measure_inference
 
     return measure_inference(configuration, _preprocessed(configuration, spectra), spectra.axis)

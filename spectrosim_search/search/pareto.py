@@ -13,14 +13,14 @@ import numpy as np
 from spectrosim_search.search.objectives import OBJECTIVES
 from spectrosim_search.search.records import StudyRecord, TrialRecord
 
-__all__ = ["front", "on_front", "pareto_trials"]
+__all__ = ["front", "further_finalists", "on_front", "pareto_trials"]
 
 
 def front(points: Sequence[Sequence[float]], maximise: Sequence[bool]) -> tuple[int, ...]:
     """Places of the points that no other point dominates, in their order.
 
-    points: ``n`` rows of ``k`` values; maximise: ``k`` flags. A point dominates another if it is at least as good in all
-    values and better in one; equal points do not dominate each other, so ties all stay. Points with an undefined
+    points: ``n`` rows of ``k`` values; maximise: ``k`` flags. A point dominates another if it is at least as good in
+    all values and better in one; equal points do not dominate each other, so ties all stay. Points with an undefined
     value are left out. Time grows as n log n + n × front.
     """
     values = np.asarray(points, dtype=np.float64).reshape(len(points), len(maximise))
@@ -58,3 +58,12 @@ def pareto_trials(record: StudyRecord) -> tuple[TrialRecord, ...]:
     trials = list(first.values())
     found = [trials[i] for i in on_front([t.objectives for t in trials], names)]
     return tuple(sorted(found, key=lambda t: (-t.objectives["score"], t.number)))
+
+
+def further_finalists(record: StudyRecord) -> tuple[TrialRecord, ...]:
+    """Trials of the front that a confirmation takes in beside the best by score: `confirmation.front` of them."""
+    asked = record.study.confirmation
+    finished = [t for t in record.trials if t.state == "COMPLETE" and t.value is not None]
+    ranked = sorted(finished, key=lambda t: (-(t.value or 0.0), t.number))
+    best = list(dict.fromkeys(t.configuration_id for t in ranked))[: asked.finalists]
+    return tuple(t for t in pareto_trials(record) if t.configuration_id not in best)[: asked.front]

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
@@ -76,7 +76,7 @@ def open_storage(url: URL, *, read_only: bool) -> tuple[RDBStorage, BaseStorage]
     return raw, get_storage(raw)
 
 
-def directions(objectives: Sequence[str]) -> list[str]:
+def directions(objectives: Sequence[str]) -> list[Literal["minimize", "maximize"]]:
     """Optuna's words for where each objective is to go."""
     return ["maximize" if OBJECTIVES[name].maximise else "minimize" for name in objectives]
 
