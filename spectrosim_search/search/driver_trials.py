@@ -26,8 +26,8 @@ __all__ = ["TrialBook"]
 _ATTEMPT_STRIDE = 1_000_003
 
 
-# NSGA-II keeps a generation's parents as the mirror's ids: of use to the driver that made that mirror.
-_PARENTS = "NSGAIISampler:parent:"
+# NSGA-II notes a generation's parents as ids, which are the mirror's own: in the database they are trial numbers.
+_PARENTS = "Generations:parent:"
 
 
 class TrialBook:
@@ -66,8 +66,9 @@ class TrialBook:
                         self._memory.set_trial_intermediate_value(self._places[trial.number], step, value)
                     self._memory.set_trial_state_values(self._places[trial.number], trial.state, trial.values)
             for key, value in self._storage.get_study_system_attrs(self._id).items():
-                if not (self._shared and key.startswith(_PARENTS)):
-                    self._memory.set_study_system_attr(self._mirror_id, key, value)
+                if key.startswith(_PARENTS):
+                    value = [self._places[number] for number in value]
+                self._memory.set_study_system_attr(self._mirror_id, key, value)
 
     def find(self, slot: int, attempt: int) -> FrozenTrial | None:
         """The trial of a slot's attempt, if it was written (the driver may have died right after)."""
@@ -119,8 +120,8 @@ class TrialBook:
         with optuna_errors(self._url):
             known = self._storage.get_study_system_attrs(self._id)
             for key, value in self._memory.get_study_system_attrs(self._mirror_id).items():
-                if self._shared and key.startswith(_PARENTS):
-                    continue
+                if key.startswith(_PARENTS):
+                    value = [number for number, place in self._places.items() if place in value]
                 if known.get(key) != value:  # the place of a quasi-random sequence, for one
                     self._storage.set_study_system_attr(self._id, key, value)
             written = self._storage.create_new_trial(self._id, template)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FilteredSampler", "SobolSampler", "make_sampler", "trial_seed"]
+__all__ = ["FilteredSampler", "Generations", "SobolSampler", "make_sampler", "trial_seed"]
 
 _BEST = 500
 _LATEST = 1500
@@ -73,7 +73,7 @@ def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Seq
             )
             return FilteredSampler(tpe)
         if sampler.type == "nsga2":
-            return NSGAIISampler(population_size=max(2, sampler.startup), seed=seed)
+            return Generations(population_size=max(2, sampler.startup), seed=seed)
         one_by_one = TPESampler(n_startup_trials=sampler.startup, multivariate=False, seed=seed)
         if sampler.type == "gp":
             gp = GPSampler(
@@ -188,6 +188,18 @@ class FilteredSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """See Optuna's BaseSampler."""
         self._sampler.reseed_rng()
+
+
+class Generations(NSGAIISampler):
+    """NSGA-II whose parents always stand in the order of their trials.
+
+    Optuna hands them over by rank when a generation is chosen and by number when it is read back, so that a driver that
+    died in between would ask for other children.
+    """
+
+    def get_parent_population(self, study: OptunaStudy, generation: int) -> list[FrozenTrial]:
+        """See Optuna's NSGAIISampler."""
+        return sorted(super().get_parent_population(study, generation), key=lambda trial: trial.number)
 
 
 class SobolSampler(BaseSampler):

@@ -188,6 +188,26 @@ def test_several_objectives_repeat_and_need_no_reports(kind: str, small_study: S
     assert ask(10) == ask(10)
 
 
+def test_children_do_not_depend_on_whether_their_parents_were_chosen_or_read_back() -> None:
+    def asked(seed: int, parents: dict[str, list[int]]) -> tuple[dict[str, object], dict[str, list[int]]]:
+        study = optuna.create_study(directions=["maximize", "minimize"])
+        for n in range(6):
+            params = {"x": 0.9 - 0.1 * n, "n": n, "c": "ab"[n % 2]}
+            attributes = {"Generations:generation": 0}
+            values = [float((n * 5) % 6), float(-n)]
+            study.add_trial(create_trial(params=params, distributions=SPACE, values=values, system_attrs=attributes))
+        for key, value in parents.items():
+            study._storage.set_study_system_attr(study._study_id, key, value)
+        study.sampler = make_sampler(Sampler(type="nsga2", startup=6), seed, 6)
+        params = study.ask(SPACE).params
+        return params, dict(study._storage.get_study_system_attrs(study._study_id))
+
+    for seed in range(10):
+        fresh, chosen = asked(seed, {})
+        assert list(chosen) == ["Generations:parent:1"] and len(chosen["Generations:parent:1"]) == 6
+        assert asked(seed, chosen)[0] == fresh
+
+
 def test_a_short_study_is_shown_whole() -> None:
     study = long_study(15)
     recorder = Recorder(seed=0)
