@@ -95,7 +95,13 @@ def print_studies(rows: Sequence[StudyStatus]) -> None:
 
 def print_status(status: StudyStatus) -> None:
     """Everything cheap to know of one study."""
-    print_mapping({k: v for k, v in plain(status).items() if k not in ("name", "created_at")}, status.name)
+    hidden = ("name", "created_at", "front", *(() if len(status.objectives) > 1 else ("objectives",)))
+    print_mapping({k: v for k, v in plain(status).items() if k not in hidden}, status.name)
+    if status.front:
+        from spectrosim_search.report.front import front_rows
+
+        rows = front_rows(status.objectives, [(r.trial, r.objectives, r.measured, "") for r in status.front])
+        console.print(table(list(rows[0]), [list(r.values()) for r in rows], title="Pareto front"))
 
 
 def print_spaces(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

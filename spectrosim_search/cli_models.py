@@ -28,15 +28,30 @@ __all__ = ["embed", "export", "models", "train", "verify"]
 
 def export(
     study: StudyArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write; with --pareto a folder.")],
     trial: Annotated[int | None, typer.Option(help="This trial instead of the confirmed winner.")] = None,
+    pareto: Annotated[bool, typer.Option("--pareto", help="Every configuration of the Pareto front.")] = False,
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
     """Write the best configuration as YAML that a person can read."""
+    from spectrosim_search.config.errors import InputError
     from spectrosim_search.deploy.export import export as export_configuration
+    from spectrosim_search.deploy.export import export_front
     from spectrosim_search.search.run import read_study
 
-    text = export_configuration(read_study(study, storage_url(storage)), trial)
+    if pareto and trial is not None:
+        raise InputError("--pareto exports the whole front, --trial one configuration: give one of them")
+    record = read_study(study, storage_url(storage))
+    if pareto:
+        texts = export_front(record)
+        if output.is_file():
+            raise InputError(f"{output} is a file: --pareto writes a file for every trial; name a folder")
+        output.mkdir(parents=True, exist_ok=True)
+        for number, text in texts.items():
+            (output / f"trial-{number}.yaml").write_text(text, encoding="utf-8")
+            typer.echo(str(output / f"trial-{number}.yaml"))
+        return
+    text = export_configuration(record, trial)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
     typer.echo(str(output))
