@@ -317,7 +317,7 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
         raise typer.Exit(1)
 
 
-for _command in (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed):
+for _command in (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed, cli_models.models):
     app.command()(_command)
 
 

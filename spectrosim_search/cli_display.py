@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from rich.table import Table
 from spectrosim_search.config.fields import plain
 
 if TYPE_CHECKING:
+    from spectrosim_search.learning.costs import Cost
     from spectrosim_search.search.doctor import Check
     from spectrosim_search.search.progress import Event, SearchProgress
     from spectrosim_search.search.records import StudyRecord
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ProgressDisplay",
+    "measuring",
     "print_checks",
     "print_comparison",
+    "print_costs",
     "print_inspection",
     "print_mapping",
     "print_plan",
@@ -150,6 +153,24 @@ def print_comparison(records: Sequence[StudyRecord], *, json_: bool) -> None:
     for record in records:
         if record.confirmation is not None:
             console.print(f"{record.study.name}: {record.confirmation.verdict.sentence}")
+
+
+@contextmanager
+def measuring(*, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Gives what to call with the name of each encoder before it is measured; shown on a terminal only."""
+    if quiet or not console.is_terminal:
+        yield lambda name: None
+        return
+    with console.status("starting") as status:
+        yield lambda name: status.update(f"measuring {name}")
+
+
+def print_costs(costs: Sequence[Cost], caption: str, *, papers: bool) -> None:
+    """What encoders cost, one line each, and how it was measured."""
+    from spectrosim_search.learning.costs import rows_of
+
+    console.print(table(*rows_of(costs, papers=papers)))
+    console.print(caption, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

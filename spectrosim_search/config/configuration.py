@@ -100,7 +100,9 @@ class Optimiser:
     """AdamW under a one-cycle learning rate with gradient-norm clipping."""
 
     learning_rate: float = field(1e-3, "peak of the one-cycle schedule", low=1e-6, high=1.0)
-    weight_decay: float = field(0.01, "decoupled weight decay of matrices (not of biases and norms)", low=0.0, high=1.0)
+    weight_decay: float = field(
+        0.01, "decoupled weight decay of matrices (not of biases and norms)", low=0.0, high=100.0
+    )
     beta1: float = field(0.9, "decay of the first moment", low=0.0, high=0.9999)
     beta2: float = field(0.999, "decay of the second moment", low=0.0, high=0.99999)
     warmup: float = field(0.3, "share of all steps spent rising to the peak", low=0.0, high=0.9)
@@ -137,6 +139,12 @@ class Training:
         low=1,
         high=32,
         shapes=True,
+    )
+    augmentations_at_once: int = field(
+        0,
+        "most augmentations that change one view, drawn among those that would; 0: no limit",
+        low=0,
+        high=30,
     )
 
 

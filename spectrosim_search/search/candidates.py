@@ -64,9 +64,10 @@ class Candidate:
         return statistics.fmean(known) if known else float("nan")
 
     def epochs(self) -> int:
-        """Median of the epochs that validation chose, at least one."""
+        """Median of the epochs that validation chose; at least one where the configuration trains at all."""
+        least = min(1, self.configuration.training.epochs)
         chosen = [e for r in self.replicates.values() for e in r.chosen_epochs]
-        return max(1, round(statistics.median(chosen))) if chosen else 1
+        return max(least, round(statistics.median(chosen))) if chosen else least
 
     def threshold(self) -> float:
         """Threshold over the out-of-fold pairs of all replicates; NaN without any."""
