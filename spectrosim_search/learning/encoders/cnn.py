@@ -2,8 +2,8 @@
 
 The transformation-recognition paper's network (kernel 3, pairs of convolutions of 32, 64 and 128 features, max-pooling)
 is but for one convolution and one pooling at the start ``stem_kernel 3, stem_stride 1, kernel 3, convolutions 2,
-shorten max``; the chapter's size, 34.3 M parameters, is that of ``width 472, convolutions 2``. Instead of batch norm every
-spectrum is normalised by itself (see ``layers_convolution``).
+shorten max``; the chapter's size, 34.3 M parameters, is that of ``width 472, convolutions 2``. Instead of batch norm
+every spectrum is normalised by itself (see ``layers_convolution``).
 """
 
 from __future__ import annotations
