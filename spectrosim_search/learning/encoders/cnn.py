@@ -1,16 +1,9 @@
 """Convolutional network over the axis: stages of convolutions that shorten the spectrum, read in regions.
 
-<<<<<<< HEAD
-The two-convolution blocks with max-pooling of the transformation-recognition paper (kernel 3, widths 32, 64, 128) are
-``stem_kernel 3, stem_stride 1, kernel 3, convolutions 2, shorten max``; the chapter's size, 34.3 M parameters, is that
-of ``width 472, convolutions 2``. Instead of batch norm every spectrum is normalised by itself (see
-``layers_convolution``).
-=======
 The transformation-recognition paper's network (kernel 3, pairs of convolutions of 32, 64 and 128 features, max-pooling)
 is but for one convolution and one pooling at the start ``stem_kernel 3, stem_stride 1, kernel 3, convolutions 2,
 shorten max``; the chapter's size, 34.3 M parameters, is that of ``width 472, convolutions 2``. Instead of batch norm
 every spectrum is normalised by itself (see ``layers_convolution``).
->>>>>>> zoo-a
 """
 
 from __future__ import annotations
