@@ -4,8 +4,8 @@ What the papers wish for and none has (SpectroSim chapter, open wishes): isotope
 differences between peaks, whatever their place, and a graph network can look at differences.
 
 Nodes. Preprocessed spectra may be centred and scaled, so a peak is a local maximum of \\|x\\|: what stands out from the
-channel's training mean, above it or below; where x is non-negative that is an ordinary peak, and the sign stays with
-the node. Of a plateau the first channel counts. The K highest are kept, of equal ones those that come first; fewer
+channel's training mean, above it or below; where x is non-negative (no column scaling: there this encoder does best)
+that is an ordinary peak. The sign stays with the node. Of a plateau the first channel counts. The K highest are kept, of equal ones those that come first; fewer
 peaks leave nodes empty, and empty nodes take no part. The choice has no gradient, the values at the chosen places have.
 A node holds the spectrum around its peak, relative to the root mean square of the kept peaks (so total intensity, a
 nuisance, is gone), scaled and shifted by waves of its place on the axis.
