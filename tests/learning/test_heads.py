@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from spectrosim_search.config import registry
 from spectrosim_search.learning.engine import embed, train_stack
 from spectrosim_search.learning.heads import residual_bottleneck
 from spectrosim_search.learning.layers import Context
@@ -47,20 +48,23 @@ def test_residual_bottleneck_starts_near_its_linear_layer():
     assert 0.01 < float((out - straight).norm() / straight.norm()) < 0.3
 
 
-@pytest.mark.parametrize("objective", ["nt-xent"])
+@pytest.mark.parametrize("objective", registry.names("learning.objectives"))
 def test_identity_head_trains_and_compares_embeddings(objective):
     """A head without tensors goes through training, scoring and export; head and encoder are then the same."""
     data, labels = grouped()
     results = {}
     for similarity in ("head", "encoder"):
-        config = configuration(head={"type": "identity"}, training={"similarity": similarity, "epochs": 6})
+        config = configuration(
+            head={"type": "identity"}, objective={"type": objective}, training={"similarity": similarity, "epochs": 6}
+        )
         one, two = task(config, data, labels), task(config, data, labels, key="two", seed=2)
         done = train_stack([one, two], {"data": data}, precision="fp32")
         assert [r.status for r in done] == ["finished", "finished"]
         results[similarity] = done
     for by_head, by_encoder in zip(results["head"], results["encoder"]):
         np.testing.assert_array_equal(by_head.curve, by_encoder.curve)
-        assert by_head.loss[-1] < by_head.loss[0]
+        assert np.isfinite(by_head.loss).all()
+        assert by_head.loss[-1] != by_head.loss[0]
         for left, right in zip(by_head.similarities, by_encoder.similarities):
             np.testing.assert_array_equal(left, right)
 
@@ -75,4 +79,4 @@ def test_identity_head_is_exported_without_tensors():
     assert z.shape == (len(data.spectra), 16)
     unit = z / np.linalg.norm(z, axis=1, keepdims=True)
     pairs = given.halves[0]
-    np.testing.assert_allclose((unit[pairs.left] * unit[pairs.right]).sum(axis=1), done.similarities[0], atol=2e-3)
+    np.testing.assert_allclose((unit[pairs.left] * unit[pairs.right]).sum(axis=1), done.similarities[0], atol=1e-5)

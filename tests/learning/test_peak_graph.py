@@ -229,6 +229,24 @@ def test_few_channels_and_few_peaks_are_enough():
         assert torch.isfinite(out).all()
 
 
+@pytest.mark.slow
+def test_can_be_traced_for_any_number_of_spectra():
+    """What exporters do: the choice of peaks has no step that fixes how many spectra there are."""
+    leaves = tensors(peak_graph.parameters(SETTINGS, LENGTH), 1, torch.float32)
+    p = {n: v.detach().clone() for n, v in leaves.items()}
+
+    class Encoder(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            context = Context(UNEVEN.float().expand(1, -1), {}, spectra=x.unsqueeze(0))
+            return peak_graph.forward(SETTINGS, p, x.unsqueeze(0), context)[0]
+
+    x = spectra(1, 6, torch.float32)[0]
+    shapes = {"x": {0: torch.export.Dim("spectra")}}
+    traced = torch.export.export(Encoder(), (x[:3],), dynamic_shapes=shapes).module()
+    torch.testing.assert_close(traced(x), Encoder()(x))
+    torch.testing.assert_close(traced(x[:1]), Encoder()(x[:1]))
+
+
 def test_width_and_heads_that_do_not_fit_are_refused():
     with pytest.raises(ConfigurationError, match="width 20 is not a multiple of twice the heads 4"):
         resolve("encoders", {"type": "peak-graph", "width": 20})

@@ -1,20 +1,20 @@
-r"""Peak graph: the strongest peaks of a spectrum as nodes, their differences along the axis as edges.
+"""Peak graph: the strongest peaks of a spectrum as nodes, their differences along the axis as edges.
 
 What the papers wish for and none has (SpectroSim chapter, open wishes): isotopes, adducts and neutral losses are
 differences between peaks, whatever their place, and a graph network can look at differences.
 
-Nodes. Preprocessed spectra may be centred and scaled, so a peak is a local maximum of \\|x\\|: what stands out from the
-channel's training mean, above it or below; where x is non-negative that is an ordinary peak, and the sign stays with
-the node. Of a plateau the first channel counts. The K highest are kept, of equal ones those that come first; fewer
-peaks leave nodes empty, and empty nodes take no part. The choice has no gradient, the values at the chosen places have.
-A node holds the spectrum around its peak, relative to the root mean square of the kept peaks (so total intensity, a
-nuisance, is gone), scaled and shifted by waves of its place on the axis.
+Nodes. Preprocessed spectra may be centred and scaled, so a peak is a local maximum of the absolute value: what stands
+out from the channel's training mean, above it or below, its sign kept. Where spectra are non-negative (no column
+scaling: there this encoder does best) that is an ordinary peak. Of a plateau the first channel counts. The K highest
+peaks are kept, of equal ones those that come first; fewer leave nodes empty, and empty nodes take no part. The choice
+has no gradient, the values at the chosen places have. A node holds the spectrum around its peak, relative to the root
+mean square of the kept peaks (so total intensity, a nuisance, is gone), scaled and shifted by waves of its place.
 
-Edges. Attention between nodes (Vaswani et al. 2017) whose logits know the difference of places in two ways: learned
-radial bases of the signed difference, as in SchNet (Schütt et al. 2017, eq. 5) but over asinh(Δ / channel), fine where
-isotopes lie and coarse far away, give each head a bias (Ying et al. 2021, eq. 6); and rotations of queries and keys by
-their place (Su et al. 2021, eq. 34) make waves of the difference that resolve single channels far away too, where
-neutral losses lie. Differences are counted in mean channel widths, so m/z, wavelengths and uneven axes all serve. Each
+Edges. Attention between nodes (Vaswani et al. 2017) whose logits know the difference of places in two ways. Learned
+radial bases of the distance, as in SchNet (Schütt et al. 2017, eq. 5) but over its asinh in channels, fine where
+isotopes lie and coarse far away, give each head a bias (Ying et al. 2021, eq. 6). Rotations of queries and keys by
+their place (Su et al. 2021, eq. 34) make waves of the signed difference that resolve single channels far away too,
+where neutral losses lie. Places are counted in mean channel widths, so m/z, wavelengths and uneven axes all serve. Each
 node also sees an empty partner of logit 0: attention can tell that nothing lies at a difference.
 """
 
@@ -141,7 +141,7 @@ def _biases(settings: Settings, p: Mapping[str, Tensor], place: Tensor, present:
     """Return what edges add to logits, ``(R, rounds, heads, M, K, K + 1)``; the last column is the empty partner.
 
     place: ``(R, M, K)`` in channel widths, `length` at most; distances are computed in its type, as bfloat16 lacks the
-    digits. Edges are the last axis of the product with the bases' weights: the other way round it takes twice as long.
+    digits. Edges are the last axis of the product with the bases' weights, so that its result needs no transposing.
     """
     even = torch.linspace(0, math.asinh(max(length - 1, 1)), settings.bases, dtype=place.dtype, device=place.device)
     # so that neighbouring bases meet at 0.78 of their height
