@@ -15,12 +15,14 @@ __all__ = [
     "DataSource",
     "Dimension",
     "Ladder",
+    "Objective",
     "Protocol",
     "Sampler",
     "Study",
 ]
 
 Metric = Literal["matched_auc", "auc", "balanced_accuracy", "average_precision", "mcc"]
+Objective = Literal["score", "inference_time", "parameters"]
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ class Dimension:
 class Sampler:
     """How configurations are proposed."""
 
-    type: Literal["tpe", "random", "qmc", "gp", "cmaes"] = field("tpe", "tpe is multivariate and grouped")
-    startup: int = field(12, "random configurations before the sampler learns", low=0)
+    type: Literal["tpe", "random", "qmc", "gp", "cmaes", "nsga2"] = field(
+        "tpe", "tpe is multivariate and grouped; nsga2 is made for several objectives and long searches"
+    )
+    startup: int = field(
+        12, "random configurations before the sampler learns; with nsga2 the size of a generation", low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class Confirmation:
     preset_seeds: int = field(5, "fresh seeds of each preset", low=1)
     minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
     presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
+    front: int = field(0, "further finalists from the Pareto front, best score first (needs several objectives)", low=0)
     share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)
 
 
@@ -124,6 +131,7 @@ class Study:
     data: DataSource = DataSource()
     protocol: Protocol = Protocol()
     metric: Metric = "matched_auc"
+    objectives: tuple[Objective, ...] = ("score",)  # what is searched for; the score comes first
     base: tuple[tuple[str, Scalar], ...] = ()  # dotted path → value: what all trials share
     dimensions: tuple[Dimension, ...] = ()  # what varies, conditions after what they depend on
     known_good: tuple[tuple[tuple[str, Scalar], ...], ...] = ()  # enqueued first: dotted path → value
@@ -150,4 +158,6 @@ class Study:
     def question(self) -> str:
         """Hash of what may not change when a study goes on: everything but budget, confirmation and name."""
         kept = {k: v for k, v in self.to_dict().items() if k not in ("name", "description", "budget", "confirmation")}
+        if kept["objectives"] == ["score"]:  # so that studies older than this choice keep their question
+            del kept["objectives"]
         return content_hash(kept)

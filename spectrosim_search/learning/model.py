@@ -99,8 +99,9 @@ class Model:
 
     @property
     def width(self) -> int:
-        """Token width of the encoder, where it has one."""
-        return int(getattr(self._encoder_settings, "width", 0))
+        """Token width of the encoder; 0 where it has none, or says that bfloat16 pays from a larger one on only."""
+        width = int(getattr(self._encoder_settings, "width", 0))
+        return width if width >= getattr(self._encoder, "BF16_WIDTH", 0) else 0
 
     def trained(self, values: Tensor) -> dict[str, Tensor]:
         """Return all trained tensors of a buffer ``(R, size)`` as views: ``encoder.…``, ``head.…``, ``objective.…``."""

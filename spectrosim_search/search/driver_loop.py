@@ -75,7 +75,7 @@ class Driver:
         self._tell = listener
         self._total = bench.study.budget.trials
         self._field = Field(bench)
-        self._book = TrialBook(store, bench.study)
+        self._book = TrialBook(store, bench.study, bench.spectra)
         stored = store.status(self._study.name).replicates
         self._accounts = Accounts(
             self._field,
@@ -276,6 +276,7 @@ class Driver:
         else:
             number, configuration = self._book.number_of(written), suggest(written, self._study)
         self._store.add_configuration(configuration)
+        self._book.note(number, configuration)
         granted = ladder.rungs(self._study.ladder, self._field.cells)[0]
         store_slots.start(self._store.engine, self._id, slot, number, configuration.identity, granted)
         running = replace(
@@ -333,4 +334,4 @@ class Driver:
 def _stack_key(trial: Trial, length: int) -> str:
     from spectrosim_search.learning.components import stack_key
 
-    return stack_key(trial.configuration, length)
+    return stack_key(trial.configuration, trial.configuration.preprocessing.channels(length))

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.driver_objectives import ObjectiveBook
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.store_optuna import optuna_errors
+from spectrosim_search.search.store_optuna import directions, optuna_errors
 from spectrosim_search.search.store_records import CONFIGURATION_ATTRIBUTE, REASON_ATTRIBUTE, SLOT_ATTRIBUTE
+from spectrosim_search.spectra.spectra_set import SpectraSet
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
@@ -24,10 +26,17 @@ __all__ = ["TrialBook"]
 _ATTEMPT_STRIDE = 1_000_003
 
 
-class TrialBook:
-    """Optuna's trials of one study, in the database and mirrored in memory."""
+# NSGA-II notes a generation's parents as ids, which are the mirror's own: in the database they are trial numbers.
+_PARENTS = "Generations:parent:"
 
-    def __init__(self, store: Store, study: Study) -> None:
+
+class TrialBook:
+    """Optuna's trials of one study, in the database and mirrored in memory.
+
+    `spectra` are needed where there are several objectives.
+    """
+
+    def __init__(self, store: Store, study: Study, spectra: SpectraSet | None = None) -> None:
         import optuna
 
         self._study = study
@@ -39,8 +48,9 @@ class TrialBook:
             self._id = self._storage.get_study_id_from_name(study.name)
         self._memory = optuna.storages.InMemoryStorage()
         self._mirror = optuna.create_study(
-            storage=self._memory, direction="maximize", pruner=optuna.pruners.NopPruner()
+            storage=self._memory, directions=directions(study.objectives), pruner=optuna.pruners.NopPruner()
         )
+        self._objectives = ObjectiveBook(store.engine, store.study_id(study.name), study, spectra)
         self._mirror_id = self._memory.get_study_id_from_name(self._mirror.study_name)
         self._places: dict[int, int] = {}  # trial number → id in the mirror
         self.sync()
@@ -56,6 +66,8 @@ class TrialBook:
                         self._memory.set_trial_intermediate_value(self._places[trial.number], step, value)
                     self._memory.set_trial_state_values(self._places[trial.number], trial.state, trial.values)
             for key, value in self._storage.get_study_system_attrs(self._id).items():
+                if key.startswith(_PARENTS):
+                    value = [self._places[number] for number in value]
                 self._memory.set_study_system_attr(self._mirror_id, key, value)
 
     def find(self, slot: int, attempt: int) -> FrozenTrial | None:
@@ -108,6 +120,8 @@ class TrialBook:
         with optuna_errors(self._url):
             known = self._storage.get_study_system_attrs(self._id)
             for key, value in self._memory.get_study_system_attrs(self._mirror_id).items():
+                if key.startswith(_PARENTS):
+                    value = [number for number, place in self._places.items() if place in value]
                 if known.get(key) != value:  # the place of a quasi-random sequence, for one
                     self._storage.set_study_system_attr(self._id, key, value)
             written = self._storage.create_new_trial(self._id, template)
@@ -115,8 +129,17 @@ class TrialBook:
         self._places[number] = trial._trial_id
         return number, configuration
 
+    def note(self, number: int, configuration: Configuration) -> None:
+        """Note what a trial costs, where the study asks for that."""
+        with optuna_errors(self._url):
+            self._objectives.note(number, configuration)
+
     def report(self, number: int, means: list[float]) -> None:
         """Report the running mean after each number of cells; what was reported before is left alone."""
+        if self._objectives.several:
+            with optuna_errors(self._url):
+                self._objectives.report(number, means)
+            return
         known = self._mirrored(number).intermediate_values
         for step, value in enumerate(means, start=1):
             if step not in known:
@@ -129,13 +152,17 @@ class TrialBook:
         return self._mirrored(number).state
 
     def tell(self, number: int, state: TrialState, value: float | None, reason: str) -> None:
-        """End a trial. One that was told before (the driver died before it noted that) is left as it is."""
+        """End a trial with its score; its costs go with it where the study asks for them.
+
+        One that was told before (the driver died before it noted that) is left as it is.
+        """
         if self._mirrored(number).state.is_finished():
             return
         with optuna_errors(self._url):
             if reason:
                 self._storage.set_trial_user_attr(self._written(number), REASON_ATTRIBUTE, reason)
-            self._optuna.tell(number, value, state=state, skip_if_finished=True)
+            values = None if value is None else self._objectives.values(number, value)
+            self._optuna.tell(number, values, state=state, skip_if_finished=True)
             told = self._storage.get_trial(self._written(number))
         self._memory.set_trial_state_values(self._places[number], told.state, told.values)
 

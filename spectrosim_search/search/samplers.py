@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import Study as OptunaStudy
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from spectrosim_search.config.errors import MissingExtraError
 from spectrosim_search.config.study import Dimension, Sampler
+from spectrosim_search.search.pareto import front
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FilteredSampler", "SobolSampler", "make_sampler", "trial_seed"]
+__all__ = ["FilteredSampler", "Generations", "SobolSampler", "make_sampler", "trial_seed"]
 
 _BEST = 500
 _LATEST = 1500
@@ -51,7 +52,12 @@ def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Seq
     - qmc: point `number` of a scrambled Sobol sequence over all dimensions, conditional ones included.
     - gp: Gaussian process over what all trials have; conditional parameters are drawn by TPE one by one. About .5 s
       an ask at 100 trials, 9 s at 1,000.
-    - cmaes: the same over the numbers among them; choices are drawn by TPE.
+    - cmaes: the same over the numbers among them; choices are drawn by TPE. One objective only.
+    - nsga2: children of the best finished trials of earlier generations (Deb et al. 2002); a generation has `startup`
+      finished trials, the first is random. Pruned trials are nobody's parents, so it wants many trials.
+
+    With several objectives TPE takes finished trials by non-domination and hypervolume (Ozaki et al. 2022) and pruned
+    ones as worse than all of them, the Gaussian process takes the expected gain in hypervolume of finished trials.
     """
     seed = trial_seed(study_seed, number)
     with warnings.catch_warnings():
@@ -66,6 +72,8 @@ def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Seq
                 n_startup_trials=sampler.startup, multivariate=True, group=True, constant_liar=True, seed=seed
             )
             return FilteredSampler(tpe)
+        if sampler.type == "nsga2":
+            return Generations(population_size=max(2, sampler.startup), seed=seed)
         one_by_one = TPESampler(n_startup_trials=sampler.startup, multivariate=False, seed=seed)
         if sampler.type == "gp":
             gp = GPSampler(
@@ -126,18 +134,24 @@ class FilteredSampler(BaseSampler):
             finished = study._get_trials(deepcopy=False, states=_FINISHED, use_cache=True)
             shown = study
             if len(finished) > self._best + self._latest:
-                kept = self._kept(finished, study.direction == StudyDirection.MAXIMIZE)
+                kept = self._kept(finished, [d == StudyDirection.MAXIMIZE for d in study.directions])
                 shown = cast(OptunaStudy, _Trials(study, kept))
             self._view = (trial.number, shown)
         return self._view[1]
 
-    def _kept(self, finished: list[FrozenTrial], maximise: bool) -> frozenset[int]:
-        sign = -1.0 if maximise else 1.0
+    def _kept(self, finished: list[FrozenTrial], maximise: Sequence[bool]) -> frozenset[int]:
+        """The latest trials and the best of the others: those on the front of several objectives, then by the first."""
+        sign = -1.0 if maximise[0] else 1.0
+        leading: frozenset[int] = frozenset()
+        if len(maximise) > 1:
+            scored = [t for t in finished if t.state == TrialState.COMPLETE and t.values]
+            leading = frozenset(scored[i].number for i in front([t.values for t in scored], maximise))
 
-        def rank(trial: FrozenTrial) -> tuple[bool, float, int]:
-            value = trial.value if trial.state == TrialState.COMPLETE else None
+        def rank(trial: FrozenTrial) -> tuple[bool, bool, float, int]:
+            value = trial.values[0] if trial.state == TrialState.COMPLETE and trial.values else None
             usable = value is not None and not math.isnan(value)
-            return (not usable, sign * value if usable and value is not None else 0.0, trial.number)
+            place = sign * value if usable and value is not None else 0.0
+            return (trial.number not in leading, not usable, place, trial.number)
 
         by_number = sorted(finished, key=lambda trial: trial.number)
         earlier = by_number[: -self._latest] if self._latest else by_number
@@ -174,6 +188,18 @@ class FilteredSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """See Optuna's BaseSampler."""
         self._sampler.reseed_rng()
+
+
+class Generations(NSGAIISampler):
+    """NSGA-II whose parents always stand in the order of their trials.
+
+    Optuna hands them over by rank when a generation is chosen and by number when it is read back, so that a driver that
+    died in between would ask for other children.
+    """
+
+    def get_parent_population(self, study: OptunaStudy, generation: int) -> list[FrozenTrial]:
+        """See Optuna's NSGAIISampler."""
+        return sorted(super().get_parent_population(study, generation), key=lambda trial: trial.number)
 
 
 class SobolSampler(BaseSampler):

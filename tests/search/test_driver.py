@@ -233,6 +233,25 @@ def test_stacks_train_what_single_replicates_would(uninterrupted, tmp_path: Path
     assert statistics.fmean(differences) < 0.06
 
 
+def test_trials_of_other_bins_do_not_share_a_stack(tmp_path: Path) -> None:
+    spectra = small_spectra()
+    study = small_study(8, vary=["preprocessing.binning=1|2|3"])
+    stacks: list[set[int]] = []
+
+    class Watching(Stacking):
+        def submit(self, items: Sequence[WorkItem]) -> None:
+            stacks.append({item.configuration.preprocessing.binning for item in items})
+            super().submit(items)
+
+    with Store(tmp_path / "a.db") as store:
+        outcome = search(store, Workbench(spectra, study), Watching(spectra, study))
+        record = store.record("small")
+    assert outcome.complete + outcome.pruned == 8
+    assert {r.status for r in record.replicates} == {"finished"}
+    assert all(len(bins) == 1 for bins in stacks)
+    assert len(set[int]().union(*stacks)) > 1
+
+
 class Deadly(InProcessPool):
     """A real pool, but the process that trains one of the named cells dies."""
 

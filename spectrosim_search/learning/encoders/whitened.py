@@ -46,7 +46,22 @@ class Settings:
     noise: float = field(
         0.5, "Gaussian noise in training, in standard deviations within groups of each coordinate", low=0.0, high=5.0
     )
-    branch: Literal["none", "mlp", "transformer"] = field(
+    branch: Literal[
+        "none",
+        "mlp",
+        "cnn",
+        "cnn-transformer",
+        "ensemble-transformer",
+        "kan",
+        "lstm",
+        "mamba",
+        "moe-transformer",
+        "peak-graph",
+        "r-cnn",
+        "resnet",
+        "transformer",
+        "vae",
+    ] = field(
         "none",
         "what is added to the linear map: nothing, hidden layers on the coordinates, or an encoder of the spectrum",
         shapes=True,

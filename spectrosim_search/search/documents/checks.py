@@ -31,12 +31,25 @@ def study_problems(study: Study, where: str) -> list[str]:
             f"confirmation.minimum_seeds: {confirmation.minimum_seeds} is above confirmation.seeds "
             f"({confirmation.seeds}): a confirmation would never be shown; lower it too"
         )
+    found += _objective_problems(study)
     if study.data.path and study.data.simulator_parameters:
         found.append("data: has a path and simulator_parameters: spectra are read or simulated, not both")
-    for name in ("baselines",):
+    for name in ("baselines", "objectives"):
         values = getattr(study, name)
         found += [f"{name}: '{v}' stands twice" for i, v in enumerate(values) if v in values[:i]]
     return [f"{where}: {problem}" for problem in found]
+
+
+def _objective_problems(study: Study) -> list[str]:
+    """What several objectives, or one, do not go with."""
+    found: list[str] = []
+    if not study.objectives or study.objectives[0] != "score":
+        found.append("objectives: starts with score, e.g. [score, inference_time, parameters]")
+    if len(study.objectives) > 1 and study.sampler.type == "cmaes":
+        found.append("sampler.type: cmaes takes one objective only: use tpe, nsga2, gp, qmc or random")
+    if len(study.objectives) == 1 and study.confirmation.front:
+        found.append("confirmation.front: one objective has no front: set it to 0, or give objectives")
+    return found
 
 
 def draw(dimensions: tuple[Dimension, ...], generator: random.Random) -> dict[str, Scalar]:

@@ -77,17 +77,16 @@ def study_document_model() -> type[BaseModel]:
                 model,
                 Field(default_factory=model, description=(hint.__doc__ or "").splitlines()[0]),
             )
-        elif f.name == "baselines":
-            definitions[f.name] = (
-                strict(hint),
-                Field(list(Study.baselines), description="methods that need no search"),
-            )
+        elif isinstance(f.default, tuple):
+            definitions[f.name] = (strict(hint), Field(list(f.default), description=_MEANING[f.name]))
         else:
             definitions[f.name] = (strict(hint), Field(f.default, description=_MEANING[f.name]))
     return create_model("StudyDocument", __config__=ConfigDict(extra="forbid", title="Study"), **definitions)
 
 
 _MEANING = {
+    "baselines": "methods that need no search",
+    "objectives": "what trials are chosen by: the score first, then what it costs",
     "task": "what is to be told apart",
     "metric": "what is searched for; matched_auc falls back to auc where it is undefined",
     "seed": "seed of the sampler",
