@@ -194,7 +194,7 @@ def test_data_a_configuration_cannot_take_prune_its_trial(tmp_path: Path) -> Non
     """Negative intensities and a square root: the configuration's matter, not the study's."""
     spectra = small_spectra()
     negative = dataclasses.replace(spectra, intensities=spectra.intensities - spectra.intensities.mean())
-    study = small_study(4, options=["preprocessing.intensity=sqrt"])
+    study = small_study(4, options=["preprocessing.intensity=sqrt", "preprocessing.baseline=none"])
     with Store(tmp_path / "a.db") as store:
         outcome = search(store, Workbench(negative, study), InProcessPool(negative, study))
         record = store.record("small")
