@@ -6,12 +6,11 @@ lie in our own table, and a trial that is pruned has no values at Optuna's. With
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Engine
-
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.objectives import costs
+from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_costs import TrialCosts, note_costs, note_means, read_costs
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -21,14 +20,14 @@ __all__ = ["ObjectiveBook"]
 class ObjectiveBook:
     """Costs and running means of one study's trials. `spectra` are needed with several objectives only."""
 
-    def __init__(self, engine: Engine, study_id: int, study: Study, spectra: SpectraSet | None) -> None:
-        self._engine = engine
+    def __init__(self, store: Store, study_id: int, study: Study, spectra: SpectraSet | None) -> None:
+        self._engine = store.engine
         self._id = study_id
         self._names = study.objectives
         self._spectra = spectra
         self._known: dict[str, dict[str, float]] = {}  # configuration → costs
         self.several = len(study.objectives) > 1
-        self._rows: dict[int, TrialCosts] = read_costs(engine, study_id) if self.several else {}
+        self._rows: dict[int, TrialCosts] = read_costs(store.engine, study_id) if self.several else {}
 
     def note(self, number: int, configuration: Configuration) -> None:
         """Store what a trial costs, before its first replicate is trained."""

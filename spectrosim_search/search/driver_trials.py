@@ -50,7 +50,7 @@ class TrialBook:
         self._mirror = optuna.create_study(
             storage=self._memory, directions=directions(study.objectives), pruner=optuna.pruners.NopPruner()
         )
-        self._objectives = ObjectiveBook(store.engine, store.study_id(study.name), study, spectra)
+        self._objectives = ObjectiveBook(store, store.study_id(study.name), study, spectra)
         self._mirror_id = self._memory.get_study_id_from_name(self._mirror.study_name)
         self._places: dict[int, int] = {}  # trial number → id in the mirror
         self.sync()
@@ -66,9 +66,9 @@ class TrialBook:
                         self._memory.set_trial_intermediate_value(self._places[trial.number], step, value)
                     self._memory.set_trial_state_values(self._places[trial.number], trial.state, trial.values)
             for key, value in self._storage.get_study_system_attrs(self._id).items():
-                if key.startswith(_PARENTS):
-                    value = [self._places[number] for number in value]
-                self._memory.set_study_system_attr(self._mirror_id, key, value)
+                parents = key.startswith(_PARENTS)
+                mine = [self._places[number] for number in value] if parents else value
+                self._memory.set_study_system_attr(self._mirror_id, key, mine)
 
     def find(self, slot: int, attempt: int) -> FrozenTrial | None:
         """The trial of a slot's attempt, if it was written (the driver may have died right after)."""
@@ -120,10 +120,10 @@ class TrialBook:
         with optuna_errors(self._url):
             known = self._storage.get_study_system_attrs(self._id)
             for key, value in self._memory.get_study_system_attrs(self._mirror_id).items():
-                if key.startswith(_PARENTS):
-                    value = [number for number, place in self._places.items() if place in value]
-                if known.get(key) != value:  # the place of a quasi-random sequence, for one
-                    self._storage.set_study_system_attr(self._id, key, value)
+                parents = key.startswith(_PARENTS)
+                shared = [number for number, place in self._places.items() if place in value] if parents else value
+                if known.get(key) != shared:  # the place of a quasi-random sequence, for one
+                    self._storage.set_study_system_attr(self._id, key, shared)
             written = self._storage.create_new_trial(self._id, template)
             number = self._storage.get_trial_number_from_id(written)
         self._places[number] = trial._trial_id

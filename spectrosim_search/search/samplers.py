@@ -191,11 +191,20 @@ class FilteredSampler(BaseSampler):
 
 
 class Generations(NSGAIISampler):
-    """NSGA-II whose parents always stand in the order of their trials.
+    """NSGA-II whose parents always stand in the order of their trials, and whose first generation has the known good.
 
-    Optuna hands them over by rank when a generation is chosen and by number when it is read back, so that a driver that
-    died in between would ask for other children.
+    Optuna hands parents over by rank when a generation is chosen and by number when it is read back, so that a driver
+    that died in between would ask for other children. Trials whose values were all given have no generation there.
     """
+
+    def get_population(self, study: OptunaStudy, generation: int) -> list[FrozenTrial]:
+        """See Optuna's NSGAIISampler."""
+        found = super().get_population(study, generation)
+        if generation > 0:
+            return found
+        finished = study._get_trials(deepcopy=False, states=[TrialState.COMPLETE], use_cache=True)
+        key = self._get_generation_key()
+        return sorted([*found, *(t for t in finished if key not in t.system_attrs)], key=lambda trial: trial.number)
 
     def get_parent_population(self, study: OptunaStudy, generation: int) -> list[FrozenTrial]:
         """See Optuna's NSGAIISampler."""

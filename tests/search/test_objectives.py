@@ -117,7 +117,7 @@ def test_interrupted_and_resumed_is_as_if_not(sampler: str, tmp_path: Path, whol
     uninterrupted = whole if sampler == "tpe" else run_small(tmp_path / "whole.db", study)[1]
     if sampler == "nsga2":
         asked = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path / 'whole.db'}").trials
-        assert max(t.system_attrs["Generations:generation"] for t in asked) >= 1, "children were asked for"
+        assert max(t.system_attrs.get("Generations:generation", 0) for t in asked) >= 1, "children were asked for"
     deaths = 0
     for _ in range(60):
         try:

@@ -208,6 +208,19 @@ def test_children_do_not_depend_on_whether_their_parents_were_chosen_or_read_bac
         assert asked(seed, chosen)[0] == fresh
 
 
+def test_known_good_trials_are_parents_too() -> None:
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    for n in range(7):
+        params = {"x": 0.1 * n, "n": n, "c": "ab"[n % 2]}
+        attributes = {"Generations:generation": 0} if n else {}  # trial 0 was given, and is the best of all
+        values = [9.0, -9.0] if n == 0 else [float(n), float(n)]
+        study.add_trial(create_trial(params=params, distributions=SPACE, values=values, system_attrs=attributes))
+    study.sampler = make_sampler(Sampler(type="nsga2", startup=6), 0, 7)
+    study.ask(SPACE)
+    chosen = study._storage.get_study_system_attrs(study._study_id)["Generations:parent:1"]
+    assert study.trials[0]._trial_id in chosen and len(chosen) == 6
+
+
 def test_a_short_study_is_shown_whole() -> None:
     study = long_study(15)
     recorder = Recorder(seed=0)
