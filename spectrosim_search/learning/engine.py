@@ -143,8 +143,8 @@ def embed(
 
 
 def parameter_count(configuration: Configuration, length: int) -> int:
-    """Return the number of trained values for spectra of `length` channels."""
-    return Model(configuration, length).count
+    """Return the number of values of a model for spectra of `length` channels, over all networks of an ensemble."""
+    return Model(configuration, length).count * configuration.training.members
 
 
 def device_of(name: str) -> torch.device:

@@ -87,9 +87,10 @@ def _size(leaves: Iterable[Any]) -> int:
 def _inputs(configuration: Configuration, spectra: NDArray[np.float32]) -> tuple[dict[str, Any], NDArray[np.float32]]:
     """Parameters of the right shapes (values cost nothing, so none are drawn) and one batch of spectra."""
     model = Model(configuration, spectra.shape[1])
-    named = model.named(torch.full((1, model.size), 0.01))
+    members = configuration.training.members
+    named = model.named(torch.full((members, model.size), 0.01), torch.full((members, model.fitted.size), 0.01))
     rows = np.resize(np.arange(spectra.shape[0]), BATCH)
-    return {name: view[0].numpy() for name, view in named.items()}, spectra[rows]
+    return {name: (view[0] if members == 1 else view).numpy() for name, view in named.items()}, spectra[rows]
 
 
 def count_inference(configuration: Configuration, spectra: NDArray[np.float32], axis: NDArray[np.float64]) -> Workload:

@@ -56,11 +56,11 @@ def costs(configuration: Configuration, spectra: SpectraSet, names: Sequence[str
     from spectrosim_search.learning.precision import single_thread
     from spectrosim_search.learning.workload import count_inference
 
-    shown = _preprocessed(configuration, spectra)
+    shown, axis = _preprocessed(configuration, spectra)
     out: dict[str, float] = {}
     if "inference_time" in wanted:
         with single_thread():
-            out["inference_time"] = round(count_inference(configuration, shown, spectra.axis).milliseconds, 6)
+            out["inference_time"] = round(count_inference(configuration, shown, axis).milliseconds, 6)
     if "parameters" in wanted:
         out["parameters"] = float(parameter_count(configuration, shown.shape[1]))
     return out
@@ -70,15 +70,16 @@ def measured_time(configuration: Configuration, spectra: SpectraSet) -> float:
     """Milliseconds for 64 spectra by this machine's clock, as loaded as it is now; for showing, never for choosing."""
     from spectrosim_search.learning.workload import measure_inference
 
-    return measure_inference(configuration, _preprocessed(configuration, spectra), spectra.axis)
+    return measure_inference(configuration, *_preprocessed(configuration, spectra))
 
 
-def _preprocessed(configuration: Configuration, spectra: SpectraSet) -> NDArray[np.float32]:
-    """Some spectra ``(≤ 64, L)`` as a model gets them; raw ones where the configuration cannot take these spectra."""
+def _preprocessed(configuration: Configuration, spectra: SpectraSet) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Some spectra ``(≤ 64, L)`` and their axis as a model gets them; raw where the configuration cannot take them."""
     from spectrosim_search.spectra import preprocessing
 
     raw = spectra.intensities[:SAMPLE]
     try:
-        return preprocessing.fit(configuration.preprocessing, raw).transform(raw)
+        state = preprocessing.fit(configuration.preprocessing, raw)
+        return state.transform(raw), state.axis(spectra.axis)
     except InputError:  # its trial is pruned for that, with the reason
-        return raw.astype("float32")
+        return raw.astype("float32"), spectra.axis
