@@ -9,11 +9,11 @@ import numpy as np
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
 from spectrosim_search.baselines._inner import InnerFold, InnerScore, best, chosen_line, inner_folds, score
-from spectrosim_search.baselines._metric import principal, whitening, within_covariance
 from spectrosim_search.baselines._preprocessing import bases, describe, fixed, with_scale
 from spectrosim_search.baselines.linear_metric import AXES, SHRINKAGE, with_settings
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.config.errors import DataError
+from spectrosim_search.learning.metric import principal, whitening, within_covariance
 from spectrosim_search.spectra.preprocessing import fit, rowwise
 
 __all__ = ["TITLE", "fit_score"]

@@ -114,8 +114,8 @@ class Training:
     batch_size: int = field(16, "spectra in a batch (views double it)", low=2, high=4096, shapes=True)
     epochs: int = field(
         60,
-        "largest number of epochs; one epoch is ⌈median training size / batch size⌉ steps",
-        low=1,
+        "largest number of epochs; one epoch is ⌈median training size / batch size⌉ steps; 0: only what is fitted",
+        low=0,
         high=10000,
         shapes=True,
     )
@@ -130,6 +130,13 @@ class Training:
     precision: Literal["auto", "fp32", "bf16"] = field("auto", "auto: bf16 where the processor has it", shapes=True)
     similarity: Literal["head", "encoder"] = field(
         "head", "cosine of the head's output or of the encoder's", shapes=True
+    )
+    members: int = field(
+        1,
+        "networks of an ensemble: trained from seeds of their own, their similarities averaged",
+        low=1,
+        high=32,
+        shapes=True,
     )
 
 

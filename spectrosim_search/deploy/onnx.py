@@ -168,20 +168,27 @@ class _Network(torch.nn.Module):
         configuration = folder.document.configuration
         if configuration is None:
             raise InputError("a linear metric has no network")
+        members = configuration.training.members
         self.model = Model(configuration, len(folder.axis))
-        flat = torch.zeros(1, self.model.size)
-        for name, view in self.model.named(flat).items():
-            view[0] = torch.from_numpy(np.asarray(folder.parameters[name], np.float32))
+        flat, fitted = torch.zeros(members, self.model.size), torch.zeros(members, self.model.fitted.size)
+        for name, view in self.model.named(flat, fitted).items():
+            view.copy_(torch.from_numpy(np.asarray(folder.parameters[name], np.float32)))
         self.register_buffer("flat", flat)
-        self.register_buffer("where", torch.from_numpy(folder.axis).float().unsqueeze(0))
+        self.register_buffer("fitted", fitted)
+        self.register_buffer("where", torch.from_numpy(folder.axis).float().repeat(members, 1))
         cpu = torch.device("cpu")
+        self.members = members
         self.values = {
-            "encoders": values_of("encoders", [configuration.encoder], torch.float32, cpu),
-            "heads": values_of("heads", [configuration.head], torch.float32, cpu),
+            "encoders": values_of("encoders", [configuration.encoder] * members, torch.float32, cpu),
+            "heads": values_of("heads", [configuration.head] * members, torch.float32, cpu),
         }
 
     def forward(self, x: Tensor) -> Tensor:
+        from spectrosim_search.learning.model import joined
+
         flat, split = self.get_buffer("flat"), self.model.encoder.size
-        encoder, head = self.model.encoder.views(flat[:, :split]), self.model.head.views(flat[:, split:])
-        outputs = self.model.forward(encoder, head, x.unsqueeze(0), self.get_buffer("where"), self.values)
-        return self.model.similar(outputs)[0]
+        encoder = self.model.encoder.views(flat[:, :split]) | self.model.fitted.views(self.get_buffer("fitted"))
+        head = self.model.head.views(flat[:, split : self.model.network])
+        several = x.unsqueeze(0).expand(self.members, -1, -1)
+        outputs = self.model.forward(encoder, head, several, self.get_buffer("where"), self.values)
+        return joined(self.model.similar(outputs), self.members)[0]

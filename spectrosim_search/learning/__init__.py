@@ -7,14 +7,20 @@ is read from `settings`; any other may differ between replicates and is read fro
 
 encoders
     ``parameters(settings, length) -> dict[str, Parameter]``, ``outputs(settings, length) -> int`` and
-    ``forward(settings, p, x (R, M, L), context) -> (R, M, D)``.
+    ``forward(settings, p, x (R, M, L), context) -> (R, M, D)``. ``fit(settings, fitting) -> dict[str, array]`` where
+    any parameter is :func:`~spectrosim_search.learning.parameters.fitted`.
 heads
     The same with the embedding's size before the length; ``forward(settings, p, h (R, M, D), x (R, M, L), context)``
     sees the spectra too.
 objectives
-    ``loss(z (R, M, D), positive (R, M, M), negative (R, M, M), values) -> (R,)``.
+    ``loss(settings, p, batch, context) -> (R,)``. Optional: ``parameters(settings, inputs)`` for a predictor (given as
+    `p`), ``TARGET = True`` for a momentum network moved by the setting `momentum`, ``queue(settings) -> int`` for a
+    queue of its projections.
 augmentations
-    ``apply(x (R, M, L), strength (R, 1, 1), random) -> (R, M, L)``; ``Settings`` has `probability`, mostly `strength`.
+    ``apply(settings, x (R, M, L), strength (R, 1, 1), random, scene) -> (R, M, L)``; ``Settings`` has `probability`,
+    mostly `strength`. Optional: ``fit(settings, fitting) -> dict[str, array]``, found in ``scene.fitted``;
+    ``PARTNERS = True`` for ``scene.partners``.
 
-Optional: ``check(settings) -> list[str]`` names settings that contradict each other.
+What `fit` returns has shapes that depend on settings with ``shapes=True`` and on L alone. Optional everywhere:
+``check(settings) -> list[str]`` names settings that contradict each other.
 """

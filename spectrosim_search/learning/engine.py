@@ -13,7 +13,7 @@ from torch import Tensor
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError, InputError
 from spectrosim_search.learning.components import stack_key
-from spectrosim_search.learning.model import Model
+from spectrosim_search.learning.model import Model, joined
 from spectrosim_search.learning.precision import Precision, compute_dtype, single_thread
 from spectrosim_search.learning.stack import Stack, steps_of, values_of
 from spectrosim_search.learning.tasks import ReplicateResult, ReplicateTask, TrainingData
@@ -105,40 +105,41 @@ def embed(
 ) -> NDArray[np.float32]:
     """Return what similarity compares, float32 ``(N, D)``, for preprocessed spectra ``(N, L)``.
 
-    `parameters` as :class:`~spectrosim_search.learning.tasks.ReplicateResult` gives them, without a replicate axis.
+    `parameters` as :class:`~spectrosim_search.learning.tasks.ReplicateResult` gives them: without a replicate axis, an
+    ensemble's with its networks in front; D is then the sum of theirs.
     Raises InputError where they do not fit the configuration and the number of channels.
     """
     place = _device(device)
+    members = configuration.training.members
     model = Model(configuration, spectra.shape[1])
-    flat = torch.zeros(1, model.size)
-    views = model.named(flat)
-    for name, view in views.items():
+    flat, fitted = torch.zeros(members, model.size), torch.zeros(members, model.fitted.size)
+    for name, view in model.named(flat, fitted).items():
         given = parameters.get(name)
-        if given is None or tuple(given.shape) != tuple(view.shape[1:]):
+        shape = tuple(view.shape[1:] if members == 1 else view.shape)
+        if given is None or tuple(given.shape) != shape:
             found = "missing" if given is None else f"of shape {tuple(given.shape)}"
-            raise InputError(
-                f"model parameter '{name}' is {found}, expected {tuple(view.shape[1:])} for {spectra.shape[1]} channels"
-            )
-        view[0] = torch.from_numpy(np.asarray(given, dtype=np.float32))
-    flat = flat.to(place)
+            raise InputError(f"model parameter '{name}' is {found}, expected {shape} for {spectra.shape[1]} channels")
+        view.copy_(torch.from_numpy(np.asarray(given, dtype=np.float32)))
+    flat, fitted = flat.to(place), fitted.to(place)
     split = model.encoder.size
     encoder = model.encoder.views(flat[:, :split].to(compute_dtype(precision, place, model.width)))
-    head = model.head.views(flat[:, split:])
+    encoder |= model.fitted.views(fitted)
+    head = model.head.views(flat[:, split : model.network])
     values: dict[str, dict[str, Tensor]] = {
-        "encoders": values_of("encoders", [configuration.encoder], torch.float32, place),
-        "heads": values_of("heads", [configuration.head], torch.float32, place),
+        "encoders": values_of("encoders", [configuration.encoder] * members, torch.float32, place),
+        "heads": values_of("heads", [configuration.head] * members, torch.float32, place),
     }
-    where = torch.from_numpy(np.asarray(axis, dtype=np.float64)).to(place, torch.float32).unsqueeze(0)
+    where = torch.from_numpy(np.asarray(axis, dtype=np.float64)).to(place, torch.float32).expand(members, -1)
     pieces = []
     with torch.no_grad():
         for at in range(0, spectra.shape[0], batch):
             x = torch.from_numpy(np.ascontiguousarray(spectra[at : at + batch], dtype=np.float32)).to(place)
-            outputs = model.forward(encoder, head, x.unsqueeze(0), where, values)
-            pieces.append(model.similar(outputs)[0].float().cpu().numpy())
+            outputs = model.forward(encoder, head, x.expand(members, -1, -1), where, values)
+            pieces.append(joined(model.similar(outputs), members)[0].float().cpu().numpy())
     if pieces:
         return np.concatenate(pieces)
-    empty = model.forward(encoder, head, flat.new_zeros(1, 1, spectra.shape[1]), where, values)
-    return np.zeros((0, model.similar(empty).shape[-1]), dtype=np.float32)
+    empty = model.forward(encoder, head, flat.new_zeros(members, 1, spectra.shape[1]), where, values)
+    return np.zeros((0, members * model.similar(empty).shape[-1]), dtype=np.float32)
 
 
 def parameter_count(configuration: Configuration, length: int) -> int:

@@ -7,7 +7,8 @@ Legend: R replicates, M views (rows), T tokens, D features, H heads. All functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -60,8 +61,10 @@ class Context:
 
     axis: ``(R, L)`` m/z, wavelength or wavenumber, in the data's unit. values: ``(R,)`` tensors of the settings that
     may differ between the replicates of a stack (those declared without ``shapes=True``). stream: the replicates'
-    randomness in training, None in inference. Dropouts of a pass take consecutive use numbers, so masks depend on the
-    architecture and the step alone. constants: what a member computes once for a stack, by name.
+    randomness in training, None in inference. Draws of a pass take consecutive use numbers, so they depend on the
+    architecture and the step alone. constants: what a member computes once for a stack, by name. spectra: the input
+    ``(R, M, L)`` as it was before it was brought to the encoder's type of computing. penalties: what :meth:`penalty`
+    was given.
     """
 
     axis: Tensor
@@ -69,6 +72,24 @@ class Context:
     stream: Stream | None = None
     use: int = 0
     constants: dict[str, Tensor] = field(default_factory=dict)
+    spectra: Tensor | None = None
+    penalties: list[Tensor] = field(default_factory=list)
+
+    @property
+    def training(self) -> bool:
+        """Whether this pass belongs to a training step."""
+        return self.stream is not None
+
+    def penalty(self, term: Tensor) -> None:
+        """Add a term ``(R,)`` to the loss of this step; for use in training only."""
+        self.penalties.append(term)
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        """Return standard normals ``(R, *shape)`` in the axis's type; for use in training only."""
+        if self.stream is None:
+            raise ValueError("nothing is drawn in inference")
+        first, self.use = self.use, self.use + 1
+        return self.stream.normal(first, math.prod(shape)).to(self.axis.dtype).view(-1, *shape)
 
     def constant(self, name: str, build: Callable[[], Tensor]) -> Tensor:
         """Return a tensor that depends on the axis and the architecture alone, built at its first use."""

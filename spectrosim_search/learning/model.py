@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,16 +9,18 @@ import torch
 from torch import Tensor
 
 from spectrosim_search.config import registry
-from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.configuration import Component, Configuration
+from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.components import settings_of
+from spectrosim_search.learning.fitting import Fitter
 from spectrosim_search.learning.layers import Context
 from spectrosim_search.learning.parameters import Parameter
 from spectrosim_search.learning.randomness import USES, Stream
 
-__all__ = ["Layout", "Model"]
+__all__ = ["Layout", "Model", "joined"]
 
 _ALIGNMENT = 16  # values; keeps every tensor on a cache line of its own
-_HEAD_USE = 160  # first use number of the head's randomness; augmentations start at 192
+_HEAD_USE, _OBJECTIVE_USE = 160, 224  # first use numbers of their randomness; the encoder's start at 0
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ class Layout:
 
 
 class Model:
-    """Encoder and head of one architecture, for spectra of `length` channels.
+    """Encoder, head and objective of one architecture, for spectra of `length` channels.
 
-    The flat buffer holds the encoder's tensors first, the head's behind. The encoder computes in the type of its
-    weights (bfloat16 for speed); head and everything after compute in the type of theirs.
+    The flat buffer of trained values holds the encoder's tensors first, the head's behind, then the objective's (a
+    predictor). What the encoder fits on training spectra lies in a buffer of its own and is not trained. The encoder
+    computes in the type of its weights (bfloat16 for speed); head and everything after compute in the type of theirs.
     """
 
     def __init__(self, configuration: Configuration, length: int) -> None:
@@ -65,51 +67,84 @@ class Model:
         self.length = length
         self._encoder = registry.load("learning.encoders", configuration.encoder.type)
         self._head = registry.load("learning.heads", configuration.head.type)
+        self._objective = registry.load("learning.objectives", configuration.objective.type)
         self._encoder_settings = settings_of("encoders", configuration.encoder)
         self._head_settings = settings_of("heads", configuration.head)
+        self._objective_settings = settings_of("objectives", configuration.objective)
         self._of_head = configuration.training.similarity == "head"
         inside = self._encoder.outputs(self._encoder_settings, length)
-        self.encoder = Layout.of(self._encoder.parameters(self._encoder_settings, length))
+        declared = self._encoder.parameters(self._encoder_settings, length)
+        self.encoder = Layout.of({n: p for n, p in declared.items() if p.start != "fitted"})
+        self.fitted = Layout.of({n: p for n, p in declared.items() if p.start == "fitted"})
         self.head = Layout.of(self._head.parameters(self._head_settings, inside, length))
-        self.size = self.encoder.size + self.head.size
+        outside = self._head.outputs(self._head_settings, inside, length)
+        predictor = getattr(self._objective, "parameters", None)
+        self.objective = Layout.of(predictor(self._objective_settings, outside) if predictor else {})
+        self.network = self.encoder.size + self.head.size  # values of encoder and head, which are kept and exported
+        self.size = self.network + self.objective.size
+        self.wants_target = bool(getattr(self._objective, "TARGET", False))
+        places = getattr(self._objective, "queue", None)
+        self.places = int(places(self._objective_settings)) if places else 0
 
     @property
     def count(self) -> int:
-        """Number of parameters, alignment not counted."""
-        return sum(p.size for _, p, _ in itertools.chain(self.encoder.entries, self.head.entries))
+        """Number of parameters of encoder and head, alignment not counted."""
+        return sum(p.size for _, p, _ in (*self.encoder.entries, *self.fitted.entries, *self.head.entries))
 
     @property
     def decayed(self) -> tuple[tuple[int, int], ...]:
         """Ranges of the flat buffer that weight decay acts on."""
-        return (0, self.encoder.decayed), (self.encoder.size, self.encoder.size + self.head.decayed)
+        starts = (0, self.encoder.size, self.network)
+        return tuple((at, at + part.decayed) for at, part in zip(starts, (self.encoder, self.head, self.objective)))
 
     @property
     def width(self) -> int:
         """Token width of the encoder, where it has one."""
         return int(getattr(self._encoder_settings, "width", 0))
 
-    def named(self, values: Tensor) -> dict[str, Tensor]:
-        """Return all tensors of a buffer ``(R, size)`` as views, named ``encoder.…`` and ``head.…``."""
-        split = self.encoder.size
-        out = {f"encoder.{n}": v for n, v in self.encoder.views(values[:, :split]).items()}
-        return out | {f"head.{n}": v for n, v in self.head.views(values[:, split:]).items()}
+    def trained(self, values: Tensor) -> dict[str, Tensor]:
+        """Return all trained tensors of a buffer ``(R, size)`` as views: ``encoder.…``, ``head.…``, ``objective.…``."""
+        parts = (("encoder", self.encoder), ("head", self.head), ("objective", self.objective))
+        out: dict[str, Tensor] = {}
+        start = 0
+        for name, layout in parts:
+            out |= {f"{name}.{n}": v for n, v in layout.views(values[:, start : start + layout.size]).items()}
+            start += layout.size
+        return out
+
+    def named(self, values: Tensor, fitted: Tensor) -> dict[str, Tensor]:
+        """Return what a model consists of as views of the buffers ``(R, size)`` and ``(R, fitted.size)``.
+
+        Names are ``encoder.…`` and ``head.…``; the objective's tensors serve training alone.
+        """
+        kept = {n: v for n, v in self.trained(values).items() if not n.startswith("objective.")}
+        return kept | {f"encoder.{n}": v for n, v in self.fitted.views(fitted).items()}
 
     def initial(self, seeds: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return starting parameters ``(R, size)``, the same on every device."""
         values = torch.zeros(len(seeds), self.size, dtype=dtype)
-        for index, view in enumerate(self.named(values).items()):
-            parameter = self._declared(view[0])
+        declared = {f"{part}.{n}": p for part in ("encoder", "head", "objective") for n, p, _ in self._layout(part)}
+        for index, (name, view) in enumerate(self.trained(values).items()):
+            parameter = declared[name]
             stream = Stream.of_seeds(seeds, index // USES, purpose="start")
             drawn = stream.normal(index % USES, parameter.size if parameter.start != "constant" else 0).to(dtype)
             for row in range(len(seeds)):
                 filler = drawn[row] if parameter.start != "constant" else values.new_zeros(1)
-                view[1][row] = parameter.initial(filler)
+                view[row] = parameter.initial(filler)
         return values.to(device)
 
-    def _declared(self, name: str) -> Parameter:
-        part, _, rest = name.partition(".")
-        layout = self.encoder if part == "encoder" else self.head
-        return next(p for n, p, _ in layout.entries if n == rest)
+    def _layout(self, part: str) -> tuple[tuple[str, Parameter, int], ...]:
+        layout: Layout = getattr(self, part)
+        return layout.entries
+
+    def fit(self, fitter: Fitter, encoders: Sequence[Component], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Return what the encoder fits on training spectra ``(R, fitted.size)``; encoders: each replicate's own."""
+        values = torch.zeros(len(encoders), self.fitted.size, dtype=dtype)
+        if self.fitted.entries:
+            found = fitter(self._encoder.fit, [settings_of("encoders", c) for c in encoders], dtype)
+            for name, view in self.fitted.views(values).items():
+                view.copy_(found[name])
+        return values.to(device)
 
     def forward(
         self,
@@ -120,19 +155,48 @@ class Model:
         values: Mapping[str, Mapping[str, Tensor]],
         stream: Stream | None = None,
         constants: dict[str, Tensor] | None = None,
+        penalties: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return embeddings and projections of spectra x ``(R, M, L)``: ``(R, M, D)`` each.
 
-        encoder, head: tensors ``(R, *shape)``. axis: ``(R, L)``. values: per family the settings that may differ
-        between replicates. stream: None in inference. constants: kept by the caller as long as `axis` stays the same.
+        encoder, head: tensors ``(R, *shape)``, the fitted ones among the encoder's. axis: ``(R, L)``. values: per
+        family the settings that may differ between replicates. stream: None in inference. constants: kept by the caller
+        as long as `axis` stays the same. penalties: takes the terms that encoder and head add to the loss.
         """
-        kind = next(iter(encoder.values())).dtype
         constants = {} if constants is None else constants
-        context = Context(axis, values["encoders"], stream, constants=constants)
+        penalties = [] if penalties is None else penalties
+        kind = encoder[self.encoder.entries[0][0]].dtype if self.encoder.entries else x.dtype
+        context = Context(axis, values["encoders"], stream, 0, constants, x, penalties)
         h = self._encoder.forward(self._encoder_settings, encoder, x.to(kind), context).to(x.dtype)
-        context = Context(axis, values["heads"], stream, _HEAD_USE, constants)
+        context = Context(axis, values["heads"], stream, _HEAD_USE, constants, x, penalties)
         return h, self._head.forward(self._head_settings, head, h, x, context)
+
+    def loss(
+        self,
+        predictor: Mapping[str, Tensor],
+        batch: Batch,
+        axis: Tensor,
+        values: Mapping[str, Mapping[str, Tensor]],
+        stream: Stream | None = None,
+    ) -> Tensor:
+        """Return the objective of a batch ``(R,)``; predictor: the objective's own tensors ``(R, *shape)``."""
+        context = Context(axis, values["objectives"], stream, _OBJECTIVE_USE)
+        loss: Tensor = self._objective.loss(self._objective_settings, predictor, batch, context)
+        return loss
 
     def similar(self, outputs: tuple[Tensor, Tensor]) -> Tensor:
         """Return what cosine similarity compares: the projection or the embedding, as configured."""
         return outputs[1] if self._of_head else outputs[0]
+
+
+def joined(z: Tensor, members: int) -> Tensor:
+    """Return the outputs of ensembles ``(T, V, E·D)`` from those of their networks ``(T·E, V, D)``.
+
+    Each network's output is brought to length 1 / √E, so that the cosine of two joined outputs is the mean of the
+    networks' cosines.
+    """
+    if members == 1:
+        return z
+    unit = torch.nn.functional.normalize(z, dim=-1, eps=1e-8) / members**0.5
+    out: Tensor = unit.view(-1, members, *z.shape[1:]).permute(0, 2, 1, 3).flatten(2)
+    return out

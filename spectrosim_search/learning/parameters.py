@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["Parameter", "bias", "gain", "table", "weight"]
+__all__ = ["Parameter", "bias", "fitted", "gain", "table", "weight"]
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,12 @@ class Parameter:
     """One tensor of a model.
 
     `start`: "normal" draws N(0, scale²), "constant" fills with `scale`, "bumps" is a smooth partition of channels into
-    bins (shape ``(channels, bins)``) of logit height `scale` with N(0, 0.01²) added. `decay`: weight decay applies.
+    bins (shape ``(channels, bins)``) of logit height `scale` with N(0, 0.01²) added, "fitted" is computed from the
+    training spectra by the member's ``fit`` and never trained. `decay`: weight decay applies.
     """
 
     shape: tuple[int, ...]
-    start: Literal["normal", "constant", "bumps"]
+    start: Literal["normal", "constant", "bumps", "fitted"]
     scale: float
     decay: bool
 
@@ -36,7 +37,7 @@ class Parameter:
 
     def initial(self, normals: Tensor) -> Tensor:
         """Return starting values ``(*shape)`` from standard normals ``(size,)``."""
-        if self.start == "constant":
+        if self.start in ("constant", "fitted"):
             return torch.full(self.shape, self.scale, dtype=normals.dtype, device=normals.device)
         drawn = normals.view(self.shape)
         if self.start == "normal":
@@ -65,3 +66,8 @@ def gain(size: int) -> Parameter:
 def table(rows: int, size: int, *, scale: float = 0.02) -> Parameter:
     """Learned rows ``(rows, size)`` starting at N(0, scale²); never decayed, as they are added like biases."""
     return Parameter((rows, size), "normal", scale, decay=False)
+
+
+def fitted(*shape: int) -> Parameter:
+    """Tensor that the member's ``fit`` computes from the training spectra; kept in full precision, never trained."""
+    return Parameter(shape, "fitted", 0.0, decay=False)

@@ -18,8 +18,8 @@ from torch import Tensor
 
 __all__ = ["USES", "Purpose", "RowStream", "Stream", "permutations", "seed_words", "words"]
 
-Purpose = Literal["step", "start", "order"]
-_PURPOSES = ("step", "start", "order")
+Purpose = Literal["step", "start", "order", "views"]
+_PURPOSES = ("step", "start", "order", "views")
 USES = 256  # distinct uses of randomness within one step
 _MASK64 = (1 << 64) - 1
 _GOLDEN, _FIRST, _SECOND = -1640531527, 2146121005, -2073254261  # 0x9E3779B9, 0x7FEB352D, 0x846CA68B as int32
@@ -36,7 +36,7 @@ def _signed(word: int) -> int:
 def seed_words(seed: int, purpose: Purpose = "step") -> tuple[int, int]:
     """Return two int32 words from any integer seed (splitmix64, Steele et al. 2014).
 
-    `purpose` keeps starting values, batch order and the draws inside a step apart.
+    `purpose` keeps starting values, batch order, views and the network's draws inside a step apart.
     """
     z = (seed * 4 + _PURPOSES.index(purpose) + 1) * 0x9E3779B97F4A7C15 & _MASK64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64

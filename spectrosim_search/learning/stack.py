@@ -8,19 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Component
 from spectrosim_search.config.errors import DataError
+from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.components import settings_of, varying
-from spectrosim_search.learning.model import Model
+from spectrosim_search.learning.fitting import Fitter, training_groups
+from spectrosim_search.learning.model import Model, joined
+from spectrosim_search.learning.momentum import Momentum
 from spectrosim_search.learning.optimiser import AdamW
-from spectrosim_search.learning.order import GroupOrder, PlainOrder, components_of
+from spectrosim_search.learning.order import GroupOrder, PlainOrder
+from spectrosim_search.learning.partners import Partners
 from spectrosim_search.learning.precision import Precision, compute_dtype, master_dtype
 from spectrosim_search.learning.randomness import Stream, seed_words
 from spectrosim_search.learning.tasks import ReplicateTask, TrainingData
-from spectrosim_search.learning.views import Augmenter, Relations, compare
+from spectrosim_search.learning.views import Augmenter, Relations, compare, relate
 
-__all__ = ["Stack", "steps_of", "values_of"]
+__all__ = ["Stack", "member_seed", "steps_of", "values_of"]
 
 _INFERENCE_ROWS = 256  # spectra encoded at a time without gradients
 
@@ -40,8 +43,16 @@ def values_of(
     return {n: torch.tensor([s[n] for s in settings], dtype=dtype, device=device) for n in settings[0]}
 
 
+def member_seed(seed: int, member: int) -> int:
+    """Return the seed of one network of an ensemble; the first one's is the replicate's own."""
+    return (seed + member * 0x5851F42D4C957F2D) % (1 << 63)
+
+
 class Stack:
-    """State of replicates in training. Rows of the data sets in use lie behind each other on the device."""
+    """State of replicates in training. Rows of the data sets in use lie behind each other on the device.
+
+    A replicate that is an ensemble takes as many places of the leading axis R as it has networks, one behind the other.
+    """
 
     def __init__(
         self,
@@ -53,6 +64,9 @@ class Stack:
         """Lay out data and parameters. All tasks share a stack key, a length of spectra and the steps of an epoch."""
         self.tasks = list(tasks)
         first = tasks[0].configuration
+        self.members = first.training.members
+        places = [t for t in tasks for _ in range(self.members)]
+        seeds = [member_seed(t.seed, m) for t in tasks for m in range(self.members)]
         used = sorted({t.data for t in tasks})
         self.device, self.master = device, master_dtype(precision)
         self.model = Model(first, data[used[0]].spectra.shape[1])
@@ -60,39 +74,43 @@ class Stack:
         self._training, self._positives = first.training, first.positives
         self.steps = steps_of(tasks[0])
         starts = np.cumsum([0, *(data[k].spectra.shape[0] for k in used)])
-        self._first = [int(starts[used.index(t.data)]) for t in tasks]
-        self._order = [self._ordered(t, data[t.data]) for t in tasks]
+        self._first = [int(starts[used.index(t.data)]) for t in places]
+        self._plans = [(t.train, self._ordered(t, data[t.data]), s) for t, s in zip(places, seeds)]
         known = {
             i: (torch.from_numpy(np.ascontiguousarray(relation)).to(device), int(starts[i]))
             for i, k in enumerate(used)
             if (relation := data[k].relation) is not None
         }
         codes = torch.cat([torch.from_numpy(np.asarray(data[k].groups, dtype=np.int64)) for k in used]).to(device)
-        self._relations = Relations(codes, known, [used.index(t.data) for t in tasks])
+        self._relations = Relations(codes, known, [used.index(t.data) for t in places])
         self._look_up = first.positives.source != "views" or bool(known)
         spectra = [torch.from_numpy(np.asarray(data[k].spectra)).to(self.master) for k in used]
         self.spectra = (spectra[0] if len(spectra) == 1 else torch.cat(spectra)).to(device)
-        self.axis = torch.stack([torch.from_numpy(np.asarray(data[t.data].axis)) for t in tasks]).to(
+        self.axis = torch.stack([torch.from_numpy(np.asarray(data[t.data].axis)) for t in places]).to(
             device, self.master
         )
-        configurations = [t.configuration for t in tasks]
-        self._augment = Augmenter(configurations)
+        configurations = [t.configuration for t in places]
+        fitter = Fitter(places, data)
+        self._augment = Augmenter(configurations, fitter, self.master, device)
+        self._partners: Partners | None = None
+        if self._augment.wants_partners:
+            rows = [t.train + f for t, f in zip(places, self._first)]
+            self._partners = Partners(rows, [training_groups(t, data[t.data]) for t in places], device)
+        families = {"encoders": "encoder", "heads": "head", "objectives": "objective"}
         self.values = {
-            "encoders": values_of("encoders", [c.encoder for c in configurations], self.master, device),
-            "heads": values_of("heads", [c.head for c in configurations], self.master, device),
-            "objectives": values_of("objectives", [c.objective for c in configurations], self.master, device),
-            "positives": {
-                "group_weight": torch.tensor(
-                    [c.positives.group_weight if c.positives.source == "both" else 1.0 for c in configurations],
-                    dtype=self.master,
-                    device=device,
-                )
-            },
+            family: values_of(family, [getattr(c, part) for c in configurations], self.master, device)
+            for family, part in families.items()
         }
-        self._objective = registry.load("learning.objectives", first.objective.type).loss
-        self._seeds = torch.tensor([seed_words(t.seed) for t in tasks], dtype=torch.int32, device=device)
-        self.parameters = self.model.initial([t.seed for t in tasks], self.master, device)
-        self.alive = torch.ones(len(tasks), dtype=torch.bool, device=device)
+        weights = [c.positives.group_weight if c.positives.source == "both" else 1.0 for c in configurations]
+        self.values["positives"] = {"group_weight": torch.tensor(weights, dtype=self.master, device=device)}
+        words = [[seed_words(s, "step"), seed_words(s, "views")] for s in seeds]
+        self._seeds = torch.tensor(words, dtype=torch.int32, device=device)
+        self.parameters = self.model.initial(seeds, self.master, device)
+        self.fitted = self.model.fit(fitter, [c.encoder for c in configurations], self.master, device)
+        self._momentum: Momentum | None = None
+        if self.model.wants_target:
+            self._momentum = Momentum(self.model, self.parameters, self.compute)
+        self._alive = torch.ones(len(places), dtype=torch.bool, device=device)
         total = self.steps * first.training.epochs
         self._optimiser = AdamW([c.optimiser for c in configurations], self.parameters, self.model.decayed, total)
         self._bind()
@@ -103,89 +121,123 @@ class Stack:
             raise DataError(f"replicate {task.key}: {count} training spectra, at least 2 are needed")
         if self._positives.source == "views":
             return PlainOrder(count)
-        if data.relation is not None:
-            groups = components_of(data.relation[np.ix_(task.train, task.train)])
-        else:
-            codes = data.groups[task.train]
-            groups = np.where(codes < 0, codes.max(initial=0) + 1 + np.arange(count), codes)
-        return GroupOrder(groups, self._positives.spectra_per_group)
+        return GroupOrder(training_groups(task, data), self._positives.spectra_per_group)
 
     def _bind(self) -> None:
-        """Make leaves of the encoder's compute copy and of the head, and places for their gradients."""
-        split = self.model.encoder.size
+        """Make leaves of the encoder's compute copy, the head and the predictor, and places for their gradients."""
+        split, network = self.model.encoder.size, self.model.network
         self._constants: dict[str, Tensor] = {}
         self._gradient = torch.zeros_like(self.parameters)
         self._mixed = self.compute != self.master
         self._copy = self.parameters[:, :split].to(self.compute) if self._mixed else self.parameters[:, :split]
         self._encoder = self.model.encoder.leaves(self._copy)
-        self._head = self.model.head.leaves(self.parameters[:, split:])
-        self._slots = tuple(self.model.named(self._gradient).values())
+        self._head = self.model.head.leaves(self.parameters[:, split:network])
+        self._predictor = self.model.objective.leaves(self.parameters[:, network:])
+        self._leaves = (*self._encoder.values(), *self._head.values(), *self._predictor.values())
+        self._fitted = self.model.fitted.views(self.fitted)
+        self._slots = tuple(self.model.trained(self._gradient).values())
+
+    @property
+    def alive(self) -> Tensor:
+        """Which replicates' losses and gradients were finite in every step so far ``(T,)``."""
+        return self._alive.view(-1, self.members).all(dim=1)
 
     def plan(self, epoch: int) -> Tensor:
         """Return the rows of an epoch's batches ``(steps, R, B)`` on the device."""
         slots = self.steps * self._training.batch_size
-        chosen = [t.train[o.plan(t.seed, epoch, slots)] + f for t, o, f in zip(self.tasks, self._order, self._first)]
+        chosen = [train[order.plan(s, epoch, slots)] + f for (train, order, s), f in zip(self._plans, self._first)]
         table = np.stack(chosen).reshape(len(chosen), self.steps, self._training.batch_size)
         return torch.from_numpy(table).to(self.device).transpose(0, 1).contiguous()
 
     def loss(self, rows: Tensor, step: int) -> Tensor:
-        """Return the loss of each replicate ``(R,)`` on a batch of rows ``(R, B)``."""
-        source = self._positives.source
+        """Return the loss of each network ``(R,)`` on a batch of rows ``(R, B)``."""
+        source, weight = self._positives.source, self.values["positives"]["group_weight"]
+        stream = Stream.at(self._seeds[:, 0], step)
         with torch.no_grad():
-            stream = Stream.at(self._seeds, step)
             shown = rows if source == "groups" else torch.cat([rows, rows], dim=1)
             x = self.spectra[shown]
-            x = self._augment(x, stream)
+            if self._augment:
+
+                def partners(uniform: Tensor) -> Tensor:
+                    assert self._partners is not None
+                    return self.spectra[self._partners.draw(shown, uniform)]
+
+                x = self._augment(x, Stream.at(self._seeds[:, 1], step), self.axis, partners)
             relation = self._relations(rows) if self._look_up else None
-            positive, negative = compare(rows, relation, source, self.values["positives"]["group_weight"])
-        outputs = self.model.forward(self._encoder, self._head, x, self.axis, self.values, stream, self._constants)
+            positive, negative = compare(rows, relation, source, weight)
+        penalties: list[Tensor] = []
+        outputs = self.model.forward(
+            self._encoder | self._fitted, self._head, x, self.axis, self.values, stream, self._constants, penalties
+        )
+        target = queue = None
+        if self._momentum is not None:
+            target = self._momentum.project(x, self.axis, self.values, self._fitted, self._constants)
+            queue = self._momentum.queue(target, lambda others: self._relate(shown, others))
         # training always acts on the head's output; `similarity` decides what is compared afterwards
-        loss: Tensor = self._objective(outputs[1], positive, negative, self.values["objectives"])
-        return loss
+        batch = Batch(outputs[1], positive, negative, target, queue)
+        loss = self.model.loss(self._predictor, batch, self.axis, self.values, stream)
+        return loss if not penalties else loss + torch.stack(penalties).sum(dim=0).to(loss.dtype)
+
+    def _relate(self, rows: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        relation = self._relations(rows, others) if self._look_up else None
+        return relate(rows, others, relation, self._positives.source, self.values["positives"]["group_weight"])
 
     def gradient(self, rows: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return losses ``(R,)`` and gradients ``(R, P)``; the latter is overwritten by the next call."""
         loss = self.loss(rows, step)
-        leaves = (*self._encoder.values(), *self._head.values())
         # copied rather than accumulated: nothing to set to zero, and the same pass brings them to the master type
-        for slot, gradient in zip(self._slots, torch.autograd.grad(loss.sum(), leaves)):
+        for slot, gradient in zip(self._slots, torch.autograd.grad(loss.sum(), self._leaves)):
             slot.copy_(gradient)
         return loss.detach(), self._gradient
 
     def step(self, rows: Tensor, step: int) -> Tensor:
-        """Train on one batch; return the losses ``(R,)``. Marks replicates whose loss or gradient is not finite."""
+        """Train on one batch; return the losses ``(R,)``. Marks networks whose loss or gradient is not finite."""
         loss, gradient = self.gradient(rows, step)
         norm = self._optimiser.step(self.parameters, gradient)
         if self._mixed:
             self._copy.copy_(self.parameters[:, : self.model.encoder.size])
-        self.alive &= torch.isfinite(loss) & torch.isfinite(norm)
+        if self._momentum is not None:
+            self._momentum.move(self.parameters, self.values["objectives"]["momentum"], rows)
+        self._alive &= torch.isfinite(loss) & torch.isfinite(norm)
         return loss
 
     def epoch(self, number: int) -> Tensor:
-        """Train one epoch (counted from 1); return mean losses ``(R,)``."""
-        total = torch.zeros(len(self.tasks), dtype=self.master, device=self.device)
+        """Train one epoch (counted from 1); return mean losses of the replicates ``(T,)``."""
+        total = torch.zeros(self._alive.shape[0], dtype=self.master, device=self.device)
         for index, rows in enumerate(self.plan(number)):
             total += self.step(rows, (number - 1) * self.steps + index)
-        return total / self.steps
+        return total.view(-1, self.members).mean(dim=1) / self.steps
 
     @torch.no_grad()
     def outputs(self, rows: Tensor) -> Tensor:
-        """Return what similarity compares, ``(R, V, D)``, for each replicate's own row numbers ``(R, V)``."""
-        first = torch.tensor(self._first, device=self.device).unsqueeze(1)
-        pieces = []
-        for part in torch.split(rows + first, _INFERENCE_ROWS, dim=1):
-            x = self.spectra[part]
-            outputs = self.model.forward(self._encoder, self._head, x, self.axis, self.values, None, self._constants)
-            pieces.append(self.model.similar(outputs))
-        return torch.cat(pieces, dim=1)
+        """Return what similarity compares, ``(T, V, D)``, for each replicate's own row numbers ``(T, V)``.
 
-    def keep(self, rows: list[int]) -> None:
-        """Shrink to the replicates `rows`."""
-        self.tasks = [self.tasks[r] for r in rows]
-        self._first, self._order = [self._first[r] for r in rows], [self._order[r] for r in rows]
-        self._seeds, self.axis, self.alive = self._seeds[rows], self.axis[rows], self.alive[rows]
-        self.parameters = self.parameters[rows]
+        The cosine of an ensemble's outputs is the mean of its networks' cosines.
+        """
+        first = torch.tensor(self._first, device=self.device).unsqueeze(1)
+        encoder = self._encoder | self._fitted
+        pieces = []
+        for part in torch.split(rows.repeat_interleave(self.members, dim=0) + first, _INFERENCE_ROWS, dim=1):
+            x = self.spectra[part]
+            outputs = self.model.forward(encoder, self._head, x, self.axis, self.values, None, self._constants)
+            pieces.append(self.model.similar(outputs))
+        return joined(torch.cat(pieces, dim=1), self.members)
+
+    def named(self, task: int) -> dict[str, Tensor]:
+        """Return copies of a replicate's tensors by name, as they are exported: ``(*shape)``, or ``(E, *shape)``."""
+        at = slice(task * self.members, (task + 1) * self.members)
+        named = self.model.named(self.parameters[at], self.fitted[at])
+        return {n: (v[0] if self.members == 1 else v).float().cpu().clone() for n, v in named.items()}
+
+    def keep(self, tasks: list[int]) -> None:
+        """Shrink to the replicates `tasks`."""
+        rows = [t * self.members + m for t in tasks for m in range(self.members)]
+        self.tasks = [self.tasks[t] for t in tasks]
+        self._first, self._plans = [self._first[r] for r in rows], [self._plans[r] for r in rows]
+        self._seeds, self.axis, self._alive = self._seeds[rows], self.axis[rows], self._alive[rows]
+        self.parameters, self.fitted = self.parameters[rows], self.fitted[rows]
         self.values = {f: {n: v[rows] for n, v in own.items()} for f, own in self.values.items()}
-        for part in (self._augment, self._relations, self._optimiser):
-            part.keep(rows)
+        for part in (self._augment, self._relations, self._optimiser, self._partners, self._momentum):
+            if part is not None:
+                part.keep(rows)
         self._bind()

@@ -45,6 +45,10 @@ def _parts(task: ReplicateTask) -> tuple[EvaluationPairs, ...]:
     return (EvaluationPairs(rows, rows, np.ones(rows.shape, dtype=np.bool_), np.zeros(rows.shape, dtype=np.int64)),)
 
 
+def _epochs(task: ReplicateTask) -> int:
+    return task.configuration.training.epochs if task.epochs is None else task.epochs
+
+
 class Run:
     """Trains a stack whose replicates all have halves, or all have none."""
 
@@ -61,8 +65,12 @@ class Run:
         """Train to the end; return one result a task, in the order of the stack's tasks."""
         if self._halves:
             self._score(0)
-        longest = max(r.task.epochs or r.task.configuration.training.epochs for r in self._records)
+        longest = max(_epochs(r.task) for r in self._records)
         self._charge(train=False)
+        if longest == 0:  # nothing to train: the model is what it fitted and what it started with
+            for record in self._records:
+                record.status = "finished" if record.status is None else record.status
+            self._finish()
         for epoch in range(1, longest + 1):
             loss = self._stack.epoch(epoch)
             told = torch.stack([loss, self._stack.alive.to(loss.dtype)]).cpu().numpy()
@@ -120,7 +128,7 @@ class Run:
             score = choice.latest if self._halves else float("nan")
             stop = self._on_epoch(task.key, epoch, score) if self._on_epoch is not None else False
             floor = task.stop_below
-            if epoch >= (task.epochs or task.configuration.training.epochs):
+            if epoch >= _epochs(task):
                 record.status = "finished"
             elif self._halves and not any(choice.open):
                 record.status, record.reason = "finished", f"no half improved after epoch {max(choice.epochs)}"
@@ -162,7 +170,7 @@ class Run:
             elif task.test is not None:
                 tests = (best[0, 0, : counts[0]].copy(),)
             looked_at = z[i : i + 1, : min(self._pairs.own[i], _RANK_ROWS)]
-            named = self._stack.model.named(self._stack.parameters[i : i + 1]) if task.return_parameters else {}
+            named = self._stack.named(i) if task.return_parameters else {}
             assert record.status is not None
             record.result = ReplicateResult(
                 key=task.key,
@@ -176,5 +184,5 @@ class Run:
                 train_seconds=record.train_seconds,
                 total_seconds=record.total_seconds,
                 embedding_rank=float(effective_rank(looked_at)[0]) if sound else float("nan"),
-                parameters={n: v[0].float().cpu().numpy().copy() for n, v in named.items()},
+                parameters={n: v.numpy() for n, v in named.items()},
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,42 +13,94 @@ from torch import Tensor
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.learning.components import settings_of, varying
+from spectrosim_search.learning.fitting import Fitter
 from spectrosim_search.learning.randomness import RowStream, Stream
 
-__all__ = ["Augmenter", "Relations", "compare"]
+__all__ = ["Augmenter", "Relations", "Scene", "compare", "relate"]
 
-_FIRST_USE, _USES_EACH, _KINDS = 192, 8, 8
+_USES_EACH, _KINDS = 8, 30  # of the 256 uses of a stream of their own
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What an augmentation may look at beside the spectra it changes.
+
+    axis: ``(R, L)`` in the data's unit. fitted: what the kind's own ``fit`` gave, ``(R, …)`` by name.
+    """
+
+    axis: Tensor
+    fitted: Mapping[str, Tensor]
+    _partners: Callable[[Tensor], Tensor]
+
+    def partners(self, random: RowStream) -> Tensor:
+        """Return for every row another training spectrum of its group ``(R, M, L)``, its own where there is none."""
+        return self._partners(random.uniform(1).squeeze(-1))
+
+
+@dataclass
+class _Kind:
+    module: ModuleType
+    settings: Any
+    probability: list[float]
+    strength: list[float]
+    fitted: dict[str, Tensor]
 
 
 class Augmenter:
     """The augmentation policy of a stack: the same kinds everywhere, probabilities and strengths per replicate."""
 
-    def __init__(self, configurations: Sequence[Configuration]) -> None:
+    def __init__(
+        self, configurations: Sequence[Configuration], fitter: Fitter, dtype: torch.dtype, device: torch.device
+    ) -> None:
         """Prepare for one configuration a replicate; kinds apply in the order of their names."""
         policies = [sorted(c.augmentations, key=lambda a: a.type) for c in configurations]
-        self._kinds: list[tuple[ModuleType, list[float], list[float]]] = []
+        self._kinds: list[_Kind] = []
         for same in zip(*policies):
-            settings = [varying(settings_of("augmentations", a)) for a in same]
+            settings = [settings_of("augmentations", a) for a in same]
+            changing = [varying(s) for s in settings]
             module = registry.load("learning.augmentations", same[0].type)
+            fitted = fitter(module.fit, settings, dtype) if hasattr(module, "fit") else {}
             self._kinds.append(
-                (module, [s["probability"] for s in settings], [s.get("strength", 0.0) for s in settings])
+                _Kind(
+                    module,
+                    settings[0],
+                    [s["probability"] for s in changing],
+                    [s.get("strength", 0.0) for s in changing],
+                    {n: v.to(device) for n, v in fitted.items()},
+                )
             )
         if len(self._kinds) > _KINDS:
             raise ValueError(f"{len(self._kinds)} augmentations, at most {_KINDS} have randomness of their own")
 
+    def __bool__(self) -> bool:
+        return any(any(kind.probability) for kind in self._kinds)
+
+    @property
+    def wants_partners(self) -> bool:
+        """Whether any kind looks at other spectra of the group."""
+        return any(getattr(kind.module, "PARTNERS", False) for kind in self._kinds)
+
     def keep(self, rows: list[int]) -> None:
         """Drop all replicates but `rows`."""
-        self._kinds = [(m, [p[r] for r in rows], [s[r] for r in rows]) for m, p, s in self._kinds]
+        for kind in self._kinds:
+            kind.probability = [kind.probability[r] for r in rows]
+            kind.strength = [kind.strength[r] for r in rows]
+            kind.fitted = {n: v[rows] for n, v in kind.fitted.items()}
 
-    def __call__(self, x: Tensor, stream: Stream) -> Tensor:
-        """Return changed spectra x ``(R, M, L)``; each kind changes each row with its replicate's probability."""
+    def __call__(self, x: Tensor, stream: Stream, axis: Tensor, partners: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return changed spectra x ``(R, M, L)``; each kind changes each row with its replicate's probability.
+
+        partners: from numbers in [0, 1) ``(R, M)`` to other spectra of the same groups ``(R, M, L)``.
+        """
         replicates, rows = x.shape[:2]
-        for number, (module, probability, strength) in enumerate(self._kinds):
-            if not any(probability):
+        for number, kind in enumerate(self._kinds):
+            if not any(kind.probability):
                 continue
-            random = RowStream(stream, rows, _FIRST_USE + _USES_EACH * number)
-            share = x.new_tensor(probability).view(replicates, 1, 1)
-            changed = module.apply(x, x.new_tensor(strength).view(replicates, 1, 1), random)
+            random = RowStream(stream, rows, _USES_EACH * number)
+            share = x.new_tensor(kind.probability).view(replicates, 1, 1)
+            strength = x.new_tensor(kind.strength).view(replicates, 1, 1)
+            scene = Scene(axis, kind.fitted, partners)
+            changed = kind.module.apply(kind.settings, x, strength, random, scene)
             x = torch.where(random.uniform(1) < share, changed, x)
         return x
 
@@ -66,35 +120,48 @@ class Relations:
         """Drop all replicates but `rows`."""
         self._owner = [self._owner[r] for r in rows]
 
-    def __call__(self, rows: Tensor) -> Tensor:
-        """Return int8 ``(R, B, B)`` for row numbers ``(R, B)``. Rows without a group (code below 0) are unknown."""
-        codes = self._codes[rows]
-        left, right = codes.unsqueeze(2), codes.unsqueeze(1)
+    def __call__(self, rows: Tensor, others: Tensor | None = None) -> Tensor:
+        """Return int8 ``(R, B, C)`` for row numbers ``(R, B)`` and ``(R, C)``, without others ``(R, B, B)``.
+
+        Rows without a group (code below 0) are unknown.
+        """
+        others = rows if others is None else others
+        left, right = self._codes[rows].unsqueeze(2), self._codes[others].unsqueeze(1)
         out = torch.where((left < 0) | (right < 0), -1, (left == right).to(torch.int8))
         for replicate, owner in enumerate(self._owner):
             if owner in self._known:
                 matrix, first = self._known[owner]
-                own = rows[replicate] - first
-                out[replicate] = matrix[own.unsqueeze(1), own.unsqueeze(0)]
+                # places of a queue that are not filled yet point before the data set; they are masked later
+                own, their = rows[replicate] - first, (others[replicate] - first).clamp(min=0)
+                out[replicate] = matrix[own.unsqueeze(1), their.unsqueeze(0)]
         return out
+
+
+def relate(
+    rows: Tensor, others: Tensor, relation: Tensor | None, source: str, group_weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return weights of positives and a mask of negatives ``(R, B, C)`` between rows ``(R, B)`` and ``(R, C)``.
+
+    relation: ``(R, B, C)``, or None where nothing is known (source "views"). group_weight: ``(R,)``. Copies of one
+    spectrum are neither, and so are unknown relations. With the source "views" all other spectra are negatives,
+    whatever their groups.
+    """
+    other = rows.unsqueeze(2) != others.unsqueeze(1)
+    positive = torch.zeros(other.shape, dtype=group_weight.dtype, device=rows.device)
+    if source == "views":
+        return positive, other if relation is None else other & (relation != -1)
+    assert relation is not None
+    return torch.where(other & (relation == 1), group_weight.view(-1, 1, 1), positive), other & (relation == 0)
 
 
 def compare(rows: Tensor, relation: Tensor | None, source: str, group_weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return weights of positives ``(R, M, M)`` and a mask of negatives for the views of a batch.
 
-    rows: ``(R, B)`` spectra; M = B for the source "groups", else 2 B with the second views behind the first. relation:
-    ``(R, B, B)``, or None where nothing is known (source "views"). group_weight: ``(R,)``. Copies of one spectrum are
-    never negatives, neither are unknown relations; two slots of one spectrum are no positives either. With the source
-    "views" only the two views of a slot are positives and all other spectra negatives, whatever their groups.
+    rows: ``(R, B)`` spectra; M = B for the source "groups", else 2 B with the second views behind the first. relation
+    ``(R, B, B)`` and group_weight as in :func:`relate`. The two views of a slot are positives of weight 1; two slots of
+    one spectrum are neither positives nor negatives.
     """
-    other = rows.unsqueeze(2) != rows.unsqueeze(1)
-    positive = torch.zeros(other.shape, dtype=group_weight.dtype, device=rows.device)
-    if source == "views":
-        negative = other if relation is None else other & (relation != -1)
-    else:
-        assert relation is not None
-        positive = torch.where(other & (relation == 1), group_weight.view(-1, 1, 1), positive)
-        negative = other & (relation == 0)
+    positive, negative = relate(rows, rows, relation, source, group_weight)
     if source == "groups":
         return positive, negative
     positive, negative = positive.repeat(1, 2, 2), negative.repeat(1, 2, 2)

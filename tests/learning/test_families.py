@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from spectrosim_search.config import registry
 from spectrosim_search.learning.components import FAMILIES, resolve
+from spectrosim_search.learning.fitting import Fitting
 from spectrosim_search.learning.layers import Context
 from spectrosim_search.learning.model import Layout
 from spectrosim_search.learning.parameters import Parameter
 from spectrosim_search.learning.randomness import RowStream, Stream
+from spectrosim_search.learning.views import Scene
 
 LENGTH, INSIDE = 70, 12
-SMALLER = {"one-token-transformer": {"width": 24, "depth": 2}, "transformer": {"patch": 16, "width": 16}}
+SMALLER = {
+    "whitened": {"components": 6},
+    "one-token-transformer": {"width": 24, "depth": 2},
+    "transformer": {"patch": 16, "width": 16},
+}
 
 
 def members(family: str) -> list[str]:
@@ -32,12 +39,29 @@ def normals(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> t
 
 
 def tensors(declared: dict[str, Parameter], replicates: int, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    layout = Layout.of(declared)
+    """Leaves as they start, all a little disturbed: a branch that starts at zero hides what lies before it."""
+    layout = Layout.of({n: p for n, p in declared.items() if p.start != "fitted"})
     values = torch.zeros(replicates, layout.size, dtype=dtype)
     for index, (name, view) in enumerate(layout.views(values).items()):
         for row in range(replicates):
-            view[row] = declared[name].initial(normals(declared[name].size, dtype=dtype, seed=row * 100 + index))
+            drawn = normals(declared[name].size, dtype=dtype, seed=row * 100 + index)
+            view[row] = declared[name].initial(drawn) + 0.05 * drawn.flip(0).view(declared[name].shape)
     return layout.leaves(values)
+
+
+def fitting(length: int) -> Fitting:
+    spectra = normals(24, length, seed=7) + 2 * normals(8, length, seed=8).repeat_interleave(3, dim=0)
+    return Fitting(spectra.numpy(), np.repeat(np.arange(8), 3), np.linspace(77, 999, length))
+
+
+def fitted_tensors(module, settings, replicates: int, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """What an encoder fits on some spectra, in full precision as the engine hands it over."""
+    full = dtype if dtype == torch.float64 else torch.float32
+    found = module.fit(settings, fitting(LENGTH)) if hasattr(module, "fit") else {}
+    declared = module.parameters(settings, LENGTH)
+    assert set(found) == {n for n, p in declared.items() if p.start == "fitted"}
+    assert all(a.shape == declared[n].shape for n, a in found.items())
+    return {n: torch.from_numpy(a).to(full).expand(replicates, *a.shape) for n, a in found.items()}
 
 
 def settings_values(settings, replicates: int, dtype: torch.dtype) -> dict[str, torch.Tensor]:
@@ -51,16 +75,17 @@ def run(family: str, name: str, x: torch.Tensor, *, train: bool = False, replica
     module, settings = member(family, name)
     axis = torch.linspace(77, 999, LENGTH, dtype=x.dtype).expand(count, -1)
     stream = Stream.of_seeds(list(range(count)), 3) if train else None
-    context = Context(axis, settings_values(settings, count, x.dtype), stream)
+    context = Context(axis, settings_values(settings, count, x.dtype), stream, spectra=x)
     if family == "encoders":
         leaves = tensors(module.parameters(settings, LENGTH), count, x.dtype)
-        out, size = module.forward(settings, leaves, x, context), module.outputs(settings, LENGTH)
+        p = leaves | fitted_tensors(module, settings, count, x.dtype)
+        out, size = module.forward(settings, p, x, context), module.outputs(settings, LENGTH)
     else:
         leaves = tensors(module.parameters(settings, INSIDE, LENGTH), count, x.dtype)
         inside = normals(x.shape[0], 8, INSIDE, seed=9)[:, : x.shape[1]].to(x.dtype)
         out, size = module.forward(settings, leaves, inside, x, context), module.outputs(settings, INSIDE, LENGTH)
     assert out.shape == (*x.shape[:2], size)
-    return out, leaves
+    return out, leaves, context.penalties
 
 
 networks = pytest.mark.parametrize(("family", "name"), [(f, n) for f in ("encoders", "heads") for n in members(f)])
@@ -80,7 +105,7 @@ def test_every_family_has_members_with_described_settings(family):
 @networks
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_shape_and_type(family, name, dtype):
-    out, _ = run(family, name, normals(2, 5, LENGTH).to(dtype))
+    out = run(family, name, normals(2, 5, LENGTH).to(dtype))[0]
     assert out.dtype == dtype
     assert torch.isfinite(out).all()
 
@@ -93,10 +118,18 @@ def test_same_input_same_output(family, name):
 
 
 @networks
+def test_penalties_belong_to_training(family, name):
+    assert not run(family, name, normals(2, 5, LENGTH))[2]
+    for term in run(family, name, normals(2, 5, LENGTH), train=True)[2]:
+        assert term.shape == (2,)
+        assert torch.isfinite(term).all()
+
+
+@networks
 def test_gradient_reaches_every_parameter(family, name):
-    out, leaves = run(family, name, normals(2, 5, LENGTH, dtype=torch.float64))
-    total = (out * normals(*out.shape, dtype=torch.float64, seed=4)).sum()
-    for key, gradient in zip(leaves, torch.autograd.grad(total, list(leaves.values()))):
+    out, leaves, penalties = run(family, name, normals(2, 5, LENGTH, dtype=torch.float64), train=True)
+    total = (out * normals(*out.shape, dtype=torch.float64, seed=4)).sum() + sum(p.sum() for p in penalties)
+    for key, gradient in zip(leaves, torch.autograd.grad(total, list(leaves.values())) if leaves else ()):
         assert torch.isfinite(gradient).all(), key
         assert (gradient.flatten(1).abs().sum(dim=1) > 1e-12).all(), f"no gradient in {key}"
 
@@ -104,17 +137,19 @@ def test_gradient_reaches_every_parameter(family, name):
 @networks
 def test_a_single_spectrum(family, name):
     x = normals(1, 5, LENGTH)
-    together, _ = run(family, name, x)
-    alone, _ = run(family, name, x[:, :1])
+    together = run(family, name, x)[0]
+    alone = run(family, name, x[:, :1])[0]
     torch.testing.assert_close(alone, together[:, :1], atol=1e-5, rtol=1e-4)
 
 
 @networks
 def test_replicates_do_not_mix(family, name):
     x = normals(2, 5, LENGTH, dtype=torch.float64)
-    both, leaves = run(family, name, x, train=True)
-    (gradient,) = torch.autograd.grad(both[0].sum(), next(iter(leaves.values())))
-    assert (gradient[1] == 0).all()
+    both, leaves, penalties = run(family, name, x, train=True)
+    if leaves:
+        first = both[0].sum() + sum(p[0] for p in penalties)
+        for gradient in torch.autograd.grad(first, list(leaves.values())):
+            assert (gradient[1] == 0).all()
     changed = x.clone()
     changed[1] += 1
     assert torch.equal(run(family, name, changed, train=True)[0][0], both[0])
@@ -127,7 +162,14 @@ class TestAugmentations:
         usual = {"shift": 0.2}.get(name, getattr(settings, "strength", 0.0))  # the default moves 70 channels by none
         value = usual if strength is None else strength
         random = RowStream(Stream.of_seeds([seed + r for r in range(x.shape[0])], 5), x.shape[1], 200)
-        return module.apply(x, torch.full((x.shape[0], 1, 1), value, dtype=x.dtype), random)
+        strength = torch.full((x.shape[0], 1, 1), value, dtype=x.dtype)
+        fitted = {}
+        if hasattr(module, "fit"):
+            one = {n: torch.from_numpy(a).to(x.dtype) for n, a in module.fit(settings, fitting(x.shape[-1])).items()}
+            fitted = {n: a.expand(x.shape[0], *a.shape) for n, a in one.items()}
+        axis = torch.linspace(77, 999, x.shape[-1], dtype=x.dtype).expand(x.shape[0], -1)
+        scene = Scene(axis, fitted, lambda uniform: x.flip(-1) * (1 + uniform.to(x.dtype).unsqueeze(-1)))
+        return module.apply(settings, x, strength, random, scene)
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
     def test_shape_type_and_determinism(self, name, dtype):

@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from spectrosim_search.learning.objectives.nt_xent import loss
+from spectrosim_search.learning.batch import Batch
+from spectrosim_search.learning.layers import Context
+from spectrosim_search.learning.objectives.nt_xent import Settings, loss
 
 
 def slow(z, positive, negative, temperature, smoothing):
@@ -27,6 +29,10 @@ def slow(z, positive, negative, temperature, smoothing):
     return total / max(anchors, 1)
 
 
+def loss_of(z, positive, negative, values):
+    return loss(Settings(), {}, Batch(z, positive, negative), Context(z[:, 0], values))
+
+
 def problem(replicates: int = 3, size: int = 8):
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(replicates, size, 5, dtype=torch.float64, generator=generator)
@@ -43,7 +49,7 @@ def problem(replicates: int = 3, size: int = 8):
 
 def test_equals_naive_loops():
     z, positive, negative, values = problem()
-    fast = loss(z, positive, negative, values)
+    fast = loss_of(z, positive, negative, values)
     for r in range(3):
         one = float(values["temperature"][r]), float(values["label_smoothing"][r])
         assert float(fast[r]) == pytest.approx(slow(z[r], positive[r], negative[r], *one), abs=1e-12)
@@ -60,7 +66,7 @@ def test_equals_simclr_with_two_views():
     logits = (unit @ unit.T / 0.2).masked_fill(torch.eye(6, dtype=torch.bool), -torch.inf)
     target = torch.tensor([3, 4, 5, 0, 1, 2])
     torch.testing.assert_close(
-        loss(z, positive, negative, values)[0], torch.nn.functional.cross_entropy(logits, target)
+        loss_of(z, positive, negative, values)[0], torch.nn.functional.cross_entropy(logits, target)
     )
 
 
@@ -69,7 +75,7 @@ def test_gradient():
     z.requires_grad_()
     temperature = values["temperature"][:2].clone().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda a, t: loss(a, positive, negative, {**values, "temperature": t}), (z, temperature)
+        lambda a, t: loss_of(a, positive, negative, {**values, "temperature": t}), (z, temperature)
     )
 
 
@@ -78,15 +84,15 @@ def test_views_that_are_neither_take_no_part():
     positive, negative = positive.clone(), negative.clone()
     positive[:, :, 5], negative[:, :, 5] = 0, False
     positive[:, 5], negative[:, 5] = 0, False
-    before = loss(z, positive, negative, values)
+    before = loss_of(z, positive, negative, values)
     z[:, 5] = torch.randn(5, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(loss(z, positive, negative, values), before)
+    assert torch.equal(loss_of(z, positive, negative, values), before)
 
 
 def test_no_positives_anywhere_is_zero_with_zero_gradient():
     z, positive, _, values = problem(1, 4)
     z.requires_grad_()
-    out = loss(z, torch.zeros_like(positive), torch.zeros_like(positive) == 1, values)
+    out = loss_of(z, torch.zeros_like(positive), torch.zeros_like(positive) == 1, values)
     out.sum().backward()
     assert float(out.detach()) == 0
     assert (z.grad == 0).all()

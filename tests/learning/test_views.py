@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 
+from spectrosim_search.learning.fitting import Fitter
 from spectrosim_search.learning.randomness import Stream
 from spectrosim_search.learning.views import Augmenter, Relations, compare
 from tests.learning.problems import configuration
@@ -63,12 +64,13 @@ def test_relations_from_codes_and_from_a_matrix():
 
 def test_share_of_changed_rows_and_streams_of_replicates():
     kinds = [{"scale": {"probability": p, "strength": 0.5}} for p in (0.0, 0.3, 1.0)]
-    augment = Augmenter([configuration(augmentations=k) for k in kinds])
+    cpu = torch.device("cpu")
+    augment = Augmenter([configuration(augmentations=k) for k in kinds], Fitter([], {}), torch.float32, cpu)
     x = torch.ones(3, 500, 4)
-    out = augment(x, Stream.of_seeds([1, 2, 3], 0))
+    out = augment(x, Stream.of_seeds([1, 2, 3], 0), x[:, 0], lambda uniform: x)
     share = (out != x).any(dim=-1).float().mean(dim=1)
     assert float(share[0]) == 0
     assert abs(float(share[1]) - 0.3) < 0.1
     assert float(share[2]) > 0.99
-    alone = Augmenter([configuration(augmentations=kinds[1])])
-    assert torch.equal(alone(x[1:2], Stream.of_seeds([2], 0))[0], out[1])
+    alone = Augmenter([configuration(augmentations=kinds[1])], Fitter([], {}), torch.float32, cpu)
+    assert torch.equal(alone(x[1:2], Stream.of_seeds([2], 0), x[1:2, 0], lambda uniform: x)[0], out[1])

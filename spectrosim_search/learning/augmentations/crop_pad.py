@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.randomness import RowStream
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 
@@ -23,7 +24,7 @@ class Settings:
     )
 
 
-def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
+def apply(settings: Settings, x: Tensor, strength: Tensor, random: RowStream, scene: Scene) -> Tensor:
     """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``.
 
     U(0, strength) · L channels go, split at random between the two ends; what stays keeps its place, as an m/z or a

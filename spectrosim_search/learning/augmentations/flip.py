@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.randomness import RowStream
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 
@@ -19,6 +20,6 @@ class Settings:
     probability: float = field(0.5, "share of views changed", low=0.0, high=1.0)
 
 
-def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
+def apply(settings: Settings, x: Tensor, strength: Tensor, random: RowStream, scene: Scene) -> Tensor:
     """Return reversed spectra: x ``(R, M, L)``; `strength` has no meaning here."""
     return x.flip(-1)

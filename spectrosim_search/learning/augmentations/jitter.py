@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.randomness import RowStream
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 
@@ -20,7 +21,7 @@ class Settings:
     strength: float = field(0.1, "standard deviation of the noise", unit="sd of the spectrum", low=0.0, high=10.0)
 
 
-def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
+def apply(settings: Settings, x: Tensor, strength: Tensor, random: RowStream, scene: Scene) -> Tensor:
     """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``."""
     mean = x.mean(dim=-1, keepdim=True)
     deviation = ((x * x).mean(dim=-1, keepdim=True) - mean * mean).clamp(min=0).sqrt()  # `std` is 20 times slower

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.randomness import RowStream
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 
@@ -20,6 +21,6 @@ class Settings:
     strength: float = field(0.1, "the factor lies in 1 ± strength", low=0.0, high=0.95)
 
 
-def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
+def apply(settings: Settings, x: Tensor, strength: Tensor, random: RowStream, scene: Scene) -> Tensor:
     """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``."""
     return x * (1 + strength * (2 * random.uniform(1) - 1))

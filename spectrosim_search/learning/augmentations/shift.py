@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.randomness import RowStream
+from spectrosim_search.learning.views import Scene
 
 __all__ = ["Settings", "apply"]
 
@@ -21,7 +22,7 @@ class Settings:
     strength: float = field(0.005, "largest shift either way", unit="share of the axis", low=0.0, high=0.5)
 
 
-def apply(x: Tensor, strength: Tensor, random: RowStream) -> Tensor:
+def apply(settings: Settings, x: Tensor, strength: Tensor, random: RowStream, scene: Scene) -> Tensor:
     """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``.
 
     A row moves by U(-strength, strength) · L channels.

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spectrosim_search.config.fields import field
+from spectrosim_search.learning.batch import Batch
+from spectrosim_search.learning.layers import Context
 
 __all__ = ["Settings", "loss"]
 
@@ -29,13 +31,9 @@ class Settings:
     )
 
 
-def loss(z: Tensor, positive: Tensor, negative: Tensor, values: Mapping[str, Tensor]) -> Tensor:
-    """Return the loss of each replicate ``(R,)``, the mean over anchors that have a positive; 0 where none has.
-
-    z: projections ``(R, M, D)``. positive: weights ``(R, M, M)``, 0 where a view is no positive of the anchor.
-    negative: bool ``(R, M, M)``. Views that are neither take no part. values: `temperature` and `label_smoothing`,
-    ``(R,)`` each.
-    """
+def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Context) -> Tensor:
+    """Return the loss of each replicate ``(R,)``, the mean over anchors that have a positive; 0 where none has."""
+    z, positive, negative, values = batch.z, batch.positive, batch.negative, context.values
     unit = F.normalize(z, dim=-1, eps=1e-8)
     compared = (positive > 0) | negative
     logits = (unit @ unit.transpose(1, 2)) / values["temperature"][:, None, None]

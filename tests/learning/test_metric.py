@@ -7,8 +7,8 @@ import pytest
 
 from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
 from spectrosim_search.baselines._known import components
-from spectrosim_search.baselines._metric import fit_metric, principal, whitening, within_covariance
 from spectrosim_search.config.errors import DataError
+from spectrosim_search.learning.metric import fit_metric, principal, whitening, within_covariance
 
 
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20), (30, 30)])
