@@ -25,6 +25,7 @@ import optuna
 from benchmarks._driving import TimedPool, bench_for, fill
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.study import Budget, Sampler
+from spectrosim_search.search import store_slots
 from spectrosim_search.search.driver import search
 from spectrosim_search.search.driver_trials import TrialBook
 from spectrosim_search.search.store import Store
@@ -84,6 +85,12 @@ def drive(store: Store, bench: Workbench, size: int, trials: int, workers: int, 
     return Costs(pool.done, asks, used, outcome.seconds, waited, sum(joins))
 
 
+def trials_in(store: Store, bench: Workbench) -> int:
+    """Trials the study has already; 0 for a new database."""
+    names = {status.name for status in store.studies()}
+    return len(store_slots.read(store.engine, store.study_id(bench.study.name))) if bench.study.name in names else 0
+
+
 def time_asks(store: Store, bench: Workbench, asks: int) -> list[float]:
     """Seconds of each ask; the trials are told FAIL, which samplers ignore."""
     book = TrialBook(store, bench.study)
@@ -101,6 +108,7 @@ def main() -> None:
     parser.add_argument("--study", default="transformer")
     parser.add_argument("--sampler", default="", help="another sampler than the study's")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--database", type=Path, help="keep the filled database here and go on with it")
     parser.add_argument("--asks", type=int, default=10)
     parser.add_argument("--trials", type=int, default=40, help="trials the driver goes on for")
     parser.add_argument("--workers", type=int, default=2)
@@ -114,13 +122,16 @@ def main() -> None:
         bench = Workbench(bench.spectra, changed)
     print(f"study {asked.study}, sampler {bench.study.sampler.type}, {len(bench.study.dimensions)} dimensions, SQLite")
     print("trials   ask ms (median, most)   driver ms/replicate   workers waiting   reading the past s")
-    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "study.db") as store:
-        there = 0
+    with tempfile.TemporaryDirectory() as folder, Store(asked.database or Path(folder) / "study.db") as store:
+        there = trials_in(store, bench)
         for size in asked.sizes:
-            fill(store, bench, there, size - there)
+            if size > there:
+                fill(store, bench, there, size - there)
+                there = size
+            size = there
             asks = time_asks(store, bench, asked.asks)
             fast = drive(store, bench, size, asked.trials, asked.workers, 0.0)
-            there = size + asked.trials
+            there += asked.trials
             waiting = "-"
             if asked.seconds > 0:
                 slow = drive(store, bench, there, asked.trials, asked.workers, asked.seconds)

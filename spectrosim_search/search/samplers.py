@@ -7,7 +7,9 @@ the Gaussian process fall back to a rule of their own for what only some trials 
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import heapq
 import importlib.util
 import math
 import warnings
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FilteredSampler", "SobolSampler", "make_sampler", "trial_seed"]
 
-_BEST = 500
-_LATEST = 1500
+_BEST = 150
+_LATEST = 450
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -93,9 +95,9 @@ class _Trials:
     has no public form that spares a copy of each trial; a test holds that they still do.
     """
 
-    def __init__(self, study: OptunaStudy, kept: frozenset[int]) -> None:
+    def __init__(self, study: OptunaStudy, shown: list[FrozenTrial]) -> None:
         self._inner = study
-        self._kept = kept
+        self._list = shown
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -103,15 +105,17 @@ class _Trials:
     def _get_trials(
         self, deepcopy: bool = True, states: Sequence[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        found = self._inner._get_trials(deepcopy=deepcopy, states=states, use_cache=use_cache)
-        return [trial for trial in found if trial.number in self._kept or not trial.state.is_finished()]
+        del use_cache
+        found = [trial for trial in self._list if states is None or trial.state in states]
+        return copy.deepcopy(found) if deepcopy else found
 
 
 class FilteredSampler(BaseSampler):
     """Shows its sampler the best and the latest trials only, once there are more than it can use.
 
-    The time of an ask grows with the number of trials and their sum with its square: past 2,000 finished trials the
-    best 500 and the last 1,500 are shown (measured: .05 s an ask at 1,000 trials, .7 s at 10,000).
+    The time of an ask grows with the number of trials times the number of groups of conditional parameters: .09 s at
+    1,000 trials of the study `transformer`, .17 s at 2,000. TPE models at most 25 trials as good (a tenth of
+    all), which are always among the best shown; the poor ones are a density that some hundred trials draw as well.
     """
 
     def __init__(self, sampler: BaseSampler, best: int = _BEST, latest: int = _LATEST) -> None:
@@ -123,27 +127,28 @@ class FilteredSampler(BaseSampler):
     def _shown(self, study: OptunaStudy, trial: FrozenTrial) -> OptunaStudy:
         """The view is taken once a trial, so that all its parameters are drawn from the same history."""
         if self._view is None or self._view[0] != trial.number:
-            finished = study._get_trials(deepcopy=False, states=_FINISHED, use_cache=True)
+            trials = study._get_trials(deepcopy=False, use_cache=True)
+            finished = [t for t in trials if t.state in _FINISHED]
             shown = study
             if len(finished) > self._best + self._latest:
                 kept = self._kept(finished, study.direction == StudyDirection.MAXIMIZE)
-                shown = cast(OptunaStudy, _Trials(study, kept))
+                seen = [t for t in trials if t.number in kept or not t.state.is_finished()]
+                shown = cast(OptunaStudy, _Trials(study, seen))
             self._view = (trial.number, shown)
         return self._view[1]
 
     def _kept(self, finished: list[FrozenTrial], maximise: bool) -> frozenset[int]:
-        sign = -1.0 if maximise else 1.0
-
-        def rank(trial: FrozenTrial) -> tuple[bool, float, int]:
-            value = trial.value if trial.state == TrialState.COMPLETE else None
-            usable = value is not None and not math.isnan(value)
-            return (not usable, sign * value if usable and value is not None else 0.0, trial.number)
-
-        by_number = sorted(finished, key=lambda trial: trial.number)
-        earlier = by_number[: -self._latest] if self._latest else by_number
-        latest = by_number[len(earlier) :]
-        best = sorted(earlier, key=rank)[: self._best]
-        return frozenset(trial.number for trial in (*best, *latest))
+        latest = sorted(trial.number for trial in finished)[-self._latest :] if self._latest else []
+        before = latest[0] if latest else math.inf
+        ranked = []
+        for trial in finished:
+            if trial.number < before and trial.state == TrialState.COMPLETE and trial.value is not None:
+                ranked.append((-trial.value if maximise else trial.value, trial.number))
+        ranked = [entry for entry in ranked if not math.isnan(entry[0])]
+        if len(ranked) < self._best:  # too few to fill the places: pruned ones, the earliest first
+            named = {number for _, number in ranked}
+            ranked += [(math.inf, t.number) for t in finished if t.number < before and t.number not in named]
+        return frozenset((*(number for _, number in heapq.nsmallest(self._best, ranked)), *latest))
 
     def infer_relative_search_space(self, study: OptunaStudy, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """See Optuna's BaseSampler."""
