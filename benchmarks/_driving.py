@@ -95,8 +95,15 @@ class TimedPool:
     idle: float = 0.0
     making: float = 0.0  # seconds spent on making records up: the benchmark's own
     done: int = 0
+    _first: float = math.inf
+    _last: float = 0.0
     _running: list[tuple[float, WorkItem]] = field(default_factory=list)
     _freed: list[float] = field(default_factory=list)
+
+    @property
+    def working(self) -> float:
+        """Seconds from the first submission to the last result."""
+        return self._last - self._first
 
     @property
     def free(self) -> int:
@@ -106,6 +113,7 @@ class TimedPool:
     def submit(self, items: Sequence[WorkItem]) -> None:
         """Start one replicate."""
         now = time.monotonic()
+        self._first = min(self._first, now)
         if self._freed:
             self.idle += now - self._freed.pop(0)
         self._running.append((now + self.seconds * (0.5 + 0.1 * (self.done % 11)), items[0]))
@@ -118,11 +126,12 @@ class TimedPool:
         over = sorted((r for r in self._running if r[0] <= now), key=lambda r: r[0])
         self._running = [r for r in self._running if r[0] > now]
         self._freed += [end for end, _ in over]
+        self._last = now if over else self._last
         events: list[PoolEvent] = []
         for _, item in over:
-            began = time.perf_counter()
+            began = time.process_time()
             record = made_up(self.bench, item)
-            self.making += time.perf_counter() - began
+            self.making += time.process_time() - began
             self.done += 1
             events.append(Finished(record, ENVIRONMENT))
         return events

@@ -112,8 +112,11 @@ class _Trial:
         return Climb(tuple(self.scores), self.granted, self.broken)
 
 
-def climb(ladder: Ladder) -> Method:
-    """The ladder itself, one worker: settle, then the deepest waiting cell, else the next configuration."""
+def climb(ladder: Ladder, *, hold: bool = True) -> Method:
+    """The ladder itself, one worker: settle, then the deepest waiting cell, else the next configuration.
+
+    Without `hold` the first trials go on unranked.
+    """
 
     def run(table: Table, draw: Draw, trials: int) -> Trace:
         trace = Trace(table)
@@ -121,10 +124,12 @@ def climb(ladder: Ladder) -> Method:
         field_: list[_Trial] = []
         climbs: list[Climb] = []
         first = rungs(ladder, table.cells)[0]
+        total = min(trials, len(table.entries))
         while True:
+            more = hold and len(field_) < total
             for slot, trial in enumerate(field_):
                 while trial.open:
-                    step = judge(climbs[slot], climbs, ladder, table.cells)
+                    step = judge(climbs[slot], climbs, ladder, table.cells, more=more)
                     if step.action == "wait":
                         break
                     if step.action == "go on":

@@ -4,8 +4,9 @@
 
 A database is filled with the past of a search, grown from size to size; at each size `asks` trials are asked for, then
 the real driver goes on for a few trials with workers that are done at once (driver time per replicate, ask
-and reading the past excluded) and with workers that take `--seconds` a replicate (share of time they had nothing to
-do; all of the driver's work counts, not the ask alone). Wall times; medians where several were taken.
+and reading the past excluded) and with workers that take `--seconds` a replicate (share of time they had nothing to do; all of the
+driver's work counts, not the ask alone). Asks and driver time are processor time, as other programs on the machine can
+only lengthen the rest; the waiting is by the clock and needs a quiet machine.
 """
 
 from __future__ import annotations
@@ -56,16 +57,16 @@ def watched() -> Iterator[tuple[list[float], list[float]]]:
     ask, join = TrialBook.ask, Driver._join
 
     def timed_ask(self: TrialBook, slot: int, attempt: int) -> tuple[int, Configuration]:
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             return ask(self, slot, attempt)
         finally:
-            asks.append(time.perf_counter() - began)
+            asks.append(time.process_time() - began)
 
     def timed_join(self: Driver) -> None:
-        began = time.perf_counter()
+        began = time.process_time()
         join(self)
-        joins.append(time.perf_counter() - began)
+        joins.append(time.process_time() - began)
 
     TrialBook.ask, Driver._join = timed_ask, timed_join  # type: ignore[method-assign]  # for the time of a measurement
     try:
@@ -78,10 +79,11 @@ def drive(store: Store, bench: Workbench, size: int, trials: int, workers: int, 
     """Let the driver go on from `size` trials for `trials` more."""
     ongoing = Workbench(bench.spectra, replace(bench.study, budget=Budget(trials=size + trials)))
     pool = TimedPool(ongoing, slots=workers, seconds=seconds)
+    began = time.process_time()
     with watched() as (asks, joins):
         outcome = search(store, ongoing, pool)
-    used = outcome.seconds - sum(asks) - sum(joins) - pool.making
-    waited = pool.idle / max(1e-9, (outcome.seconds - sum(joins)) * workers)
+    used = time.process_time() - began - sum(asks) - sum(joins) - pool.making
+    waited = pool.idle / max(1e-9, pool.working * workers)
     return Costs(pool.done, asks, used, outcome.seconds, waited, sum(joins))
 
 
@@ -96,9 +98,9 @@ def time_asks(store: Store, bench: Workbench, asks: int) -> list[float]:
     book = TrialBook(store, bench.study)
     taken = []
     for place in range(asks):
-        began = time.perf_counter()
+        began = time.process_time()
         number, _ = book.ask(10**6 + place, 1)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
         book.tell(number, optuna.trial.TrialState.FAIL, None, "asked for its time alone")
     return taken
 

@@ -186,7 +186,8 @@ class Driver:
             while trial.open:
                 climb = self._field.climb(trial)
                 self._book.report(trial.number, climb.means)
-                step = ladder.judge(climb, self._field.climbs(), self._study.ladder, self._field.cells)
+                more = len(self._field.trials) < self._total
+                step = ladder.judge(climb, self._field.climbs(), self._study.ladder, self._field.cells, more=more)
                 if step.action == "wait":
                     break
                 if step.action == "go on":

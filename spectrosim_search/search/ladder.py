@@ -60,8 +60,12 @@ def rungs(ladder: Ladder, cells: int) -> tuple[int, ...]:
     return (*sorted({r for r in ladder.rungs if 0 < r < cells}), cells)
 
 
-def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int) -> Step:
+def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int, *, more: bool = False) -> Step:
     """Decide on one trial, given all trials of the study (`field`, itself among them).
+
+    `more`: whether trials are still to be asked for. The first trials wait at the first rung until there are enough to
+    rank, as long as others can get there: sent on unranked, they would cost as much as dozens of later ones. Deeper
+    rungs hold nobody back, so that a short search has a finished trial too.
 
     The decision depends on its arguments alone. A trial that was granted more cells than it has finished waits,
     except beyond the last rung, where every further cell is a reason to test again.
@@ -88,6 +92,10 @@ def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int) -> S
     rung = max(r for r in steps if r <= n) if n >= steps[0] else 0
     if rung:
         rank, among = _rank(trial, field, rung)
+        if among < ladder.minimum and rung == steps[0]:
+            coming = more or any(len(t.scores) < rung and not t.broken for t in field)
+            if coming:
+                return Step("wait", trial.granted)
         if among >= ladder.minimum and rank > max(1, math.ceil(ladder.keep * among)):
             return Step("prune", trial.granted, f"rank {rank} of {among} trials after {_cells(rung)}")
     return Step("go on", next(r for r in steps if r > n))

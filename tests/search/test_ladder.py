@@ -27,6 +27,19 @@ def test_below_the_minimum_every_trial_goes_on() -> None:
     assert judge(field[0], field, LADDER, CELLS).granted == 3
 
 
+def test_the_first_trials_wait_at_the_first_rung_while_more_are_to_come() -> None:
+    field = [Climb((s / 10,), 1) for s in range(7)]
+    assert [judge(t, field, LADDER, CELLS, more=True).action for t in field] == ["wait"] * 7
+    field.append(Climb((0.75,), 1))
+    actions = [judge(t, field, LADDER, CELLS, more=True).action for t in field]
+    assert actions == ["prune"] * 5 + ["go on"] * 3
+    # the last of all trials is on its way: they wait for it
+    assert judge(field[0], [*field[:6], Climb((), 1)], LADDER, CELLS).action == "wait"
+    assert judge(field[0], [*field[:6], Climb((), 1, broken="its score is undefined")], LADDER, CELLS).action == "go on"
+    # the second rung holds nobody back
+    assert judge(Climb((0.7, 0.7, 0.7), 3), field, LADDER, CELLS, more=True).granted == 6
+
+
 @pytest.mark.parametrize(("trials", "kept"), [(8, 3), (9, 3), (10, 4), (30, 10)])
 def test_the_top_third_goes_on(trials: int, kept: int) -> None:
     field = [Climb((s / 100,), 1) for s in range(trials)]
