@@ -18,6 +18,7 @@ __all__ = [
     "Objective",
     "Protocol",
     "Sampler",
+    "Screening",
     "Study",
 ]
 
@@ -100,6 +101,15 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class Screening:
+    """Cheap trials before the search: a few keys vary, all else is as in the base; the best of them start it."""
+
+    trials: int = field(0, "trials in which only `vary` varies, after the known good ones; 0: no screening", low=0)
+    vary: tuple[str, ...] = field((), "keys, or beginnings of keys (preprocessing), that vary while screening")
+    starts: int = field(3, "best screened trials that go on in each way that `climb` names", low=1)
+
+
+@dataclass(frozen=True)
 class Budget:
     """When to stop; confirmation is included. Zero means no limit of that kind."""
 
@@ -135,6 +145,8 @@ class Study:
     base: tuple[tuple[str, Scalar], ...] = ()  # dotted path → value: what all trials share
     dimensions: tuple[Dimension, ...] = ()  # what varies, conditions after what they depend on
     known_good: tuple[tuple[tuple[str, Scalar], ...], ...] = ()  # enqueued first: dotted path → value
+    climb: tuple[tuple[tuple[str, Scalar], ...], ...] = ()  # ways on from the best screened trials: path → value
+    screening: Screening = Screening()
     sampler: Sampler = Sampler()
     ladder: Ladder = Ladder()
     budget: Budget = Budget()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 
 from spectrosim_search.search.budget import Allowance, Usage
 from spectrosim_search.search.driver_field import Field
@@ -41,7 +40,7 @@ class Accounts:
 
     def usage(self, busy: int) -> Usage:
         """What is used up, with `busy` replicates under way."""
-        states = Counter(trial.slot.state for trial in self._field.trials.values())
+        states = self._field.states
         return Usage(
             seconds=self._spent + time.monotonic() - self._begun,
             replicates=len(self._field.results) + self._others + busy,
@@ -54,7 +53,6 @@ class Accounts:
     def progress(self, busy: int) -> SearchProgress:
         """Where the search stands."""
         usage = self.usage(busy)
-        trials = self._field.trials.values()
         done = usage.complete + usage.pruned
         elapsed = time.monotonic() - self._begun
         pace = self._done / elapsed if elapsed > 0 else 0.0
@@ -65,8 +63,8 @@ class Accounts:
             asked=self._asked,
             complete=usage.complete,
             pruned=usage.pruned,
-            failed=sum(trial.slot.attempt for trial in trials),
-            running=sum(trial.slot.state == "running" for trial in trials),
+            failed=self._field.failures,
+            running=self._field.states["running"],
             replicates=len(self._field.results),
             best_number=number,
             best_value=value,

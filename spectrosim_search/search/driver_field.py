@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.search.ladder import Climb, reference_curve
+from spectrosim_search.search.ladder import Climb
+from spectrosim_search.search.ladder_curves import Curves
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store_slots import Slot
 from spectrosim_search.search.workbench import Workbench
@@ -40,17 +43,27 @@ class _Result:
     score: float
     status: str
     reason: str
-    seconds: float
 
 
 class Field:
-    """Trials by slot, results by replicate key, curves by cell."""
+    """Trials by slot, results by replicate key, curves by cell.
+
+    What follows from trials and results is kept and brought up to date where they change, so that a replicate costs
+    the driver about as much after ten thousand trials as after ten.
+    """
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self.trials: dict[int, Trial] = {}
         self.results: dict[str, _Result] = {}
-        self._curves: dict[int, list[tuple[NDArray[np.float32], int]]] = {}
+        self.states: Counter[str] = Counter()  # trials by the state of their slot
+        self.failures = 0  # earlier trials of these slots that the infrastructure failed
+        self._seconds = 0.0
+        self._curves: dict[int, Curves] = {}
+        self._open: dict[int, Trial] = {}
+        self._needed: dict[str, list[int]] = {}  # replicate key → slots whose trials it belongs to
+        self._climbs: list[Climb] = []  # in the order of slots, as `_order`
+        self._order: list[int] = []
 
     @property
     def cells(self) -> int:
@@ -58,24 +71,73 @@ class Field:
         return len(self._bench.cells)
 
     def add_trial(self, slot: Slot, number: int, configuration: Configuration, *, mine: bool) -> Trial:
-        """Take a trial into the picture."""
+        """Take a trial into the picture, in place of an earlier one of that slot."""
+        self.drop(slot.slot)
         identity = configuration.identity
         keys = tuple(self._bench.key("search", identity, c.fold, c.seed) for c in self._bench.cells)
         trial = Trial(slot, number, configuration, keys, mine)
         self.trials[slot.slot] = trial
+        self.states[slot.state] += 1
+        self.failures += slot.attempt
+        if trial.open:
+            self._open[slot.slot] = trial
+        for key in keys:
+            self._needed.setdefault(key, []).append(slot.slot)
+        place = bisect_left(self._order, slot.slot)
+        self._order.insert(place, slot.slot)
+        self._climbs.insert(place, self._climb(trial))
         return trial
+
+    def drop(self, slot: int) -> None:
+        """Forget the trial of a slot, if there is one."""
+        trial = self.trials.pop(slot, None)
+        if trial is None:
+            return
+        self.states[trial.slot.state] -= 1
+        self.failures -= trial.slot.attempt
+        self._open.pop(slot, None)
+        for key in trial.keys:
+            self._needed[key].remove(slot)
+        place = bisect_left(self._order, slot)
+        del self._order[place], self._climbs[place]
+
+    def change(self, trial: Trial, slot: Slot) -> None:
+        """Note that a trial's slot has changed."""
+        self.states[trial.slot.state] -= 1
+        self.states[slot.state] += 1
+        trial.slot = slot
+        if not trial.open:
+            self._open.pop(slot.slot, None)
+        self._refresh(slot.slot)
+
+    def open_trials(self) -> list[Trial]:
+        """Trials this driver has still to decide on, in the order of their slots."""
+        return [trial for _, trial in sorted(self._open.items())]
 
     def add_result(self, record: ReplicateRecord, epochs: int) -> None:
         """Take a stored replicate into the picture; `epochs` is the length of its schedule."""
         if record.phase != "search" or record.key in self.results:
             return
-        self.results[record.key] = _Result(record.score, record.status, record.reason, record.total_seconds)
+        self.results[record.key] = _Result(record.score, record.status, record.reason)
+        self._seconds += record.total_seconds
         ended_by_itself = record.status == "finished" or (record.status == "stopped" and record.reason != CANCELLED)
         if ended_by_itself and len(record.curve) > 1:
-            self._curves.setdefault(record.cell, []).append((record.curve, epochs))
+            self._curves.setdefault(record.cell, Curves()).add(record.curve, epochs)
+        for slot in self._needed.get(record.key, ()):
+            self._refresh(slot)
 
     def climb(self, trial: Trial) -> Climb:
-        """How far a trial has come."""
+        """How far a trial of the field has come."""
+        return self._climbs[bisect_left(self._order, trial.slot.slot)]
+
+    def climbs(self) -> Sequence[Climb]:
+        """All trials, in the order of their slots."""
+        return self._climbs
+
+    def _refresh(self, slot: int) -> None:
+        self._climbs[bisect_left(self._order, slot)] = self._climb(self.trials[slot])
+
+    def _climb(self, trial: Trial) -> Climb:
         scores: list[float] = []
         for key in trial.keys:
             result = self.results.get(key)
@@ -99,17 +161,11 @@ class Field:
                 return f"the score of cell {cell} is undefined"
         return ""
 
-    def climbs(self) -> list[Climb]:
-        """All trials, in the order of their slots."""
-        return [self.climb(self.trials[slot]) for slot in sorted(self.trials)]
-
     def waiting(self, busy: Collection[str]) -> list[tuple[Trial, int]]:
         """(trial, cell) that may be trained now and is not: the highest rung first, then by slot and cell."""
         found: list[tuple[int, int, int]] = []
         named = set(busy)
-        for slot, trial in sorted(self.trials.items()):
-            if not trial.open:
-                continue
+        for slot, trial in sorted(self._open.items()):
             for cell, key in enumerate(trial.keys[: trial.slot.granted]):
                 if key not in self.results and key not in named:
                     named.add(key)
@@ -118,29 +174,26 @@ class Field:
 
     def fresh(self, busy: Collection[str]) -> int:
         """Own trials of which no cell has been started."""
-        return sum(
-            trial.open and not any(key in self.results or key in busy for key in trial.keys)
-            for trial in self.trials.values()
-        )
+        return sum(not any(key in self.results or key in busy for key in trial.keys) for trial in self._open.values())
 
     def reference(self, cell: int, epochs: int) -> NDArray[np.float32] | None:
         """What a replicate of a cell is stopped by."""
-        return reference_curve(self._curves.get(cell, ()), epochs)
+        return self._curves[cell].reference(epochs) if cell in self._curves else None
 
     def mean_seconds(self) -> float:
         """Mean cost of a replicate; NaN before the first."""
-        return float(np.mean([r.seconds for r in self.results.values()])) if self.results else float("nan")
+        return self._seconds / len(self.results) if self.results else float("nan")
 
     def best(self) -> tuple[int | None, float, float]:
         """(number, mean, standard error over cells) of the best among the trials with the most cells.
 
         Trials with fewer cells are left out: the best of many single cells is luck.
         """
-        climbs = [(t, self.climb(t)) for _, t in sorted(self.trials.items())]
-        n = max((len(c.scores) for _, c in climbs if not c.broken), default=0)
+        n = max((len(c.scores) for c in self._climbs if not c.broken), default=0)
         if n == 0:
             return None, float("nan"), float("nan")
-        level = [(t, c) for t, c in climbs if len(c.scores) == n and not c.broken]
-        trial, climb = max(level, key=lambda pair: pair[1].mean())
+        level = [place for place, c in enumerate(self._climbs) if len(c.scores) == n and not c.broken]
+        place = max(level, key=lambda p: self._climbs[p].means[-1])
+        climb = self._climbs[place]
         error = float(np.std(climb.scores, ddof=1)) / math.sqrt(n) if n > 1 else float("nan")
-        return trial.number, climb.mean(), error
+        return self.trials[self._order[place]].number, climb.mean(), error

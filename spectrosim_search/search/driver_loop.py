@@ -76,6 +76,7 @@ class Driver:
         self._total = bench.study.budget.trials
         self._field = Field(bench)
         self._book = TrialBook(store, bench.study, bench.spectra)
+        self._configurations = store.configurations(bench.study.name)
         stored = store.status(self._study.name).replicates
         self._accounts = Accounts(
             self._field,
@@ -150,10 +151,9 @@ class Driver:
             self._field.add_result(record, self._configuration(record.configuration_id).training.epochs)
 
     def _configuration(self, identity: str) -> Configuration:
-        for trial in self._field.trials.values():
-            if trial.slot.configuration_id == identity:
-                return trial.configuration
-        return self._store.configuration(identity)
+        if identity not in self._configurations:
+            self._configurations[identity] = self._store.configuration(identity)
+        return self._configurations[identity]
 
     def _read_trials(self) -> None:
         for slot in store_slots.read(self._store.engine, self._id):
@@ -162,9 +162,9 @@ class Driver:
             if slot.state == "asking" and mine and known is None:
                 self._fill_slot(slot)
             elif slot.number is None:
-                self._field.trials.pop(slot.slot, None)
+                self._field.drop(slot.slot)
             elif known is None or known.slot != slot:
-                configuration = self._store.configuration(slot.configuration_id)
+                configuration = self._configuration(slot.configuration_id)
                 trial = self._field.add_trial(slot, slot.number, configuration, mine=mine)
                 if trial.open and known is None:
                     self._note_told(trial)
@@ -182,17 +182,17 @@ class Driver:
 
     def _settle(self) -> None:
         """Decide on every own trial what its results decide."""
-        for index in sorted(self._field.trials):
-            trial = self._field.trials[index]
+        for trial in self._field.open_trials():
             while trial.open:
                 climb = self._field.climb(trial)
-                self._book.report(trial.number, [climb.mean(n) for n in range(1, len(climb.scores) + 1)])
-                step = ladder.judge(climb, self._field.climbs(), self._study.ladder, self._field.cells)
+                self._book.report(trial.number, climb.means)
+                more = len(self._field.trials) < self._total
+                step = ladder.judge(climb, self._field.climbs(), self._study.ladder, self._field.cells, more=more)
                 if step.action == "wait":
                     break
                 if step.action == "go on":
                     store_slots.grant(self._store.engine, self._id, trial.slot, step.granted)
-                    trial.slot = replace(trial.slot, granted=step.granted)
+                    self._field.change(trial, replace(trial.slot, granted=step.granted))
                     self._tell(TrialRung(trial.number, climb.mean(), len(climb.scores), step.granted))
                 else:
                     self._close(trial, "COMPLETE" if step.action == "complete" else "PRUNED", step.reason)
@@ -206,9 +206,9 @@ class Driver:
         self._book.tell(trial.number, told, value if told == TrialState.COMPLETE else None, reason)
         final: store_slots.Final = "complete" if told == TrialState.COMPLETE else "pruned"
         store_slots.finish(self._store.engine, self._id, trial.slot, final, value, reason)
-        trial.slot = replace(trial.slot, state=final, value=value, reason=reason)
+        self._field.change(trial, replace(trial.slot, state=final, value=value, reason=reason))
         self._failures_in_a_row = 0
-        needed = {key for other in self._field.trials.values() if other.open for key in other.keys}
+        needed = {key for other in self._field.open_trials() for key in other.keys}
         self._pool.stop([key for key in trial.keys if key in self._busy and key not in needed])
         self._tell(TrialEnded(trial.number, state, value, len(climb.scores), reason))
 
@@ -217,8 +217,9 @@ class Driver:
         from optuna.trial import TrialState
 
         self._book.tell(trial.number, TrialState.FAIL, None, reason)
+        cells = len(self._field.climb(trial).scores)
         self._release(trial)
-        self._tell(TrialEnded(trial.number, "FAIL", None, len(self._field.climb(trial).scores), reason))
+        self._tell(TrialEnded(trial.number, "FAIL", None, cells, reason))
         self._failures_in_a_row += 1
         if self._failures_in_a_row >= FAILURES:
             raise RunError(
@@ -227,7 +228,7 @@ class Driver:
 
     def _release(self, trial: Trial) -> None:
         store_slots.free(self._store.engine, self._id, trial.slot)
-        self._field.trials.pop(trial.slot.slot, None)
+        self._field.drop(trial.slot.slot)
 
     # --- handing out -------------------------------------------------------------------------------------------
 
@@ -274,9 +275,11 @@ class Driver:
         if written is None:
             number, configuration = self._book.ask(slot.slot, slot.attempt)
         else:
-            number, configuration = self._book.number_of(written), suggest(written, self._study)
+            number = self._book.number_of(slot.slot, slot.attempt)
+            configuration = suggest(written, self._study)
         self._store.add_configuration(configuration)
         self._book.note(number, configuration)
+        self._configurations[configuration.identity] = configuration
         granted = ladder.rungs(self._study.ladder, self._field.cells)[0]
         store_slots.start(self._store.engine, self._id, slot, number, configuration.identity, granted)
         running = replace(
@@ -312,7 +315,7 @@ class Driver:
         self._deaths[key] += 1
         if self._deaths[key] < DEATHS:
             return  # it is still waiting and goes to another worker
-        for trial in [t for t in self._field.trials.values() if t.open and key in t.keys]:
+        for trial in [t for t in self._field.open_trials() if key in t.keys]:
             self._fail(trial, f"cell {trial.keys.index(key)} killed {DEATHS} workers ({reason})")
 
     def _usage(self) -> Usage:

@@ -47,7 +47,7 @@ class ObjectiveBook:
         except InputError:  # a model that cannot be made: its first replicate fails and the trial is pruned for it
             return {}
 
-    def report(self, number: int, means: list[float]) -> None:
+    def report(self, number: int, means: Sequence[float]) -> None:
         """Store the running means of a trial's score where there are more than before."""
         row = self._row(number)
         if len(means) > len(row.means):

@@ -7,11 +7,13 @@ sees depends on the trials alone, not on the storage, which makes a resumed stud
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.driver_objectives import ObjectiveBook
+from spectrosim_search.search.screening import Screening
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_optuna import directions, optuna_errors
 from spectrosim_search.search.store_records import CONFIGURATION_ATTRIBUTE, REASON_ATTRIBUTE, SLOT_ATTRIBUTE
@@ -52,7 +54,10 @@ class TrialBook:
         )
         self._objectives = ObjectiveBook(store, store.study_id(study.name), study, spectra)
         self._mirror_id = self._memory.get_study_id_from_name(self._mirror.study_name)
+        self._screening = Screening(study)
         self._places: dict[int, int] = {}  # trial number → id in the mirror
+        self._rows: dict[int, int] = {}  # trial number → id in the database
+        self._numbers: dict[str, int] = {}  # slot and attempt → trial number
         self.sync()
 
     def sync(self) -> None:
@@ -61,6 +66,8 @@ class TrialBook:
             for trial in self._storage.get_all_trials(self._id, deepcopy=False):
                 if trial.number not in self._places:
                     self._places[trial.number] = self._memory.create_new_trial(self._mirror_id, trial)
+                    self._rows[trial.number] = trial._trial_id
+                    self._numbers.setdefault(str(trial.user_attrs.get(SLOT_ATTRIBUTE)), trial.number)
                 elif trial.state.is_finished() and not self._mirrored(trial.number).state.is_finished():
                     for step, value in trial.intermediate_values.items():
                         self._memory.set_trial_intermediate_value(self._places[trial.number], step, value)
@@ -72,38 +79,36 @@ class TrialBook:
 
     def find(self, slot: int, attempt: int) -> FrozenTrial | None:
         """The trial of a slot's attempt, if it was written (the driver may have died right after)."""
-        label = _label(slot, attempt)
-        return next(
-            (
-                t
-                for t in self._memory.get_all_trials(self._mirror_id, deepcopy=False)
-                if t.user_attrs.get(SLOT_ATTRIBUTE) == label
-            ),
-            None,
-        )
+        number = self._numbers.get(_label(slot, attempt))
+        return None if number is None else self._mirrored(number)
 
-    def number_of(self, trial: FrozenTrial) -> int:
-        """Number in the database of a trial of the mirror."""
-        return next(number for number, place in self._places.items() if place == trial._trial_id)
+    def number_of(self, slot: int, attempt: int) -> int:
+        """Number in the database of the trial that :meth:`find` found."""
+        return self._numbers[_label(slot, attempt)]
 
     def ask(self, slot: int, attempt: int) -> tuple[int, Configuration]:
         """Ask for the trial of a slot. Returns its number and configuration.
 
-        Known good configurations come first; the sampler is seeded from the study's seed and the slot.
+        Known good configurations come first, then what the study screens and what goes on from the best of that; the
+        sampler is seeded from the study's seed and the slot.
         """
         import optuna
 
         from spectrosim_search.search.samplers import make_sampler
-        from spectrosim_search.search.space import known_good, suggest
+        from spectrosim_search.search.space import suggest
 
         if self._shared:
             self.sync()
-        self._mirror.sampler = make_sampler(
-            self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE, self._study.dimensions
+        hidden = self._screening.is_screened if self._screening.searches(slot) else None
+        sampler = make_sampler(
+            self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE, self._study.dimensions, hidden
         )
-        enqueued = known_good(self._study)
-        if attempt == 0 and slot < len(enqueued):
-            self._mirror.enqueue_trial(enqueued[slot])
+        fixed = self._screening.fixed(slot)
+        self._mirror.sampler = optuna.samplers.PartialFixedSampler(fixed, sampler) if fixed else sampler
+        trials = self._memory.get_all_trials(self._mirror_id, deepcopy=False)
+        enqueued = self._screening.enqueued(slot, trials) if attempt == 0 else None
+        if enqueued is not None:
+            self._mirror.enqueue_trial(enqueued)
         trial = self._mirror.ask()
         configuration = suggest(trial, self._study)
         drawn = self._memory.get_trial(trial._trial_id)
@@ -126,7 +131,8 @@ class TrialBook:
                     self._storage.set_study_system_attr(self._id, key, shared)
             written = self._storage.create_new_trial(self._id, template)
             number = self._storage.get_trial_number_from_id(written)
-        self._places[number] = trial._trial_id
+        self._places[number], self._rows[number] = trial._trial_id, written
+        self._numbers[_label(slot, attempt)] = number
         return number, configuration
 
     def note(self, number: int, configuration: Configuration) -> None:
@@ -134,7 +140,7 @@ class TrialBook:
         with optuna_errors(self._url):
             self._objectives.note(number, configuration)
 
-    def report(self, number: int, means: list[float]) -> None:
+    def report(self, number: int, means: Sequence[float]) -> None:
         """Report the running mean after each number of cells; what was reported before is left alone."""
         if self._objectives.several:
             with optuna_errors(self._url):
@@ -144,7 +150,7 @@ class TrialBook:
         for step, value in enumerate(means, start=1):
             if step not in known:
                 with optuna_errors(self._url):
-                    self._storage.set_trial_intermediate_value(self._written(number), step, value)
+                    self._storage.set_trial_intermediate_value(self._rows[number], step, value)
                 self._memory.set_trial_intermediate_value(self._places[number], step, value)
 
     def state(self, number: int) -> TrialState:
@@ -160,17 +166,14 @@ class TrialBook:
             return
         with optuna_errors(self._url):
             if reason:
-                self._storage.set_trial_user_attr(self._written(number), REASON_ATTRIBUTE, reason)
+                self._storage.set_trial_user_attr(self._rows[number], REASON_ATTRIBUTE, reason)
             values = None if value is None else self._objectives.values(number, value)
             self._optuna.tell(number, values, state=state, skip_if_finished=True)
-            told = self._storage.get_trial(self._written(number))
+            told = self._storage.get_trial(self._rows[number])
         self._memory.set_trial_state_values(self._places[number], told.state, told.values)
 
     def _mirrored(self, number: int) -> FrozenTrial:
         return self._memory.get_trial(self._places[number])
-
-    def _written(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
 
 def _label(slot: int, attempt: int) -> str:

@@ -43,7 +43,8 @@ def fit_space(study: Study, spectra: SpectraSet) -> tuple[Study, tuple[str, ...]
         study,
         dimensions=tuple(_narrowed(d, kept) for d in study.dimensions),
         base=_replaced(study.base, instead),
-        known_good=tuple(_replaced(entry, instead) for entry in study.known_good),
+        known_good=tuple(dict.fromkeys(_replaced(entry, instead) for entry in study.known_good)),
+        climb=tuple(dict.fromkeys(_replaced(entry, instead) for entry in study.climb)),
     )
     names = " and ".join(str(c) for c in dropped)
     return fitted, (f"some intensities are negative: preprocessing {names} left out of the search",)

@@ -12,19 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrosim_search.config.study import Ladder
 
-__all__ = ["CURVES", "SLACK", "Climb", "Step", "incumbent", "judge", "paired_p_value", "reference_curve", "rungs"]
+__all__ = ["Climb", "Step", "incumbent", "judge", "paired_p_value", "rungs"]
 
-CURVES = 8  # curves of a cell needed before any replicate is stopped by them
-QUANTILE = 0.2  # of the curves of a cell: below it a replicate is stopped
-SLACK = 0.02  # below that score by this much: near the ceiling a fifth of good replicates would be stopped for noise
-WARM_UP = 0.3  # share of the epochs in which no replicate is stopped; the learning rate rises that long by default
 FEWEST = 3  # pairs needed for the t test
 
 
@@ -39,9 +36,14 @@ class Climb:
     granted: int
     broken: str = ""
 
+    @cached_property
+    def means(self) -> tuple[float, ...]:
+        """Mean score over the first cell, the first two and so on."""
+        return tuple(total / n for n, total in enumerate(accumulate(self.scores), start=1))
+
     def mean(self, cells: int | None = None) -> float:
-        """Mean score over the first `cells` cells."""
-        return float(np.mean(self.scores[:cells]))
+        """Mean score over the first `cells` cells; NaN without any."""
+        return self.means[: cells or None][-1] if self.scores else math.nan
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,12 @@ def rungs(ladder: Ladder, cells: int) -> tuple[int, ...]:
     return (*sorted({r for r in ladder.rungs if 0 < r < cells}), cells)
 
 
-def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int) -> Step:
+def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int, *, more: bool = False) -> Step:
     """Decide on one trial, given all trials of the study (`field`, itself among them).
+
+    `more`: whether trials are still to be asked for. The first trials wait at the first rung until there are enough to
+    rank, as long as others can get there: sent on unranked, they would cost as much as dozens of later ones. Deeper
+    rungs hold nobody back, so that a short search has a finished trial too.
 
     The decision depends on its arguments alone. A trial that was granted more cells than it has finished waits,
     except beyond the last rung, where every further cell is a reason to test again.
@@ -86,6 +92,10 @@ def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int) -> S
     rung = max(r for r in steps if r <= n) if n >= steps[0] else 0
     if rung:
         rank, among = _rank(trial, field, rung)
+        if among < ladder.minimum and rung == steps[0]:
+            coming = more or any(len(t.scores) < rung and not t.broken for t in field)
+            if coming:
+                return Step("wait", trial.granted)
         if among >= ladder.minimum and rank > max(1, math.ceil(ladder.keep * among)):
             return Step("prune", trial.granted, f"rank {rank} of {among} trials after {_cells(rung)}")
     return Step("go on", next(r for r in steps if r > n))
@@ -99,7 +109,7 @@ def incumbent(field: Sequence[Climb], cells: int) -> Climb | None:
 
 def _rank(trial: Climb, field: Sequence[Climb], rung: int) -> tuple[int, int]:
     """Place of a trial among those that reached a rung (1 is best, equals share the better place), and their number."""
-    reached = [t.mean(rung) for t in field if len(t.scores) >= rung]
+    reached = [t.means[rung - 1] for t in field if len(t.scores) >= rung]
     own = trial.mean(rung)
     return 1 + sum(score > own for score in reached), len(reached)
 
@@ -120,26 +130,3 @@ def paired_p_value(best: Sequence[float], other: Sequence[float]) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(n - 1, -mean / (sd / math.sqrt(n))))
-
-
-def reference_curve(curves: Sequence[tuple[NDArray[np.float32], int]], epochs: int) -> NDArray[np.float32] | None:
-    """Scores below which a replicate of the same cell is stopped, after each of `epochs` epochs: ``(epochs,)``.
-
-    curves: those of the cell's earlier replicates, ``(E + 1, 2)`` with epoch 0 first, each with the epochs its schedule
-    had. Every curve becomes its best score so far (mean of the halves), is extended by its last value where training
-    ended early and read at the same share of the schedule, since trials differ in epochs. Stopped replicates belong in
-    `curves`: left out, the reference would creep upwards. None below eight curves; minus infinity during the warm-up.
-    """
-    share = np.arange(1, epochs + 1) / epochs
-    rows = []
-    for curve, schedule in curves:
-        best = np.maximum.accumulate(np.nan_to_num(curve.mean(axis=1), nan=-np.inf))[1:]
-        if len(best):
-            place = np.ceil(share * schedule - 1e-9).astype(np.int64) - 1
-            rows.append(best[np.minimum(place, len(best) - 1)])
-    if len(rows) < CURVES:
-        return None
-    reference = np.empty(epochs, dtype=np.float32)
-    reference[:] = np.quantile(np.stack(rows), QUANTILE, axis=0, method="lower") - SLACK
-    reference[share <= WARM_UP] = -np.inf
-    return reference

@@ -278,6 +278,12 @@ class Store:
             raise InputError(f"there is no configuration {identity} in {self.shown}")
         return from_json(Configuration, text)
 
+    def configurations(self, name: str) -> dict[str, Configuration]:
+        """All configurations of a study by their identities."""
+        study_id = self.study_id(name)
+        with database_errors(self._url):
+            return store_records.read_configurations(self.engine, study_id)
+
     def set_baseline(self, name: str, record: BaselineRecord) -> None:
         """Store a baseline, in place of an earlier one of that name."""
         study_id = self.study_id(name)

@@ -60,9 +60,12 @@ def read(engine: Engine, study_id: int) -> tuple[Slot, ...]:
 
 def claim(engine: Engine, study_id: int, driver: str, total: int) -> Slot | None:
     """Claim the first slot below `total` that nobody holds; None where all are held or done."""
+    held = SlotRow.study_id == study_id
+    first_free = sa.select(*_COLUMNS).where(held, SlotRow.state == "free", SlotRow.slot < total).order_by(SlotRow.slot)
     while True:
-        rows = read(engine, study_id)
-        vacant = next((r for r in rows if r.state == "free" and r.slot < total), None)
+        with engine.connect() as connection:
+            vacant = connection.execute(first_free.limit(1)).first()
+            following = connection.execute(sa.select(sa.func.count()).where(held)).scalar_one()
         if vacant is not None:
             with engine.begin() as connection:
                 done = connection.execute(
@@ -73,7 +76,6 @@ def claim(engine: Engine, study_id: int, driver: str, total: int) -> Slot | None
             if done.rowcount == 1:
                 return Slot(vacant.slot, vacant.attempt, "asking", driver, None, 0, "", None, "")
             continue
-        following = len(rows)
         if following >= total:
             return None
         try:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from spectrosim_search.config.study import Ladder
-from spectrosim_search.search.ladder import SLACK, Climb, incumbent, judge, paired_p_value, reference_curve, rungs
+from spectrosim_search.search.ladder import Climb, incumbent, judge, paired_p_value, rungs
+from spectrosim_search.search.ladder_curves import QUANTILE, SLACK, Curves
 
 LADDER = Ladder(rungs=(1, 3, 6), keep=1 / 3, minimum=8, p_value=0.1)
 CELLS = 12
@@ -22,6 +25,19 @@ def test_below_the_minimum_every_trial_goes_on() -> None:
     field = [Climb((s / 10,), 1) for s in range(7)]
     assert [judge(t, field, LADDER, CELLS).action for t in field] == ["go on"] * 7
     assert judge(field[0], field, LADDER, CELLS).granted == 3
+
+
+def test_the_first_trials_wait_at_the_first_rung_while_more_are_to_come() -> None:
+    field = [Climb((s / 10,), 1) for s in range(7)]
+    assert [judge(t, field, LADDER, CELLS, more=True).action for t in field] == ["wait"] * 7
+    field.append(Climb((0.75,), 1))
+    actions = [judge(t, field, LADDER, CELLS, more=True).action for t in field]
+    assert actions == ["prune"] * 5 + ["go on"] * 3
+    # the last of all trials is on its way: they wait for it
+    assert judge(field[0], [*field[:6], Climb((), 1)], LADDER, CELLS).action == "wait"
+    assert judge(field[0], [*field[:6], Climb((), 1, broken="its score is undefined")], LADDER, CELLS).action == "go on"
+    # the second rung holds nobody back
+    assert judge(Climb((0.7, 0.7, 0.7), 3), field, LADDER, CELLS, more=True).granted == 6
 
 
 @pytest.mark.parametrize(("trials", "kept"), [(8, 3), (9, 3), (10, 4), (30, 10)])
@@ -87,6 +103,30 @@ def test_p_value_is_the_paired_t_test() -> None:
 
 def _curve(scores: list[float]) -> np.ndarray:
     return np.array([[0.5, 0.5], *([s, s] for s in scores)], dtype=np.float32)
+
+
+def reference_curve(curves: list[tuple[np.ndarray, int]], epochs: int) -> np.ndarray | None:
+    kept = Curves()
+    for curve, schedule in curves:
+        kept.add(curve, schedule)
+    return kept.reference(epochs)
+
+
+def test_curves_added_one_by_one_give_the_quantile_of_all() -> None:
+    rng = np.random.default_rng(3)
+    kept, rows = Curves(), []
+    for number in range(200):
+        schedule = int(rng.integers(4, 12))
+        scores = rng.random(int(rng.integers(1, schedule + 1)))
+        kept.add(_curve(scores.tolist()), schedule)
+        best = np.maximum.accumulate([0.5, *scores])[1:].astype(np.float32)  # what training started from counts too
+        places = [min(math.ceil((e + 1) / 10 * schedule - 1e-9) - 1, len(best) - 1) for e in range(10)]
+        rows.append(best[places])
+        reference = kept.reference(10)
+        if number >= 7:
+            expected = np.quantile(np.stack(rows), QUANTILE, axis=0, method="lower") - SLACK
+            assert reference is not None
+            np.testing.assert_allclose(reference[3:], expected[3:], atol=1e-6)
 
 
 def test_reference_needs_eight_curves_and_spares_the_warm_up() -> None:
