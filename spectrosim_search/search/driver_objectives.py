@@ -6,6 +6,8 @@ lie in our own table, and a trial that is pruned has no values at Optuna's. With
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study

@@ -7,6 +7,7 @@ sees depends on the trials alone, not on the storage, which makes a resumed stud
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,9 @@ class TrialBook:
             self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE, self._study.dimensions, hidden
         )
         fixed = self._screening.fixed(slot)
-        self._mirror.sampler = optuna.samplers.PartialFixedSampler(fixed, sampler) if fixed else sampler
+        with warnings.catch_warnings():  # PartialFixedSampler has been marked experimental since Optuna 2.4
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self._mirror.sampler = optuna.samplers.PartialFixedSampler(fixed, sampler) if fixed else sampler
         trials = self._memory.get_all_trials(self._mirror_id, deepcopy=False)
         enqueued = self._screening.enqueued(slot, trials) if attempt == 0 else None
         if enqueued is not None:

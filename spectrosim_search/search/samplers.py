@@ -52,7 +52,8 @@ def make_sampler(
 ) -> BaseSampler:
     """The sampler that asks for trial `number`.
 
-    `dimensions` are needed by qmc only; tpe and gp do not learn from finished trials that are `hidden`. Raises MissingExtraError for cmaes without its package.
+    `dimensions` are needed by qmc only; tpe and gp do not learn from finished trials that are `hidden`. Raises
+    MissingExtraError for cmaes without its package.
 
     - tpe: multivariate and grouped, so that conditional parameters are modelled with those they appear with;
       running trials count as poor (constant liar). Random below `startup` finished trials.
