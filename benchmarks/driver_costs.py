@@ -5,8 +5,8 @@
 A database is filled with the past of a search, grown from size to size; at each size `asks` trials are asked for, then
 the real driver goes on for a few trials with workers that are done at once (driver time per replicate, ask
 and reading the past excluded) and with workers that take `--seconds` a replicate (share of time they had nothing to do;
-all of the driver's work counts, not the ask alone). Asks and driver time are processor time, as other programs on the machine can
-only lengthen the rest; the waiting is by the clock and needs a quiet machine.
+all of the driver's work counts, not the ask alone). Asks and driver time are processor time, as other programs on the
+machine can only lengthen the rest; the waiting is by the clock and needs a quiet machine.
 """
 
 from __future__ import annotations
