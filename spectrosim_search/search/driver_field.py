@@ -174,9 +174,7 @@ class Field:
 
     def fresh(self, busy: Collection[str]) -> int:
         """Own trials of which no cell has been started."""
-        return sum(
-            not any(key in self.results or key in busy for key in trial.keys) for trial in self._open.values()
-        )
+        return sum(not any(key in self.results or key in busy for key in trial.keys) for trial in self._open.values())
 
     def reference(self, cell: int, epochs: int) -> NDArray[np.float32] | None:
         """What a replicate of a cell is stopped by."""

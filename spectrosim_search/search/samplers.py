@@ -140,11 +140,15 @@ class FilteredSampler(BaseSampler):
     def _kept(self, finished: list[FrozenTrial], maximise: bool) -> frozenset[int]:
         latest = sorted(trial.number for trial in finished)[-self._latest :] if self._latest else []
         before = latest[0] if latest else math.inf
-        ranked = []
-        for trial in finished:
-            if trial.number < before and trial.state == TrialState.COMPLETE and trial.value is not None:
-                ranked.append((-trial.value if maximise else trial.value, trial.number))
-        ranked = [entry for entry in ranked if not math.isnan(entry[0])]
+        sign = -1.0 if maximise else 1.0
+        ranked = [
+            (sign * trial.value, trial.number)
+            for trial in finished
+            if trial.number < before
+            and trial.state == TrialState.COMPLETE
+            and trial.value is not None
+            and not math.isnan(trial.value)
+        ]
         if len(ranked) < self._best:  # too few to fill the places: pruned ones, the earliest first
             named = {number for _, number in ranked}
             ranked += [(math.inf, t.number) for t in finished if t.number < before and t.number not in named]
