@@ -182,8 +182,7 @@ def _trained(recorded: Recorded, curves: Curves | None) -> tuple[float, int, str
 def halving(eta: int = 3, first: int = 1) -> Method:
     """Synchronous successive halving (Jamieson and Talwalkar 2016) over cells, bracket after bracket.
 
-    A bracket starts as many configurations at `first` cells as leave one at all cells, keeping one of `eta` at each
-    level.
+    A bracket starts as many configurations at `first` cells as leave one at all cells; one of `eta` passes each level.
     """
     return hyperband(eta, firsts=(first,))
 

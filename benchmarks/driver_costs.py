@@ -2,11 +2,12 @@
 
     python -m benchmarks.driver_costs [--sizes 100 1000 10000] [--workers 2] [--seconds 1.0] [--sampler tpe]
 
-A database is filled with the past of a search, grown from size to size; at each size `asks` trials are asked for, then
-the real driver goes on for a few trials with workers that are done at once (driver time per replicate, ask
-and reading the past excluded) and with workers that take `--seconds` a replicate (share of time they had nothing to do;
-all of the driver's work counts, not the ask alone). Asks and driver time are processor time, as other programs on the
-machine can only lengthen the rest; the waiting is by the clock and needs a quiet machine.
+A database is filled with the past of a search, grown from size to size (kept with `--database`, as filling 10,000
+takes minutes). At each size some trials are asked for, then the real driver goes on for `--trials` trials: once with
+workers that are done at once (driver time per replicate; asks and reading the past are excluded), once with workers that take
+`--seconds` a replicate (share of time they had nothing to do; all of the driver's work counts, not the ask alone). Asks
+and driver time are processor time, for other programs can only lengthen the rest; the waiting is by the clock and needs
+a quiet machine.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import optuna
 
@@ -54,7 +57,7 @@ def watched() -> Iterator[tuple[list[float], list[float]]]:
 
     asks: list[float] = []
     joins: list[float] = []
-    ask, join = TrialBook.ask, Driver._join
+    ask, join, make = TrialBook.ask, Driver._join, Driver.__init__
 
     def timed_ask(self: TrialBook, slot: int, attempt: int) -> tuple[int, Configuration]:
         began = time.process_time()
@@ -68,11 +71,13 @@ def watched() -> Iterator[tuple[list[float], list[float]]]:
         join(self)
         joins.append(time.process_time() - began)
 
-    TrialBook.ask, Driver._join = timed_ask, timed_join  # type: ignore[method-assign]  # for the time of a measurement
-    try:
+    def timed_make(self: Driver, *given: Any) -> None:
+        began = time.process_time()
+        make(self, *given)
+        joins.append(time.process_time() - began)
+
+    with patch.multiple(Driver, _join=timed_join, __init__=timed_make), patch.object(TrialBook, "ask", timed_ask):
         yield asks, joins
-    finally:
-        TrialBook.ask, Driver._join = ask, join  # type: ignore[method-assign]  # back as it was
 
 
 def drive(store: Store, bench: Workbench, size: int, trials: int, workers: int, seconds: float) -> Costs:
