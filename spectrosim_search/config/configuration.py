@@ -97,6 +97,7 @@ class Preprocessing:
     binning: int = field(
         1,
         "neighbouring channels averaged into one, before the intensity transform; windows then count bins",
+        shapes=True,
         unit="channels",
         low=1,
         high=1000,

@@ -87,6 +87,12 @@ class Sampler:
     startup: int = field(
         12, "random configurations before the sampler learns; with nsga2 the size of a generation", low=0
     )
+    batch: int = field(
+        1,
+        "trials asked for together, of one architecture, so that a GPU trains them in one stack; 1 on processors",
+        low=1,
+        high=1024,
+    )
 
 
 @dataclass(frozen=True)

@@ -260,12 +260,15 @@ class Driver:
         self._accounts.submitted()
 
     def _ask(self) -> bool:
-        """Ask for one more trial, if one is left."""
-        slot = store_slots.claim(self._store.engine, self._id, self._lease.driver, self._total)
-        if slot is None:
-            return False
-        self._fill_slot(slot)
-        return True
+        """Ask for one more trial, or the rest of its batch where the study asks for several; False if none is left."""
+        batch = self._study.sampler.batch
+        asked = False
+        while (slot := store_slots.claim(self._store.engine, self._id, self._lease.driver, self._total)) is not None:
+            self._fill_slot(slot)
+            asked = True
+            if slot.slot % batch == batch - 1:
+                break
+        return asked
 
     def _fill_slot(self, slot: store_slots.Slot) -> None:
         """Give a claimed slot its trial: the one its last driver had written, or a new one."""

@@ -11,8 +11,9 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.documents.catalogue import places
 from spectrosim_search.search.driver_objectives import ObjectiveBook
 from spectrosim_search.search.screening import Screening
 from spectrosim_search.search.store import Store
@@ -104,7 +105,7 @@ class TrialBook:
         sampler = make_sampler(
             self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE, self._study.dimensions, hidden
         )
-        fixed = self._screening.fixed(slot)
+        fixed = self._screening.fixed(slot) or self._architecture(slot, attempt)
         with warnings.catch_warnings():  # PartialFixedSampler has been marked experimental since Optuna 2.4
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._mirror.sampler = optuna.samplers.PartialFixedSampler(fixed, sampler) if fixed else sampler
@@ -137,6 +138,14 @@ class TrialBook:
         self._places[number], self._rows[number] = trial._trial_id, written
         self._numbers[_label(slot, attempt)] = number
         return number, configuration
+
+    def _architecture(self, slot: int, attempt: int) -> dict[str, Scalar]:
+        """What a trial shares with the first of its batch, which it can then be stacked with; empty for the first."""
+        first = slot - slot % self._study.sampler.batch
+        leader = self.find(first, 0)
+        if slot == first or attempt or leader is None:
+            return {}
+        return {p: v for p, v in leader.params.items() if any(place.shapes for place in places()[p])}
 
     def note(self, number: int, configuration: Configuration) -> None:
         """Note what a trial costs, where the study asks for that."""

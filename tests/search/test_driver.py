@@ -252,6 +252,39 @@ def test_trials_of_other_bins_do_not_share_a_stack(tmp_path: Path) -> None:
     assert len(set[int]().union(*stacks)) > 1
 
 
+def test_trials_asked_for_together_train_in_one_stack(tmp_path: Path) -> None:
+    """With `sampler.batch` the trials of a batch share an architecture and differ in the rest."""
+    spectra = small_spectra()
+    study = small_study(
+        11, options=["sampler.batch=3"], vary=["encoder.width=8|16|32", "head.out=4|8|16", "training.batch_size=8|12"]
+    )
+    first: list[set[int]] = []
+
+    class Watching(Stacking):
+        def submit(self, items: Sequence[WorkItem]) -> None:
+            if all(item.cell == 0 for item in items):
+                first.append({item.trial_number or 0 for item in items})
+            super().submit(items)
+
+    with Store(tmp_path / "a.db") as store:
+        search(store, Workbench(spectra, study), Watching(spectra, study))
+        trials = store.record("small").trials
+    shapes = ("encoder.width", "head.out", "training.batch_size", "positives.source")
+    known = len(study.known_good)
+    of_batches = []
+    for start in range(3, 11, 3):
+        batch = [dict(t.parameters) for t in trials[start : start + 3]]
+        assert len({tuple(values[key] for key in shapes) for values in batch}) == 1
+        assert len({values["objective.temperature"] for values in batch}) == len(batch)
+        of_batches.append(tuple(batch[0][key] for key in shapes))
+    assert known < 3
+    assert len(set(of_batches)) > 1, "batches differ from each other"
+    assert {3, 4, 5} in first
+    assert {6, 7, 8} in first
+    alone = run_small(tmp_path / "b.db", study)[1]
+    assert [t.parameters for t in alone.trials[:6]] == [t.parameters for t in trials[:6]], "whatever the pool holds"
+
+
 class Deadly(InProcessPool):
     """A real pool, but the process that trains one of the named cells dies."""
 
