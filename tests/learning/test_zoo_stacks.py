@@ -41,7 +41,7 @@ def configuration(
     **given,
 ) -> Configuration:
     """One of several configurations of one architecture that differ in what a stack allows to differ."""
-    dropout = {} if "dropout" not in resolve("encoders", encoder).to_dict() else {"dropout": (0.1, 0.0, 0.3)[place]}
+    dropout = {} if "dropout" not in resolve("encoders", encoder).to_dict() else {"dropout": (0.1, 0.0, 0.3)[place - 1]}
     noise = (
         {"noise": (0.5, 0.0, 1.0)[place], "shrinkage": (0.1, 0.5, 0.01)[place]} if encoder["type"] == "whitened" else {}
     )

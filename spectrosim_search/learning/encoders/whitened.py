@@ -132,9 +132,7 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     spectra = x if context.spectra is None else context.spectra
     kind = p["projection"].dtype
     u = torch.bmm(spectra.to(kind) - p["mean"].unsqueeze(1), p["projection"])
-    if context.training:
-        noise = context.values["noise"].to(kind).view(-1, 1, 1)
-        u = u + noise * context.normal(u.shape[1:]).to(kind)
+    u = context.noise(u, "noise")
     z = (u + linear(u, p["turn"].to(kind))).to(x.dtype)
     if settings.branch == "none":
         return z
