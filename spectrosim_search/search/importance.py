@@ -23,30 +23,31 @@ def parameter_importance(study: optuna.Study) -> dict[str, float]:
     """
     import optuna
 
-    kept: list[optuna.trial.FrozenTrial] = []
+    kept: list[tuple[optuna.trial.FrozenTrial, float]] = []
     for t in study.get_trials(deepcopy=False):
         if t.state == optuna.trial.TrialState.COMPLETE and t.value is not None:
-            kept.append(t)
+            kept.append((t, t.value))
         elif t.state == optuna.trial.TrialState.PRUNED and t.intermediate_values:
             last = t.intermediate_values[max(t.intermediate_values)]
             if last == last:
-                kept.append(
-                    optuna.trial.create_trial(params=t.params, distributions=t.distributions, value=float(last))
-                )
+                kept.append((t, float(last)))
     if len(kept) < MINIMUM_TRIALS:
         return {}
-    view = optuna.create_study(direction="maximize")
-    view.add_trials(kept)
-    names = sorted({name for t in kept for name in t.params})
+    names = sorted({name for t, _ in kept for name in t.params})
     # a parameter must be present in all trials it is judged on, so conditional ones are judged among their own
     out: dict[str, float] = {}
     for name in names:
-        having = [t for t in kept if name in t.params]
+        having = [(t, value) for t, value in kept if name in t.params]
         needed = max(MINIMUM_TRIALS, MINIMUM_SHARE * len(kept))
-        if len(having) < needed or len({str(t.params[name]) for t in having}) < 2:
+        if len(having) < needed or len({str(t.params[name]) for t, _ in having}) < 2:
             continue
         part = optuna.create_study(direction="maximize")
-        part.add_trials(having)
+        part.add_trials(  # with nothing but this parameter: a study copies what it is given, dozens of times here
+            optuna.trial.create_trial(
+                params={name: t.params[name]}, distributions={name: t.distributions[name]}, value=value
+            )
+            for t, value in having
+        )
         raw = optuna.importance.PedAnovaImportanceEvaluator().evaluate(part, params=[name])
         out[name] = raw[name] * len(having) / len(kept)
     total = sum(out.values())
