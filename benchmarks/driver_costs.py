@@ -2,12 +2,12 @@
 
     python -m benchmarks.driver_costs [--sizes 100 1000 10000] [--workers 2] [--seconds 1.0] [--sampler tpe]
 
-A database is filled with the past of a search, grown from size to size (kept with `--database`, as filling 10,000
-takes minutes). At each size some trials are asked for, then the real driver goes on for `--trials` trials: once with
-workers that are done at once (driver time per replicate; asks and reading the past are excluded), once with workers
-that take `--seconds` a replicate (share of time they had nothing to do; all of the driver's work counts, not the ask
-alone). Asks and driver time are processor time, for other programs can only lengthen the rest; the waiting is by the
-clock and needs a quiet machine.
+A database is filled with the past of a search, grown from size to size (`--database` keeps it: filling 10,000 takes
+minutes). At each size some trials are asked for, then the real driver goes on for `--trials` trials: once with workers
+that are done at once (driver time per replicate; asks and reading the past are excluded), once with workers that take
+`--seconds` a replicate (share of time they had nothing to do; all of the driver's work counts, not the ask alone). Asks
+and driver time are processor time, for other programs can only lengthen the rest; the waiting is by the clock and needs
+a quiet machine.
 """
 
 from __future__ import annotations

@@ -86,13 +86,15 @@ def _stem(path: str) -> str:
 def read_study(name: str, storage: str) -> StudyRecord:
     """Frozen record of a study, with the importance of its parameters. Raises InputError where it does not exist."""
     from spectrosim_search.search.importance import parameter_importance
+    from spectrosim_search.search.screening import Screening
     from spectrosim_search.search.store import Store
 
     with Store(storage, read_only=True) as store:
         record = store.record(name)
         scores = {t.number: t.value for t in record.trials if t.value is not None}
         several = len(record.study.objectives) > 1
-        importance = parameter_importance(store.optuna_study(name), scores if several else None)
+        screened = Screening(record.study).is_screened if record.study.screening.trials else None
+        importance = parameter_importance(store.optuna_study(name), scores if several else None, screened)
     return replace(record, design={**record.design, "importance": importance})
 
 

@@ -97,7 +97,7 @@ def make_sampler(
         return CmaEsSampler(
             seed=seed,
             n_startup_trials=max(sampler.startup, 1),
-            independent_sampler=one_by_one,
+            independent_sampler=FilteredSampler(one_by_one),  # its own state lies in the trials themselves
             warn_independent_sampling=False,
             consider_pruned_trials=False,
         )

@@ -101,9 +101,10 @@ def read_configurations(engine: Engine, study_id: int) -> dict[str, Configuratio
         sa.select(ReplicateRow.configuration_id).where(ReplicateRow.study_id == study_id),
     )
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(ConfigurationRow.record).where(ConfigurationRow.id.in_(used))).all()
-    found = [from_json(Configuration, row.record) for row in rows]
-    return {c.identity: c for c in found}
+        rows = connection.execute(
+            sa.select(ConfigurationRow.id, ConfigurationRow.record).where(ConfigurationRow.id.in_(used))
+        ).all()
+    return {row.id: from_json(Configuration, row.record) for row in rows}
 
 
 def read_environments(engine: Engine, study_id: int) -> tuple[EnvironmentRecord, ...]:
