@@ -147,7 +147,11 @@ def make_search(trials: int, seed: int = 0) -> tuple[tuple[TrialRecord, ...], tu
                     status="finished",
                     reason="",
                     score=value,
-                    metrics={"matched_auc": value, "auc": value + 0.03},
+                    metrics={
+                        "matched_auc": value,
+                        "auc": value + 0.03,
+                        "embedding_rank": 1.2 if value < 0.7 else 9.0 * value,
+                    },
                     curve=curve,
                     loss=np.linspace(3, 1, epochs, dtype=np.float32),
                     chosen_epochs=(epochs - 3, epochs - 1),
