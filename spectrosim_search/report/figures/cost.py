@@ -6,15 +6,14 @@ import math
 
 import plotly.graph_objects as go
 
+from spectrosim_search.report.figures._points import add_points
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.report.trials import (
     ScoredTrial,
-    label,
     score_title,
     scored_trials,
     search_note,
     thin,
-    winner_number,
 )
 from spectrosim_search.search.records import StudyRecord
 
@@ -45,24 +44,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     trials, note = thin(timed)
     made = figure(height=400)
     made.layout.meta["note"] = note
-    won = winner_number(record)
-    for name, own, symbol, tone, size in (
-        ("pruned", [t for t in trials if not t.complete], "circle-open", "muted", 6),
-        ("finished", [t for t in trials if t.complete and t.number != won], "circle", "sky", 8),
-        ("winner", [t for t in trials if t.complete and t.number == won], "diamond", "blue", 12),
-    ):
-        if own:
-            made.add_trace(
-                go.Scatter(
-                    x=[float(f"{t.train_seconds:.4g}") for t in own],
-                    y=[round(t.value, 5) for t in own],
-                    mode="markers",
-                    name=name,
-                    marker={"symbol": symbol, "size": size, "color": colour(tone)},
-                    text=[f"{label(t)}<br>{t.train_seconds:.3g} s a training run" for t in own],
-                    hoverinfo="text",
-                )
-            )
+    add_points(made, record, trials, lambda t: t.train_seconds, lambda t: f"{t.train_seconds:.3g} s a training run")
     front = _front([t for t in timed if t.complete])
     if len(front) == 1:
         alone = f"No line: of the finished trials, trial {front[0].number} has the best score and costs least."

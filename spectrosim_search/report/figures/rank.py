@@ -8,15 +8,13 @@ from collections import defaultdict
 import numpy as np
 import plotly.graph_objects as go
 
+from spectrosim_search.report.figures._points import add_points
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.report.trials import (
-    ScoredTrial,
-    label,
     score_title,
     scored_trials,
     search_note,
     thin,
-    winner_number,
 )
 from spectrosim_search.search.records import StudyRecord
 
@@ -54,28 +52,13 @@ def build(record: StudyRecord) -> go.Figure | None:
     made = figure(height=400)
     told = f"{collapsed} of {len(known)} trials have an effective rank below {COLLAPSED:g}."
     made.layout.meta["note"] = f"{told} {note}".strip()
-    won = winner_number(record)
-    kinds: tuple[tuple[str, list[ScoredTrial], str, str, int], ...] = (
-        ("pruned", [t for t in trials if not t.complete], "circle-open", "muted", 6),
-        ("finished", [t for t in trials if t.complete and t.number != won], "circle", "sky", 8),
-        ("winner", [t for t in trials if t.complete and t.number == won], "diamond", "blue", 12),
+    add_points(
+        made,
+        record,
+        trials,
+        lambda t: ranks[t.number],
+        lambda t: f"{t.parameter('objective.type')}, effective rank {ranks[t.number]:.3g}",
     )
-    for name, own, symbol, tone, size in kinds:
-        if own:
-            made.add_trace(
-                go.Scatter(
-                    x=[float(f"{ranks[t.number]:.4g}") for t in own],
-                    y=[round(t.value, 5) for t in own],
-                    mode="markers",
-                    name=name,
-                    marker={"symbol": symbol, "size": size, "color": colour(tone)},
-                    text=[
-                        f"{label(t)}<br>{t.parameter('objective.type')}, effective rank {ranks[t.number]:.3g}"
-                        for t in own
-                    ],
-                    hoverinfo="text",
-                )
-            )
     made.add_vline(x=COLLAPSED, line={"color": colour("ink"), "width": 1, "dash": "dash"})
     high = max(ranks[t.number] for t in known)
     ticks = [v for v in (1, 2, 5, 10, 20, 50, 100, 200) if v <= 1.25 * high]
