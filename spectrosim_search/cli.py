@@ -69,6 +69,7 @@ def run(
     replicates: Annotated[int | None, typer.Option(help="Training runs of search and confirmation together.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Fresh seeds of each finalist in the confirmation.")] = None,
     protocol: Annotated[str, typer.Option(help="batch-disjoint, shared-batch or random-pairs (leaks).")] = "",
+    objectives: Annotated[str, typer.Option(help="E.g. score,inference_time,parameters.")] = "",
     seed: Annotated[int | None, typer.Option(help="Seed of the whole study.")] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "",
     workers: Annotated[int | None, typer.Option(help="Ray workers; 0: in this process; default: cores.")] = None,
@@ -104,6 +105,7 @@ def run(
         ("confirmation.seeds", seeds),
         ("confirmation.minimum_seeds", seeds if seeds is not None and seeds < 3 else None),
         ("protocol.name", protocol or None),
+        ("objectives", objectives or None),
         ("seed", seed),
         ("training.precision", precision or None),
     ):
@@ -317,7 +319,7 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
         raise typer.Exit(1)
 
 
-for _command in (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed):
+for _command in (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed, cli_models.models):
     app.command()(_command)
 
 

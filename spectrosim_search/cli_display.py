@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from rich.table import Table
 from spectrosim_search.config.fields import plain
 
 if TYPE_CHECKING:
+    from spectrosim_search.learning.costs import Cost
     from spectrosim_search.search.doctor import Check
     from spectrosim_search.search.progress import Event, SearchProgress
     from spectrosim_search.search.records import StudyRecord
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ProgressDisplay",
+    "measuring",
     "print_checks",
     "print_comparison",
+    "print_costs",
     "print_inspection",
     "print_mapping",
     "print_plan",
@@ -92,7 +95,13 @@ def print_studies(rows: Sequence[StudyStatus]) -> None:
 
 def print_status(status: StudyStatus) -> None:
     """Everything cheap to know of one study."""
-    print_mapping({k: v for k, v in plain(status).items() if k not in ("name", "created_at")}, status.name)
+    hidden = ("name", "created_at", "front", *(() if len(status.objectives) > 1 else ("objectives",)))
+    print_mapping({k: v for k, v in plain(status).items() if k not in hidden}, status.name)
+    if status.front:
+        from spectrosim_search.report.front import front_rows
+
+        rows = front_rows(status.objectives, [(r.trial, r.objectives, r.measured, "") for r in status.front])
+        console.print(table(list(rows[0]), [list(r.values()) for r in rows], title="Pareto front"))
 
 
 def print_spaces(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -150,6 +159,24 @@ def print_comparison(records: Sequence[StudyRecord], *, json_: bool) -> None:
     for record in records:
         if record.confirmation is not None:
             console.print(f"{record.study.name}: {record.confirmation.verdict.sentence}")
+
+
+@contextmanager
+def measuring(*, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Gives what to call with the name of each encoder before it is measured; shown on a terminal only."""
+    if quiet or not console.is_terminal:
+        yield lambda name: None
+        return
+    with console.status("starting") as status:
+        yield lambda name: status.update(f"measuring {name}")
+
+
+def print_costs(costs: Sequence[Cost], caption: str, *, papers: bool) -> None:
+    """What encoders cost, one line each, and how it was measured."""
+    from spectrosim_search.learning.costs import rows_of
+
+    console.print(table(*rows_of(costs, papers=papers)))
+    console.print(caption, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

@@ -1,9 +1,9 @@
-"""Commands for what is taken away from a study: export, train, verify, embed."""
+"""Commands for models: what encoders cost (models), what is taken away (export, train, verify, embed)."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,21 +21,37 @@ from spectrosim_search.cli_options import (
     storage_url,
     warnings_as_lines,
 )
+from spectrosim_search.config.fields import plain
 
-__all__ = ["embed", "export", "train", "verify"]
+__all__ = ["embed", "export", "models", "train", "verify"]
 
 
 def export(
     study: StudyArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write; with --pareto a folder.")],
     trial: Annotated[int | None, typer.Option(help="This trial instead of the confirmed winner.")] = None,
+    pareto: Annotated[bool, typer.Option("--pareto", help="Every configuration of the Pareto front.")] = False,
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
     """Write the best configuration as YAML that a person can read."""
+    from spectrosim_search.config.errors import InputError
     from spectrosim_search.deploy.export import export as export_configuration
+    from spectrosim_search.deploy.export import export_front
     from spectrosim_search.search.run import read_study
 
-    text = export_configuration(read_study(study, storage_url(storage)), trial)
+    if pareto and trial is not None:
+        raise InputError("--pareto exports the whole front, --trial one configuration: give one of them")
+    record = read_study(study, storage_url(storage))
+    if pareto:
+        texts = export_front(record)
+        if output.is_file():
+            raise InputError(f"{output} is a file: --pareto writes a file for every trial; name a folder")
+        output.mkdir(parents=True, exist_ok=True)
+        for number, text in texts.items():
+            (output / f"trial-{number}.yaml").write_text(text, encoding="utf-8")
+            typer.echo(str(output / f"trial-{number}.yaml"))
+        return
+    text = export_configuration(record, trial)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
     typer.echo(str(output))
@@ -128,3 +144,46 @@ def embed(
         embedded = Verifier.load(model).embed(spectra)
     write_embeddings(spectra, embedded, output)
     typer.echo(str(output))
+
+
+def models(
+    encoders: Annotated[list[str] | None, typer.Argument(help="Encoders; without any: all.")] = None,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of a spectrum.")] = 2080,
+    data: Annotated[str, typer.Option("--data", help="Table of spectra whose number of channels to take.")] = "",
+    batch: Annotated[int, typer.Option(help="Spectra in a batch; each has two views in training.")] = 32,
+    head: Annotated[str, typer.Option(help="Projection head.")] = "mlp",
+    objective: Annotated[str, typer.Option(help="Objective.")] = "nt-xent",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Fix a setting: encoder.width=128.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    replicates: Annotated[int, typer.Option(min=1, help="Replicates in the stack that is measured.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.0, help="Time to measure each figure for.")] = 1.0,
+    papers: Annotated[bool, typer.Option("--papers", help="Show the published figures beside ours.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """What each encoder costs: parameters, megabytes, time of training and inference."""
+    from spectrosim_search.cli_display import measuring, print_costs
+    from spectrosim_search.learning import costs
+    from spectrosim_search.learning.published_costs import PUBLISHED
+    from spectrosim_search.search.documents import read_assignments
+    from spectrosim_search.spectra.readers import read
+
+    settings: dict[str, dict[str, Any]] = {}
+    for path, value in read_assignments(set_ or []).items():
+        part, _, name = path.partition(".")
+        settings.setdefault(part, {})[name] = value
+    chosen = costs.configurations(encoders or (), head=head, objective=objective, batch=batch, settings=settings)
+    if data:
+        channels = read(data, need_groups=False).axis.size
+    with measuring(quiet=json_ or markdown) as note:
+        found = costs.measure_all(chosen, channels, note=note, device=device, replicates=replicates, seconds=seconds)
+    if json_:
+        print_json([{**plain(c), "published": plain(PUBLISHED.get(c.encoder)) if papers else None} for c in found])
+        return
+    text = costs.caption(chosen[0], channels, device=device, replicates=replicates)
+    if papers:
+        text += f" Published: {costs.SOURCE}."
+    if markdown:
+        typer.echo(f"{costs.markdown(found, papers=papers)}\n\n{text}")
+    else:
+        print_costs(found, text, papers=papers)

@@ -19,9 +19,11 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
     record = names["record"]
-    assert len(blocks) == 6
+    assert len(blocks) == 8
     assert record.confirmation.verdict.outcome in ("better", "not worse", "cannot tell")
     assert sum(t.state in ("COMPLETE", "PRUNED") for t in record.trials) == 4
+    assert sum(t.state in ("COMPLETE", "PRUNED") for t in names["small"].trials) == 5
+    assert names["documents"] and all("kind: model" in text for text in names["documents"].values())
     assert (tmp_path / "fish.html").stat().st_size < 8_000_000
 
 

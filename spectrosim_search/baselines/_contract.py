@@ -38,8 +38,8 @@ class BaselineInput:
 class BaselineOutput:
     """Scores of one baseline, and of a linear metric what is needed to use it.
 
-    `parameters`: ``mean`` ``(L,)`` and ``projection`` ``(L, k)`` of the metric, ``preprocessing.mean`` and
-    ``preprocessing.factor`` ``(L,)`` of the fitted preprocessing, whose settings are `preprocessing`. Embedding of a
+    `parameters`: ``mean`` ``(L,)`` and ``projection`` ``(L, k)`` of the metric, the arrays of the fitted
+    preprocessing as ``preprocessing.*``, whose settings are `preprocessing`. Embedding of a
     spectrum: (preprocessed - mean) @ projection, compared by cosine.
     """
 

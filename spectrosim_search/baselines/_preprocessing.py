@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, cast
 
 import numpy as np
@@ -13,10 +14,9 @@ from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.spectra.preprocessing import State
 
-__all__ = ["bases", "describe", "fixed", "score_rows", "with_scale"]
+__all__ = ["bases", "fixed", "score_rows", "with_scale"]
 
 _INTENSITY = ("none", "tic", "sqrt", "log", "snv")
-_ORDINAL = {1: "first", 2: "second"}
 
 
 def bases(data: BaselineInput) -> list[Preprocessing]:
@@ -36,7 +36,7 @@ def bases(data: BaselineInput) -> list[Preprocessing]:
 
 def with_scale(base: Preprocessing, scale: Literal["none", "standard"]) -> Preprocessing:
     """The same with another scaling of channels."""
-    return Preprocessing(base.intensity, base.derivative, base.window, scale)
+    return replace(base, scale=scale)
 
 
 def fixed(data: BaselineInput) -> Preprocessing:
@@ -46,16 +46,6 @@ def fixed(data: BaselineInput) -> Preprocessing:
     """
     negative = bool((data.spectra.intensities < 0).any())
     return Preprocessing(intensity="snv" if negative else "sqrt", scale="none")
-
-
-def describe(settings: Preprocessing) -> str:
-    """One line for the table."""
-    parts: list[str] = [settings.intensity if settings.intensity != "none" else "raw"]
-    if settings.derivative:
-        parts[0] += f" + {_ORDINAL[settings.derivative]} derivative"
-    if settings.scale == "standard":
-        parts.append("channels scaled")
-    return ", ".join(parts)
 
 
 def score_rows(

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
 from spectrosim_search.baselines._inner import InnerScore, best, chosen_line, inner_folds, score
-from spectrosim_search.baselines._preprocessing import bases, describe, score_rows, with_scale
+from spectrosim_search.baselines._preprocessing import bases, score_rows, with_scale
 from spectrosim_search.config.configuration import Preprocessing
-from spectrosim_search.spectra.preprocessing import fit, rowwise
+from spectrosim_search.spectra.preprocessing import describe, fit, rowwise
 
 __all__ = ["TITLE", "fit_score"]
 
@@ -33,8 +33,8 @@ def fit_score(data: BaselineInput) -> BaselineOutput:
             grid.append(settings)
             values = []
             for fold in folds:
-                state = fit(settings, _at(x, rows, fold.fit), is_rowwise=True)
-                unit = unit_rows(state.scale(_at(x, rows, fold.judge)))
+                state = fit(settings, _at(x, rows, fold.fit), channels=data.spectra.axis.size)
+                unit = unit_rows(state.finish(_at(x, rows, fold.judge)))
                 values.append(score(fold, pair_cosine(unit, fold.left, fold.right)))
             scores.append(values)
     if scores:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._known import training_groups
-from spectrosim_search.baselines._preprocessing import describe, fixed, score_rows
+from spectrosim_search.baselines._preprocessing import fixed, score_rows
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.learning.metric import fit_metric
-from spectrosim_search.spectra.preprocessing import fit
+from spectrosim_search.spectra.preprocessing import describe, fit
 
 __all__ = ["AXES", "SHRINKAGE", "TITLE", "fit_score", "with_settings"]
 

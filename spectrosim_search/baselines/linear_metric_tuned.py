@@ -9,12 +9,12 @@ import numpy as np
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
 from spectrosim_search.baselines._inner import InnerFold, InnerScore, best, chosen_line, inner_folds, score
-from spectrosim_search.baselines._preprocessing import bases, describe, fixed, with_scale
+from spectrosim_search.baselines._preprocessing import bases, fixed, with_scale
 from spectrosim_search.baselines.linear_metric import AXES, SHRINKAGE, with_settings
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.metric import principal, whitening, within_covariance
-from spectrosim_search.spectra.preprocessing import fit, rowwise
+from spectrosim_search.spectra.preprocessing import describe, fit, rowwise
 
 __all__ = ["TITLE", "fit_score"]
 
@@ -37,9 +37,9 @@ def fit_score(data: BaselineInput) -> BaselineOutput:
         for settings in (with_scale(base, "none"), with_scale(base, "standard")):
             columns = []
             for fold in folds:
-                state = fit(settings, x[np.searchsorted(rows, fold.fit)], is_rowwise=True)
-                train = state.scale(x[np.searchsorted(rows, fold.fit)])
-                columns.append(_scores(fold, train, state.scale(x[np.searchsorted(rows, fold.judge)])))
+                state = fit(settings, x[np.searchsorted(rows, fold.fit)], channels=data.spectra.axis.size)
+                train = state.finish(x[np.searchsorted(rows, fold.fit)])
+                columns.append(_scores(fold, train, state.finish(x[np.searchsorted(rows, fold.judge)])))
             grid += [(settings, k, shrinkage) for k, shrinkage in options]
             scores += [list(row) for row in zip(*columns, strict=True)]
     if not scores or np.isnan(np.array(scores)).all():

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._cosine import unit_rows
 from spectrosim_search.baselines._known import training_groups
-from spectrosim_search.baselines._preprocessing import describe, fixed
+from spectrosim_search.baselines._preprocessing import fixed
 from spectrosim_search.protocol.pairs import PairSet
-from spectrosim_search.spectra.preprocessing import fit
+from spectrosim_search.spectra.preprocessing import describe, fit
 
 __all__ = ["TITLE", "fit_score"]
 

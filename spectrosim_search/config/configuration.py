@@ -68,14 +68,44 @@ class Component:
 class Preprocessing:
     """What happens to intensities before learning; anything fitted is fitted on training spectra only."""
 
-    intensity: Literal["none", "tic", "sqrt", "log", "snv"] = field(
+    intensity: Literal["none", "tic", "sqrt", "log", "snv", "msc"] = field(
         "sqrt",
         "none; tic: divided by the sum of absolute intensities; sqrt: square root of tic; "
-        "log: log(1 + tic x channels); snv: standard normal variate",
+        "log: log(1 + tic x channels); snv: standard normal variate; msc: multiplicative scatter correction against "
+        "the mean training spectrum",
     )
     derivative: int = field(0, "order of the Savitzky-Golay derivative along the axis", low=0, high=2)
     window: int = field(11, "Savitzky-Golay window (odd), used with a derivative", unit="channels", low=3, high=101)
-    scale: Literal["none", "standard"] = field("standard", "standard: each channel centred and scaled to unit variance")
+    scale: Literal["none", "centre", "pareto", "standard"] = field(
+        "standard",
+        "each channel left alone (none), centred (centre), and divided by the square root of its standard deviation "
+        "(pareto) or by the deviation itself (standard)",
+    )
+    baseline: Literal["none", "snip", "arpls", "polynomial"] = field(
+        "none",
+        "taken off each spectrum before all else; snip: clipped peaks (mass spectra); arpls: asymmetrically reweighted "
+        "least squares (Raman, FTIR); polynomial: detrending (NIR); sqrt and log then read negative values as 0",
+    )
+    baseline_width: int = field(
+        200,
+        "what is broader counts as baseline (snip: twice its half window; arpls: the wave its smoother halves)",
+        unit="channels",
+        low=4,
+        high=1000,
+    )
+    baseline_order: int = field(2, "degree of the polynomial baseline", low=0, high=6)
+    binning: int = field(
+        1,
+        "neighbouring channels averaged into one, before the intensity transform; windows then count bins",
+        shapes=True,
+        unit="channels",
+        low=1,
+        high=1000,
+    )
+
+    def channels(self, measured: int) -> int:
+        """Channels that binning leaves of so many measured ones."""
+        return -(-measured // self.binning)
 
 
 @dataclass(frozen=True)
@@ -100,7 +130,9 @@ class Optimiser:
     """AdamW under a one-cycle learning rate with gradient-norm clipping."""
 
     learning_rate: float = field(1e-3, "peak of the one-cycle schedule", low=1e-6, high=1.0)
-    weight_decay: float = field(0.01, "decoupled weight decay of matrices (not of biases and norms)", low=0.0, high=1.0)
+    weight_decay: float = field(
+        0.01, "decoupled weight decay of matrices (not of biases and norms)", low=0.0, high=100.0
+    )
     beta1: float = field(0.9, "decay of the first moment", low=0.0, high=0.9999)
     beta2: float = field(0.999, "decay of the second moment", low=0.0, high=0.99999)
     warmup: float = field(0.3, "share of all steps spent rising to the peak", low=0.0, high=0.9)
@@ -137,6 +169,12 @@ class Training:
         low=1,
         high=32,
         shapes=True,
+    )
+    augmentations_at_once: int = field(
+        0,
+        "most augmentations that change one view, drawn among those that would; 0: no limit",
+        low=0,
+        high=30,
     )
 
 

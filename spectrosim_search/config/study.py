@@ -15,12 +15,15 @@ __all__ = [
     "DataSource",
     "Dimension",
     "Ladder",
+    "Objective",
     "Protocol",
     "Sampler",
+    "Screening",
     "Study",
 ]
 
 Metric = Literal["matched_auc", "auc", "balanced_accuracy", "average_precision", "mcc"]
+Objective = Literal["score", "inference_time", "parameters"]
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,18 @@ class Dimension:
 class Sampler:
     """How configurations are proposed."""
 
-    type: Literal["tpe", "random", "qmc", "gp", "cmaes"] = field("tpe", "tpe is multivariate and grouped")
-    startup: int = field(12, "random configurations before the sampler learns", low=0)
+    type: Literal["tpe", "random", "qmc", "gp", "cmaes", "nsga2"] = field(
+        "tpe", "tpe is multivariate and grouped; nsga2 is made for several objectives and long searches"
+    )
+    startup: int = field(
+        12, "random configurations before the sampler learns; with nsga2 the size of a generation", low=0
+    )
+    batch: int = field(
+        1,
+        "trials asked for together, of one architecture, so that a GPU trains them in one stack; 1 on processors",
+        low=1,
+        high=1024,
+    )
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,15 @@ class Ladder:
     minimum: int = field(8, "trials at a rung before any is stopped by rank", low=1)
     p_value: float = field(0.1, "one-sided paired test against the incumbent from the last rung on", low=0.0, high=0.5)
     curves: bool = field(True, "stop a replicate whose epoch curve falls below finished curves of the same cell")
+
+
+@dataclass(frozen=True)
+class Screening:
+    """Cheap trials before the search: a few keys vary, all else is as in the base; the best of them start it."""
+
+    trials: int = field(0, "trials in which only `vary` varies, after the known good ones; 0: no screening", low=0)
+    vary: tuple[str, ...] = field((), "keys, or beginnings of keys (preprocessing), that vary while screening")
+    starts: int = field(3, "best screened trials that go on in each way that `climb` names", low=1)
 
 
 @dataclass(frozen=True)
@@ -111,6 +133,7 @@ class Confirmation:
     preset_seeds: int = field(5, "fresh seeds of each preset", low=1)
     minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
     presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
+    front: int = field(0, "further finalists from the Pareto front, best score first (needs several objectives)", low=0)
     share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)
 
 
@@ -124,9 +147,12 @@ class Study:
     data: DataSource = DataSource()
     protocol: Protocol = Protocol()
     metric: Metric = "matched_auc"
+    objectives: tuple[Objective, ...] = ("score",)  # what is searched for; the score comes first
     base: tuple[tuple[str, Scalar], ...] = ()  # dotted path → value: what all trials share
     dimensions: tuple[Dimension, ...] = ()  # what varies, conditions after what they depend on
     known_good: tuple[tuple[tuple[str, Scalar], ...], ...] = ()  # enqueued first: dotted path → value
+    climb: tuple[tuple[tuple[str, Scalar], ...], ...] = ()  # ways on from the best screened trials: path → value
+    screening: Screening = Screening()
     sampler: Sampler = Sampler()
     ladder: Ladder = Ladder()
     budget: Budget = Budget()
@@ -150,4 +176,6 @@ class Study:
     def question(self) -> str:
         """Hash of what may not change when a study goes on: everything but budget, confirmation and name."""
         kept = {k: v for k, v in self.to_dict().items() if k not in ("name", "description", "budget", "confirmation")}
+        if kept["objectives"] == ["score"]:  # so that studies older than this choice keep their question
+            del kept["objectives"]
         return content_hash(kept)

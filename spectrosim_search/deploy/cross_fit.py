@@ -22,6 +22,7 @@ from spectrosim_search.protocol.cells import Cell, CellSplit
 from spectrosim_search.protocol.design import Design
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.spectra import preprocessing
+from spectrosim_search.spectra.preprocessing import describe
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["CrossFit", "Progress", "cross_fit_linear", "cross_fit_network", "fit_linear", "train_cells"]
@@ -85,13 +86,14 @@ def train_cells(
     """
     from spectrosim_search.learning.engine import train_stack
 
+    settings = configuration.preprocessing
+    rowwise = preprocessing.rowwise(settings, spectra.intensities)  # the same for every fold
     results: dict[int, ReplicateResult] = {}
     for fold in sorted({cell.fold for cell in cells}):
         members = [i for i, cell in enumerate(cells) if cell.fold == fold]
         first = splits[members[0]]  # the training part is the fold's; only the halves differ by seed
-        state = preprocessing.fit(configuration.preprocessing, spectra.intensities[first.train])
-        prepared = state.transform(spectra.intensities)
-        data = {"fold": TrainingData(prepared, spectra.axis, first.groups, first.relation)}
+        state = preprocessing.fit(settings, rowwise[first.train], channels=len(spectra.axis))
+        data = {"fold": TrainingData(state.finish(rowwise), state.axis(spectra.axis), first.groups, first.relation)}
         for chunk in [members] if device.startswith("cuda") else [[i] for i in members]:
             progress("cross-validation", len(results) / len(cells))
             tasks = [_task(configuration, cells[i], splits[i]) for i in chunk]
@@ -141,7 +143,7 @@ def fit_linear(
     data = BaselineInput(spectra, train, groups, design.codes.labels, None, pairs, seed=seed)
     if settings.settings == "given":
         p = settings.preprocessing
-        line = f"{p.intensity}, scale {p.scale}, k {settings.components}, shrinkage {settings.shrinkage:g}"
+        line = f"{describe(p)}, k {settings.components}, shrinkage {settings.shrinkage:g}"
         return with_settings(data, p, settings.components, settings.shrinkage, line)
     return run("linear-metric-tuned" if settings.settings == "tuned" else "linear-metric", data)
 

@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 4096
 
 
 def embed_prepared(folder: ModelFolder, prepared: NDArray[np.float32], device: str = "cpu") -> NDArray[np.float32]:
-    """Embed spectra ``(N, L)`` that have gone through the folder's preprocessing; float32 ``(N, D)`` of unit rows.
+    """Embed spectra ``(N, C)`` that have gone through the folder's preprocessing; float32 ``(N, D)`` of unit rows.
 
     The similarity of two spectra is the dot product of their rows (cosine). Raises KeyError or ValueError where the
     arrays of a linear metric do not fit the spectra, RuntimeError where those of a network do not.
@@ -25,7 +25,8 @@ def embed_prepared(folder: ModelFolder, prepared: NDArray[np.float32], device: s
     if configuration is not None:
         from spectrosim_search.learning.engine import embed
 
-        raw = embed(configuration, folder.parameters, prepared, folder.axis, device=device)
+        axis = folder.preprocessing.axis(folder.axis)
+        raw = embed(configuration, folder.parameters, prepared, axis, device=device)
         return unit_rows(raw)
     mean, projection = folder.parameters["mean"], folder.parameters["projection"]
     out = np.empty((len(prepared), projection.shape[1]), np.float32)

@@ -34,6 +34,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     intensity, derivative, scale : preprocessing, as in :class:`~spectrosim_search.config.configuration.Preprocessing`;
     None for
         intensity: "sqrt", or "snv" where an intensity is negative
+    preprocessing_parameters : dict of its other settings (baseline, binning, window, ...), or None
     learning_rate, weight_decay, batch_size, epochs : training
     similarity : "head" or "encoder", what is embedded and compared
     device : "cpu" or "cuda"
@@ -56,9 +57,10 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         temperature: float = 0.1,
         augmentations: dict[str, dict[str, Any]] | None = None,
         positives: Literal["groups", "views", "both"] | None = None,
-        intensity: Literal["none", "tic", "sqrt", "log", "snv"] | None = None,
+        intensity: Literal["none", "tic", "sqrt", "log", "snv", "msc"] | None = None,
         derivative: int = 0,
-        scale: Literal["none", "standard"] = "standard",
+        scale: Literal["none", "centre", "pareto", "standard"] = "standard",
+        preprocessing_parameters: dict[str, Any] | None = None,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
         batch_size: int = 16,
@@ -77,6 +79,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.intensity = intensity
         self.derivative = derivative
         self.scale = scale
+        self.preprocessing_parameters = preprocessing_parameters
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch_size = batch_size
@@ -106,7 +109,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.configuration_ = self._configuration(bool((x < 0).any()), labelled=codes is not None)
         self._state = preprocessing.fit(self.configuration_.preprocessing, x)
         # ``validate_data`` knows no axis: channels count from 0, which is what positions mean to this encoder
-        self._axis = np.arange(x.shape[1], dtype=np.float64)
+        self._axis = self._state.axis(np.arange(x.shape[1], dtype=np.float64))
         prepared = self._state.transform(x)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         task = ReplicateTask(
@@ -183,7 +186,12 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         objective = {"type": "nt-xent", "temperature": self.temperature}
         return configuration_from_mapping(
             {
-                "preprocessing": {"intensity": intensity, "derivative": self.derivative, "scale": self.scale},
+                "preprocessing": {
+                    **(self.preprocessing_parameters or {}),
+                    "intensity": intensity,
+                    "derivative": self.derivative,
+                    "scale": self.scale,
+                },
                 "encoder": {"type": self.encoder, **(self.encoder_parameters or {})},
                 "head": {"type": self.head, **(self.head_parameters or {})},
                 "objective": objective,

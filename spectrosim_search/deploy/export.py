@@ -9,9 +9,10 @@ from typing import Any
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.deploy.document import ExportDocument, LinearMetric, document_to_yaml
 from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.search.pareto import pareto_trials
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, StudyRecord, TrialRecord
 
-__all__ = ["export", "export_document"]
+__all__ = ["export", "export_document", "export_front"]
 
 _METRICS = {
     "matched_auc": "matched-label AUC",
@@ -33,12 +34,30 @@ def export(record: StudyRecord, trial: int | None = None) -> str:
     return document_to_yaml(document, _header(document, record))
 
 
+def export_front(record: StudyRecord) -> dict[int, str]:
+    """Trial number → YAML for every configuration of the Pareto front, best score first.
+
+    Raises InputError where the study has one objective or its front is empty.
+    """
+    if len(record.study.objectives) < 2:
+        raise InputError(
+            f"study '{record.study.name}' has no Pareto front: it was searched for its score alone; export without "
+            "--pareto, or run a study with --objectives score,inference_time,parameters"
+        )
+    trials = pareto_trials(record)
+    if not trials:
+        raise InputError(f"study '{record.study.name}' has no complete trial yet: run it on")
+    return {t.number: export(record, t.number) for t in trials}
+
+
 def export_document(record: StudyRecord, trial: int | None = None) -> ExportDocument:
     """The document itself; see :func:`export`."""
     confirmation = record.confirmation
     if trial is not None:
         chosen = _trial(record, trial)
-        return _model(record, chosen, _row_of(confirmation, chosen), "asked for by its number")
+        on_front = chosen.number in {t.number for t in pareto_trials(record)}
+        how = "of the Pareto front" if on_front else "asked for by its number"
+        return _model(record, chosen, _row_of(confirmation, chosen), how)
     if confirmation is None:
         return _model(record, _best(record), None, "best score of the search, not confirmed")
     if confirmation.export_kind == "linear-metric":
@@ -88,6 +107,8 @@ def _model(record: StudyRecord, trial: TrialRecord, row: MethodRow | None, how: 
     provenance["configuration"] = trial.configuration_id
     if row is None and trial.value is not None and math.isfinite(trial.value):
         provenance["search_score"] = round(trial.value, 6)
+    if trial.objectives:
+        provenance["objectives"] = {name: float(f"{value:.6g}") for name, value in trial.objectives.items()}
     confirmation = record.confirmation
     if confirmation and trial.configuration_id == confirmation.winner_configuration_id:
         provenance["epochs"] = confirmation.epochs

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.spectra.preprocessing import describe
 
 if TYPE_CHECKING:
     from spectrosim_search.deploy.decision import Decision
@@ -44,21 +45,12 @@ def _data(folder: ModelFolder) -> str:
         + f" from '{d['name']}' (fingerprint `{d['fingerprint']}`)",
         f"- axis: {len(folder.axis)} channels, {folder.axis[0]:g} to {folder.axis[-1]:g}{unit}",
         f"- mean intensity of a spectrum {folder.intensities.level_low:.3g} to {folder.intensities.level_high:.3g}, "
-        f"in the units of the file; preprocessing: {_preprocessing(folder)}",
+        f"in the units of the file; preprocessing: {describe(folder.preprocessing.settings)}",
     ]
     for key, title in (("epochs", "epochs"), ("settings", "settings chosen")):
         if folder.training.get(key):
             lines.append(f"- {title}: {folder.training[key]}")
     return "\n".join(lines)
-
-
-def _preprocessing(folder: ModelFolder) -> str:
-    p = folder.preprocessing.settings
-    parts: list[str] = [p.intensity]
-    if p.derivative:
-        parts.append(f"derivative {p.derivative} over {p.window} channels")
-    parts.append("channels standardised" if p.scale == "standard" else "channels not scaled")
-    return ", ".join(parts)
 
 
 def _quality(folder: ModelFolder) -> str:

@@ -214,7 +214,7 @@ def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:
         f"{what} has {found} channels"
         for what, found in (
             (MARKER, facts["axis"].get("channels")),
-            ("preprocessing.safetensors", folder.preprocessing.mean.size),
+            ("preprocessing.safetensors", folder.preprocessing.channels),
         )
         if found != length
     ]
@@ -225,7 +225,7 @@ def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:
             f"{where}: configuration.yaml is of kind '{folder.document.kind}', {MARKER} says '{facts['kind']}'"
         )
     try:
-        embed_prepared(folder, np.zeros((1, length), np.float32))
+        embed_prepared(folder, np.zeros((1, folder.preprocessing.settings.channels(length)), np.float32))
     except (RuntimeError, ValueError, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{where}: weights.safetensors does not fit the configuration ({reason})") from error

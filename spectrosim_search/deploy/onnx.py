@@ -18,14 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.config.errors import InputError, MissingExtraError, RunError
+from spectrosim_search.deploy._onnx_preprocessing import PreprocessingGraph
 from spectrosim_search.deploy.model_folder import ModelFolder
-from spectrosim_search.spectra.preprocessing import rowwise
 
 __all__ = ["check_onnx", "export_onnx"]
-
-_TINY = 1e-12  # relative deviation that rounding alone can make, as in the preprocessing itself
 
 
 def check_onnx(path: str | Path) -> None:
@@ -101,48 +98,18 @@ def _metadata(folder: ModelFolder) -> dict[str, str]:
 
 
 class _Embedding(torch.nn.Module):
-    """Raw intensities to unit rows; the preprocessing computes in double precision, as it does elsewhere."""
+    """Raw intensities to unit rows."""
 
     def __init__(self, folder: ModelFolder) -> None:
         super().__init__()
-        self.settings = folder.preprocessing.settings
-        if self.settings.intensity not in ("none", "tic", "sqrt", "log", "snv"):
-            raise InputError(f"preprocessing '{self.settings.intensity}' has no counterpart in an ONNX file")
-        length = len(folder.axis)
-        self.length = length
-        if self.settings.derivative:  # Savitzky-Golay is linear: its matrix is what it does to single peaks
-            plain = Preprocessing("none", self.settings.derivative, self.settings.window, "none")
-            self.register_buffer("derivative", torch.from_numpy(rowwise(plain, np.eye(length))).double())
-        self.register_buffer("mean", torch.from_numpy(folder.preprocessing.mean))
-        self.register_buffer("factor", torch.from_numpy(folder.preprocessing.factor))
+        self.preprocessing = PreprocessingGraph(folder.preprocessing)
         self.network = _Linear(folder) if folder.document.configuration is None else _Network(folder)
 
     def forward(self, intensities: Tensor) -> Tensor:
-        x = self._intensity(intensities.double())
-        if self.settings.derivative:
-            x = x @ self.get_buffer("derivative")
-        if self.settings.scale == "standard":
-            x = (x - self.get_buffer("mean")) * self.get_buffer("factor")
-        z = self.network(x.float())
+        z = self.network(self.preprocessing(intensities).float())
         norm = (z * z).sum(dim=1, keepdim=True).sqrt()
         unit: Tensor = z / torch.where(norm > 0, norm, torch.ones_like(norm))
         return unit
-
-    def _intensity(self, x: Tensor) -> Tensor:
-        kind = self.settings.intensity
-        if kind == "none":
-            return x
-        if kind == "snv":
-            mean = x.mean(dim=1, keepdim=True)
-            centred = x - mean
-            deviation = (centred * centred).mean(dim=1, keepdim=True).sqrt()
-            varies = deviation > _TINY * mean.abs()
-            return torch.where(varies, centred / torch.where(varies, deviation, 1.0), 0.0)
-        total = x.abs().sum(dim=1, keepdim=True)
-        x = x / torch.where(total > 0, total, torch.ones_like(total))
-        if kind == "sqrt":
-            return x.sqrt()
-        return torch.log(1 + x * self.length) if kind == "log" else x
 
 
 class _Linear(torch.nn.Module):
@@ -169,13 +136,14 @@ class _Network(torch.nn.Module):
         if configuration is None:
             raise InputError("a linear metric has no network")
         members = configuration.training.members
-        self.model = Model(configuration, len(folder.axis))
+        axis = folder.preprocessing.axis(folder.axis)
+        self.model = Model(configuration, len(axis))
         flat, fitted = torch.zeros(members, self.model.size), torch.zeros(members, self.model.fitted.size)
         for name, view in self.model.named(flat, fitted).items():
             view.copy_(torch.from_numpy(np.asarray(folder.parameters[name], np.float32)))
         self.register_buffer("flat", flat)
         self.register_buffer("fitted", fitted)
-        self.register_buffer("where", torch.from_numpy(folder.axis).float().repeat(members, 1))
+        self.register_buffer("where", torch.from_numpy(axis).float().repeat(members, 1))
         cpu = torch.device("cpu")
         self.members = members
         self.values = {

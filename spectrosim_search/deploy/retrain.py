@@ -161,7 +161,9 @@ def _fit(
 
 
 def _epochs(configuration: Configuration, crossed: CrossFit, notes: list[str]) -> int:
-    """Median of the epochs chosen in the folds; at least one."""
+    """Median of the epochs chosen in the folds; at least one where the configuration trains at all."""
+    if configuration.training.epochs == 0:
+        return 0
     if crossed.diverged:
         notes.append(f"{crossed.diverged} of the training runs of cross-validation diverged: lower the learning rate")
     if not crossed.epochs:
@@ -198,7 +200,7 @@ def _fit_network(
 
     rows = design.codes.usable()
     state = preprocessing.fit(configuration.preprocessing, spectra.intensities[rows])
-    data = {"all": TrainingData(state.transform(spectra.intensities), spectra.axis, design.groups)}
+    data = {"all": TrainingData(state.transform(spectra.intensities), state.axis(spectra.axis), design.groups)}
     task = ReplicateTask(
         key="all",
         configuration=configuration,

@@ -8,7 +8,8 @@ is read from `settings`; any other may differ between replicates and is read fro
 encoders
     ``parameters(settings, length) -> dict[str, Parameter]``, ``outputs(settings, length) -> int`` and
     ``forward(settings, p, x (R, M, L), context) -> (R, M, D)``. ``fit(settings, fitting) -> dict[str, array]`` where
-    any parameter is :func:`~spectrosim_search.learning.parameters.fitted`.
+    any parameter is :func:`~spectrosim_search.learning.parameters.fitted`. ``BF16_WIDTH`` where bfloat16 pays on a CPU
+    only from that setting `width` on.
 heads
     The same with the embedding's size before the length; ``forward(settings, p, h (R, M, D), x (R, M, L), context)``
     sees the spectra too.

@@ -19,7 +19,7 @@ from spectrosim_search.learning.stack import Stack, steps_of, values_of
 from spectrosim_search.learning.tasks import ReplicateResult, ReplicateTask, TrainingData
 from spectrosim_search.learning.training import Run
 
-__all__ = ["embed", "parameter_count", "single_thread", "train_stack"]
+__all__ = ["device_of", "embed", "parameter_count", "single_thread", "train_stack"]
 
 OnEpoch = Callable[[str, int, float], bool]
 
@@ -42,7 +42,7 @@ def train_stack(
 
     Raises InputError for an unknown device and ConfigurationError for tasks that cannot share a stack.
     """
-    place = _device(device)
+    place = device_of(device)
     keys = {stack_key(t.configuration, data[t.data].spectra.shape[1]) for t in tasks}
     if len(keys) > 1:
         raise ConfigurationError([f"{len(keys)} architectures in one stack: group tasks by stack_key first"])
@@ -109,7 +109,7 @@ def embed(
     ensemble's with its networks in front; D is then the sum of theirs.
     Raises InputError where they do not fit the configuration and the number of channels.
     """
-    place = _device(device)
+    place = device_of(device)
     members = configuration.training.members
     model = Model(configuration, spectra.shape[1])
     flat, fitted = torch.zeros(members, model.size), torch.zeros(members, model.fitted.size)
@@ -143,11 +143,12 @@ def embed(
 
 
 def parameter_count(configuration: Configuration, length: int) -> int:
-    """Return the number of trained values for spectra of `length` channels."""
-    return Model(configuration, length).count
+    """Return the number of values of a model for spectra of `length` channels, over all networks of an ensemble."""
+    return Model(configuration, length).count * configuration.training.members
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Return the device of that name. Raises InputError where torch does not know it or no GPU is there."""
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -64,7 +64,7 @@ class Context:
     randomness in training, None in inference. Draws of a pass take consecutive use numbers, so they depend on the
     architecture and the step alone. constants: what a member computes once for a stack, by name. spectra: the input
     ``(R, M, L)`` as it was before it was brought to the encoder's type of computing. penalties: what :meth:`penalty`
-    was given.
+    was given. silent: settings that are zero in every replicate, so that nothing need be drawn for them.
     """
 
     axis: Tensor
@@ -74,6 +74,7 @@ class Context:
     constants: dict[str, Tensor] = field(default_factory=dict)
     spectra: Tensor | None = None
     penalties: list[Tensor] = field(default_factory=list)
+    silent: frozenset[str] = frozenset()
 
     @property
     def training(self) -> bool:
@@ -83,6 +84,14 @@ class Context:
     def penalty(self, term: Tensor) -> None:
         """Add a term ``(R,)`` to the loss of this step; for use in training only."""
         self.penalties.append(term)
+
+    def noise(self, x: Tensor, deviation: str) -> Tensor:
+        """Return x ``(R, …)`` with normal noise of the deviation ``values[deviation]`` added; x itself in inference."""
+        if self.stream is None or deviation in self.silent:
+            self.use += 1
+            return x
+        scale = self.values[deviation].to(x.dtype).view(-1, *[1] * (x.dim() - 1))
+        return torch.addcmul(x, scale, self.normal(x.shape[1:]).to(x.dtype))
 
     def normal(self, shape: Sequence[int]) -> Tensor:
         """Return standard normals ``(R, *shape)`` in the axis's type; for use in training only."""
@@ -108,6 +117,6 @@ class Context:
         A mask holds 0 with probability ``values[rate]``, else the scale that keeps the mean.
         """
         first, self.use = self.use, self.use + count
-        if self.stream is None:
+        if self.stream is None or rate in self.silent:
             return [None] * count
         return list(self.stream.dropout(like, self.values[rate], first, count).unbind(1))

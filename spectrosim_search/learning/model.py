@@ -72,6 +72,7 @@ class Model:
         self._head_settings = settings_of("heads", configuration.head)
         self._objective_settings = settings_of("objectives", configuration.objective)
         self._of_head = configuration.training.similarity == "head"
+        self.silent: dict[str, frozenset[str]] = {}  # family → settings that are zero in every replicate
         inside = self._encoder.outputs(self._encoder_settings, length)
         declared = self._encoder.parameters(self._encoder_settings, length)
         self.encoder = Layout.of({n: p for n, p in declared.items() if p.start != "fitted"})
@@ -99,8 +100,9 @@ class Model:
 
     @property
     def width(self) -> int:
-        """Token width of the encoder, where it has one."""
-        return int(getattr(self._encoder_settings, "width", 0))
+        """Token width of the encoder; 0 where it has none, or says that bfloat16 pays from a larger one on only."""
+        width = int(getattr(self._encoder_settings, "width", 0))
+        return width if width >= getattr(self._encoder, "BF16_WIDTH", 0) else 0
 
     def trained(self, values: Tensor) -> dict[str, Tensor]:
         """Return all trained tensors of a buffer ``(R, size)`` as views: ``encoder.…``, ``head.…``, ``objective.…``."""
@@ -166,9 +168,11 @@ class Model:
         constants = {} if constants is None else constants
         penalties = [] if penalties is None else penalties
         kind = encoder[self.encoder.entries[0][0]].dtype if self.encoder.entries else x.dtype
-        context = Context(axis, values["encoders"], stream, 0, constants, x, penalties)
+        silent = self.silent.get("encoders", frozenset())
+        context = Context(axis, values["encoders"], stream, 0, constants, x, penalties, silent)
         h = self._encoder.forward(self._encoder_settings, encoder, x.to(kind), context).to(x.dtype)
-        context = Context(axis, values["heads"], stream, _HEAD_USE, constants, x, penalties)
+        silent = self.silent.get("heads", frozenset())
+        context = Context(axis, values["heads"], stream, _HEAD_USE, constants, x, penalties, silent)
         return h, self._head.forward(self._head_settings, head, h, x, context)
 
     def loss(

@@ -101,6 +101,7 @@ class Stack:
             family: values_of(family, [getattr(c, part) for c in configurations], self.master, device)
             for family, part in families.items()
         }
+        self.model.silent = {f: frozenset(n for n, v in own.items() if not v.any()) for f, own in self.values.items()}
         weights = [c.positives.group_weight if c.positives.source == "both" else 1.0 for c in configurations]
         self.values["positives"] = {"group_weight": torch.tensor(weights, dtype=self.master, device=device)}
         words = [[seed_words(s, "step"), seed_words(s, "views")] for s in seeds]

@@ -22,6 +22,7 @@ __all__ = ["Choice", "PairTable"]
 
 _DENSE = 2048  # rows up to which all similarities are computed at once
 _CHUNK = 1 << 18  # values gathered at a time beyond that
+_EQUAL = 1e-12  # scores that differ by less are equal but for rounding
 
 
 def _padded(arrays: Sequence[NDArray[np.int64]], fill: int) -> Tensor:
@@ -118,7 +119,7 @@ class Choice:
         self.curve.append(scores)
         chosen = []
         for half, score in enumerate(scores):
-            better = self.open[half] and (self._last or math.isnan(score) or score > self._best[half])
+            better = self.open[half] and (self._last or math.isnan(score) or score > self._best[half] + _EQUAL)
             if better:
                 self.epochs[half] = epoch
                 self._best[half] = score if not math.isnan(score) else -math.inf

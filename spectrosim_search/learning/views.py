@@ -18,7 +18,7 @@ from spectrosim_search.learning.randomness import RowStream, Stream
 
 __all__ = ["Augmenter", "Relations", "Scene", "compare", "relate"]
 
-_USES_EACH, _KINDS = 8, 30  # of the 256 uses of a stream of their own
+_USES_EACH, _KINDS, _POLICY_USE = 8, 30, 248  # of the 256 uses of a stream of their own
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +41,13 @@ class Scene:
 class _Kind:
     module: ModuleType
     settings: Any
-    probability: list[float]
-    strength: list[float]
+    strength: Tensor  # (R, 1, 1)
     fitted: dict[str, Tensor]
 
 
 class Augmenter:
-    """The augmentation policy of a stack: the same kinds everywhere, probabilities and strengths per replicate."""
+    """The augmentation policy of a stack: the same kinds everywhere; probabilities, strengths and how many at once per
+    replicate."""
 
     def __init__(
         self, configurations: Sequence[Configuration], fitter: Fitter, dtype: torch.dtype, device: torch.device
@@ -55,25 +55,33 @@ class Augmenter:
         """Prepare for one configuration a replicate; kinds apply in the order of their names."""
         policies = [sorted(c.augmentations, key=lambda a: a.type) for c in configurations]
         self._kinds: list[_Kind] = []
+        shares = []
         for same in zip(*policies):
             settings = [settings_of("augmentations", a) for a in same]
             changing = [varying(s) for s in settings]
             module = registry.load("learning.augmentations", same[0].type)
             fitted = fitter(module.fit, settings, dtype) if hasattr(module, "fit") else {}
+            strength = torch.tensor([s.get("strength", 0.0) for s in changing], dtype=dtype, device=device)
             self._kinds.append(
-                _Kind(
-                    module,
-                    settings[0],
-                    [s["probability"] for s in changing],
-                    [s.get("strength", 0.0) for s in changing],
-                    {n: v.to(device) for n, v in fitted.items()},
-                )
+                _Kind(module, settings[0], strength.view(-1, 1, 1), {n: v.to(device) for n, v in fitted.items()})
             )
+            shares.append([s["probability"] for s in changing])
         if len(self._kinds) > _KINDS:
             raise ValueError(f"{len(self._kinds)} augmentations, at most {_KINDS} have randomness of their own")
+        # kept on the host too: what is asked of them there must not wait for a GPU
+        self._share = torch.tensor(shares).view(len(shares), len(configurations))
+        self._at_once = [c.training.augmentations_at_once for c in configurations]
+        self._device = device
+        self._place()
+
+    def _place(self) -> None:
+        """Bring probabilities ``(R, 1, kinds)`` and limits ``(R, 1, 1)`` to the device."""
+        self._probability = self._share.T.unsqueeze(1).to(self._device)
+        most = [limit or len(self._kinds) for limit in self._at_once]
+        self._most = torch.tensor(most, device=self._device).view(-1, 1, 1)
 
     def __bool__(self) -> bool:
-        return any(any(kind.probability) for kind in self._kinds)
+        return bool((self._share > 0).any())
 
     @property
     def wants_partners(self) -> bool:
@@ -82,27 +90,40 @@ class Augmenter:
 
     def keep(self, rows: list[int]) -> None:
         """Drop all replicates but `rows`."""
+        self._share, self._at_once = self._share[:, rows], [self._at_once[r] for r in rows]
+        self._place()
         for kind in self._kinds:
-            kind.probability = [kind.probability[r] for r in rows]
-            kind.strength = [kind.strength[r] for r in rows]
+            kind.strength = kind.strength[rows]
             kind.fitted = {n: v[rows] for n, v in kind.fitted.items()}
 
     def __call__(self, x: Tensor, stream: Stream, axis: Tensor, partners: Callable[[Tensor], Tensor]) -> Tensor:
         """Return changed spectra x ``(R, M, L)``; each kind changes each row with its replicate's probability.
 
-        partners: from numbers in [0, 1) ``(R, M)`` to other spectra of the same groups ``(R, M, L)``.
+        Where a replicate limits the kinds at once, a row that more of them would change is changed by so many of them,
+        drawn anew for every row, each as likely as the others. partners: from numbers in [0, 1) ``(R, M)`` to other
+        spectra of the same groups ``(R, M, L)``.
         """
-        replicates, rows = x.shape[:2]
+        if not self:
+            return x
+        chosen = self._chosen(RowStream(stream, x.shape[1], _POLICY_USE))
         for number, kind in enumerate(self._kinds):
-            if not any(kind.probability):
+            if not bool((self._share[number] > 0).any()):
                 continue
-            random = RowStream(stream, rows, _USES_EACH * number)
-            share = x.new_tensor(kind.probability).view(replicates, 1, 1)
-            strength = x.new_tensor(kind.strength).view(replicates, 1, 1)
+            random = RowStream(stream, x.shape[1], _USES_EACH * number)
             scene = Scene(axis, kind.fitted, partners)
-            changed = kind.module.apply(kind.settings, x, strength, random, scene)
-            x = torch.where(random.uniform(1) < share, changed, x)
+            changed = kind.module.apply(kind.settings, x, kind.strength, random, scene)
+            x = torch.where(chosen[..., number : number + 1], changed, x)
         return x
+
+    def _chosen(self, random: RowStream) -> Tensor:
+        """Return which kinds change which rows, ``(R, M, kinds)``."""
+        count = len(self._kinds)
+        chosen = random.uniform(count) < self._probability
+        if any(self._at_once):
+            # in a random order of the kinds that would change a row, all others behind them, the first ones do
+            order = torch.where(chosen, random.uniform(count), 1.0).argsort(dim=-1, stable=True)
+            chosen &= order.argsort(dim=-1) < self._most
+        return chosen
 
 
 class Relations:

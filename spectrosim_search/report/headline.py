@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
 from spectrosim_search.search.records import MethodRow, StudyRecord
@@ -22,7 +23,14 @@ _PROTOCOLS = {
     "random-pairs": "random-pairs: pairs split at random; leaks",
 }
 
-_SAMPLERS = {"tpe": "TPE", "random": "random", "qmc": "quasi-random", "gp": "Gaussian process", "cmaes": "CMA-ES"}
+_SAMPLERS = {
+    "tpe": "TPE",
+    "random": "random",
+    "qmc": "quasi-random",
+    "gp": "Gaussian process",
+    "cmaes": "CMA-ES",
+    "nsga2": "NSGA-II",
+}
 
 _SCORING = {
     "hold-out": "on groups held out of the whole search, scored once",
@@ -134,6 +142,7 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
     out.append(("Protocol", _PROTOCOLS.get(protocol, protocol)))
     out.append(("How the score was obtained", _score_line(record)))
     out.append(("Searched", _searched(record)))
+    out += front_facts(record)
     reach = detectable(record.design)
     if math.isfinite(reach):
         out.append(("Smallest difference this design can detect", f"about {score(reach, 2)}"))

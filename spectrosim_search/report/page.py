@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.report import sections, theme
+from spectrosim_search.report.front import front_section
 from spectrosim_search.report.headline import only_fixed
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.members import SECTIONS, Member, Section, members
@@ -125,6 +126,7 @@ def _section(section: Section, record: StudyRecord) -> str:
     if absent:
         parts.append(f'<div class="card absent"><h3>Not shown</h3><ul class="reasons">{absent}</ul></div>')
     if section == "search":
+        parts.append(front_section(record))
         parts.append(sections.trial_table(record))
     if section == "process":
         parts.append(sections.environment(record))

@@ -65,7 +65,7 @@ def confirmation_replicates(study: Study, folds: int) -> int:
     """Replicates a confirmation of `folds` folds trains with all the seeds the study asks for."""
     asked = study.confirmation
     presets = len(asked.presets) * min(asked.preset_seeds, asked.seeds)
-    return (asked.finalists * asked.seeds + presets) * folds
+    return ((asked.finalists + asked.front) * asked.seeds + presets) * folds
 
 
 def reserve_for(study: Study, folds: int) -> Reserve:

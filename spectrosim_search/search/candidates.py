@@ -64,9 +64,10 @@ class Candidate:
         return statistics.fmean(known) if known else float("nan")
 
     def epochs(self) -> int:
-        """Median of the epochs that validation chose, at least one."""
+        """Median of the epochs that validation chose; at least one where the configuration trains at all."""
+        least = min(1, self.configuration.training.epochs)
         chosen = [e for r in self.replicates.values() for e in r.chosen_epochs]
-        return max(1, round(statistics.median(chosen))) if chosen else 1
+        return max(least, round(statistics.median(chosen))) if chosen else least
 
     def threshold(self) -> float:
         """Threshold over the out-of-fold pairs of all replicates; NaN without any."""
@@ -98,15 +99,17 @@ def choose_candidates(
     finalists: int,
     seeds: int,
     preset_seeds: int,
+    further: Sequence[TrialRecord] = (),
 ) -> list[Candidate]:
-    """The best finished trials (distinct configurations) and the presets."""
+    """The best finished trials (distinct configurations), those of `further` that are not among them, the presets.
+
+    The winner is whoever scores best with fresh seeds, wherever it came from.
+    """
     finished = [t for t in trials if t.state == "COMPLETE" and t.configuration is not None and t.value is not None]
     finished.sort(key=lambda t: (-(t.value or 0.0), t.number))
     out: list[Candidate] = []
     seen: set[str] = set()
-    for t in finished:
-        if len(out) == finalists:
-            break
+    for t in (*_best(finished, finalists), *further):
         if t.configuration_id in seen or t.configuration is None:
             continue
         seen.add(t.configuration_id)
@@ -114,6 +117,14 @@ def choose_candidates(
     for name, configuration in presets.items():
         out.append(Candidate(name, f"Preset {name}", "preset", configuration, None, preset_seeds))
     return out
+
+
+def _best(ranked: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
+    """The first `count` trials of distinct configurations."""
+    first: dict[str, TrialRecord] = {}
+    for t in ranked:
+        first.setdefault(t.configuration_id, t)
+    return list(first.values())[:count]
 
 
 def confirm_items(candidates: Sequence[Candidate], workbench: Workbench) -> list[tuple[Candidate, WorkItem]]:

@@ -28,6 +28,7 @@ from spectrosim_search.search.reference import (
     score_reference,
 )
 from spectrosim_search.search.workbench import Workbench
+from spectrosim_search.spectra.preprocessing import describe
 
 __all__ = ["conclude"]
 
@@ -252,9 +253,19 @@ def _shift(e: Estimate, by: float) -> Estimate:
 
 
 def _summary(c: Configuration) -> str:
+    """The choices that say most, on one line; a model that is fitted and not trained has fewer of them."""
+    encoder = c.encoder.type
+    if c.encoder.get("branch", "none") != "none":
+        encoder += f" + {c.encoder['branch']}"
+    if c.training.members > 1:
+        encoder += f" x {c.training.members}"
+    read = [encoder, f"{c.head.type} head", describe(c.preprocessing)]
+    if c.training.epochs == 0:
+        return ", ".join([*read, "not trained"])
+    objective = c.objective.type
+    if (temperature := c.objective.get("temperature")) is not None:
+        objective += f" at temperature {temperature:.3g}"
     augmentations = "+".join(a.type for a in c.augmentations) or "no augmentation"
-    temperature = c.objective.get("temperature")
-    return (
-        f"{c.encoder.type}, {c.head.type} head, positives from {c.positives.source}, "
-        f"temperature {temperature:.3g}, batch {c.training.batch_size}, {c.preprocessing.intensity}, {augmentations}"
+    return ", ".join(
+        [*read, objective, f"positives from {c.positives.source}", f"batch {c.training.batch_size}", augmentations]
     )

@@ -26,6 +26,7 @@ from spectrosim_search.search.conclusion import conclude
 from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.embedding_map import embedding_map
+from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
 from spectrosim_search.search.records import ReplicateRecord, StudyRecord
 from spectrosim_search.search.reference import baseline_record
@@ -51,6 +52,7 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
         finalists=study.confirmation.finalists,
         seeds=study.confirmation.seeds,
         preset_seeds=study.confirmation.preset_seeds,
+        further=further_finalists(record),
     )
     if not any(c.kind == "finalist" for c in candidates):
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")

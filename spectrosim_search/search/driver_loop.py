@@ -75,7 +75,7 @@ class Driver:
         self._tell = listener
         self._total = bench.study.budget.trials
         self._field = Field(bench)
-        self._book = TrialBook(store, bench.study)
+        self._book = TrialBook(store, bench.study, bench.spectra)
         self._configurations = store.configurations(bench.study.name)
         stored = store.status(self._study.name).replicates
         self._accounts = Accounts(
@@ -260,12 +260,15 @@ class Driver:
         self._accounts.submitted()
 
     def _ask(self) -> bool:
-        """Ask for one more trial, if one is left."""
-        slot = store_slots.claim(self._store.engine, self._id, self._lease.driver, self._total)
-        if slot is None:
-            return False
-        self._fill_slot(slot)
-        return True
+        """Ask for one more trial, or the rest of its batch where the study asks for several; False if none is left."""
+        batch = self._study.sampler.batch
+        asked = False
+        while (slot := store_slots.claim(self._store.engine, self._id, self._lease.driver, self._total)) is not None:
+            self._fill_slot(slot)
+            asked = True
+            if slot.slot % batch == batch - 1:
+                break
+        return asked
 
     def _fill_slot(self, slot: store_slots.Slot) -> None:
         """Give a claimed slot its trial: the one its last driver had written, or a new one."""
@@ -278,6 +281,7 @@ class Driver:
             number = self._book.number_of(slot.slot, slot.attempt)
             configuration = suggest(written, self._study)
         self._store.add_configuration(configuration)
+        self._book.note(number, configuration)
         self._configurations[configuration.identity] = configuration
         granted = ladder.rungs(self._study.ladder, self._field.cells)[0]
         store_slots.start(self._store.engine, self._id, slot, number, configuration.identity, granted)
@@ -336,4 +340,4 @@ class Driver:
 def _stack_key(trial: Trial, length: int) -> str:
     from spectrosim_search.learning.components import stack_key
 
-    return stack_key(trial.configuration, length)
+    return stack_key(trial.configuration, trial.configuration.preprocessing.channels(length))

@@ -7,14 +7,19 @@ sees depends on the trials alone, not on the storage, which makes a resumed stud
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.documents.catalogue import places
+from spectrosim_search.search.driver_objectives import ObjectiveBook
+from spectrosim_search.search.screening import Screening
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.store_optuna import optuna_errors
+from spectrosim_search.search.store_optuna import directions, optuna_errors
 from spectrosim_search.search.store_records import CONFIGURATION_ATTRIBUTE, REASON_ATTRIBUTE, SLOT_ATTRIBUTE
+from spectrosim_search.spectra.spectra_set import SpectraSet
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
@@ -25,10 +30,17 @@ __all__ = ["TrialBook"]
 _ATTEMPT_STRIDE = 1_000_003
 
 
-class TrialBook:
-    """Optuna's trials of one study, in the database and mirrored in memory."""
+# NSGA-II notes a generation's parents as ids, which are the mirror's own: in the database they are trial numbers.
+_PARENTS = "Generations:parent:"
 
-    def __init__(self, store: Store, study: Study) -> None:
+
+class TrialBook:
+    """Optuna's trials of one study, in the database and mirrored in memory.
+
+    `spectra` are needed where there are several objectives.
+    """
+
+    def __init__(self, store: Store, study: Study, spectra: SpectraSet | None = None) -> None:
         import optuna
 
         self._study = study
@@ -40,9 +52,11 @@ class TrialBook:
             self._id = self._storage.get_study_id_from_name(study.name)
         self._memory = optuna.storages.InMemoryStorage()
         self._mirror = optuna.create_study(
-            storage=self._memory, direction="maximize", pruner=optuna.pruners.NopPruner()
+            storage=self._memory, directions=directions(study.objectives), pruner=optuna.pruners.NopPruner()
         )
+        self._objectives = ObjectiveBook(store, store.study_id(study.name), study, spectra)
         self._mirror_id = self._memory.get_study_id_from_name(self._mirror.study_name)
+        self._screening = Screening(study)
         self._places: dict[int, int] = {}  # trial number → id in the mirror
         self._rows: dict[int, int] = {}  # trial number → id in the database
         self._numbers: dict[str, int] = {}  # slot and attempt → trial number
@@ -61,7 +75,9 @@ class TrialBook:
                         self._memory.set_trial_intermediate_value(self._places[trial.number], step, value)
                     self._memory.set_trial_state_values(self._places[trial.number], trial.state, trial.values)
             for key, value in self._storage.get_study_system_attrs(self._id).items():
-                self._memory.set_study_system_attr(self._mirror_id, key, value)
+                parents = key.startswith(_PARENTS)
+                mine = [self._places[number] for number in value] if parents else value
+                self._memory.set_study_system_attr(self._mirror_id, key, mine)
 
     def find(self, slot: int, attempt: int) -> FrozenTrial | None:
         """The trial of a slot's attempt, if it was written (the driver may have died right after)."""
@@ -75,21 +91,28 @@ class TrialBook:
     def ask(self, slot: int, attempt: int) -> tuple[int, Configuration]:
         """Ask for the trial of a slot. Returns its number and configuration.
 
-        Known good configurations come first; the sampler is seeded from the study's seed and the slot.
+        Known good configurations come first, then what the study screens and what goes on from the best of that; the
+        sampler is seeded from the study's seed and the slot.
         """
         import optuna
 
         from spectrosim_search.search.samplers import make_sampler
-        from spectrosim_search.search.space import known_good, suggest
+        from spectrosim_search.search.space import suggest
 
         if self._shared:
             self.sync()
-        self._mirror.sampler = make_sampler(
-            self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE, self._study.dimensions
+        hidden = self._screening.is_screened if self._screening.searches(slot) else None
+        sampler = make_sampler(
+            self._study.sampler, self._study.seed, slot + attempt * _ATTEMPT_STRIDE, self._study.dimensions, hidden
         )
-        enqueued = known_good(self._study)
-        if attempt == 0 and slot < len(enqueued):
-            self._mirror.enqueue_trial(enqueued[slot])
+        fixed = self._screening.fixed(slot) or self._architecture(slot, attempt)
+        with warnings.catch_warnings():  # PartialFixedSampler has been marked experimental since Optuna 2.4
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self._mirror.sampler = optuna.samplers.PartialFixedSampler(fixed, sampler) if fixed else sampler
+        trials = self._memory.get_all_trials(self._mirror_id, deepcopy=False)
+        enqueued = self._screening.enqueued(slot, trials) if attempt == 0 else None
+        if enqueued is not None:
+            self._mirror.enqueue_trial(enqueued)
         trial = self._mirror.ask()
         configuration = suggest(trial, self._study)
         drawn = self._memory.get_trial(trial._trial_id)
@@ -106,16 +129,35 @@ class TrialBook:
         with optuna_errors(self._url):
             known = self._storage.get_study_system_attrs(self._id)
             for key, value in self._memory.get_study_system_attrs(self._mirror_id).items():
-                if known.get(key) != value:  # the place of a quasi-random sequence, for one
-                    self._storage.set_study_system_attr(self._id, key, value)
+                parents = key.startswith(_PARENTS)
+                shared = [number for number, place in self._places.items() if place in value] if parents else value
+                if known.get(key) != shared:  # the place of a quasi-random sequence, for one
+                    self._storage.set_study_system_attr(self._id, key, shared)
             written = self._storage.create_new_trial(self._id, template)
             number = self._storage.get_trial_number_from_id(written)
         self._places[number], self._rows[number] = trial._trial_id, written
         self._numbers[_label(slot, attempt)] = number
         return number, configuration
 
+    def _architecture(self, slot: int, attempt: int) -> dict[str, Scalar]:
+        """What a trial shares with the first of its batch, which it can then be stacked with; empty for the first."""
+        first = slot - slot % self._study.sampler.batch
+        leader = self.find(first, 0)
+        if slot == first or attempt or leader is None:
+            return {}
+        return {p: v for p, v in leader.params.items() if any(place.shapes for place in places()[p])}
+
+    def note(self, number: int, configuration: Configuration) -> None:
+        """Note what a trial costs, where the study asks for that."""
+        with optuna_errors(self._url):
+            self._objectives.note(number, configuration)
+
     def report(self, number: int, means: Sequence[float]) -> None:
         """Report the running mean after each number of cells; what was reported before is left alone."""
+        if self._objectives.several:
+            with optuna_errors(self._url):
+                self._objectives.report(number, means)
+            return
         known = self._mirrored(number).intermediate_values
         for step, value in enumerate(means, start=1):
             if step not in known:
@@ -128,13 +170,17 @@ class TrialBook:
         return self._mirrored(number).state
 
     def tell(self, number: int, state: TrialState, value: float | None, reason: str) -> None:
-        """End a trial. One that was told before (the driver died before it noted that) is left as it is."""
+        """End a trial with its score; its costs go with it where the study asks for them.
+
+        One that was told before (the driver died before it noted that) is left as it is.
+        """
         if self._mirrored(number).state.is_finished():
             return
         with optuna_errors(self._url):
             if reason:
                 self._storage.set_trial_user_attr(self._rows[number], REASON_ATTRIBUTE, reason)
-            self._optuna.tell(number, value, state=state, skip_if_finished=True)
+            values = None if value is None else self._objectives.values(number, value)
+            self._optuna.tell(number, values, state=state, skip_if_finished=True)
             told = self._storage.get_trial(self._rows[number])
         self._memory.set_trial_state_values(self._places[number], told.state, told.values)
 

@@ -12,8 +12,9 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["fit_space"]
 
-Intensity = Literal["none", "tic", "sqrt", "log", "snv"]
+Intensity = Literal["none", "tic", "sqrt", "log", "snv", "msc"]
 INTENSITY = "preprocessing.intensity"
+BASELINE = "preprocessing.baseline"
 NON_NEGATIVE = ("sqrt", "log")  # transforms that cannot take negative intensities
 INSTEAD = "snv"
 
@@ -23,6 +24,8 @@ def fit_space(study: Study, spectra: SpectraSet) -> tuple[Study, tuple[str, ...]
 
     Only what varies is changed. A transform that the study fixes stays; DataError where the spectra cannot take it.
     """
+    if _removes_baseline(study):  # what lies below a baseline counts as zero: every transform takes it
+        return study, ()
     varied = next((d for d in study.dimensions if d.path == INTENSITY), None)
     if varied is None:
         fixed = dict(study.base).get(INTENSITY)
@@ -40,10 +43,18 @@ def fit_space(study: Study, spectra: SpectraSet) -> tuple[Study, tuple[str, ...]
         study,
         dimensions=tuple(_narrowed(d, kept) for d in study.dimensions),
         base=_replaced(study.base, instead),
-        known_good=tuple(_replaced(entry, instead) for entry in study.known_good),
+        known_good=tuple(dict.fromkeys(_replaced(entry, instead) for entry in study.known_good)),
+        climb=tuple(dict.fromkeys(_replaced(entry, instead) for entry in study.climb)),
     )
     names = " and ".join(str(c) for c in dropped)
     return fitted, (f"some intensities are negative: preprocessing {names} left out of the search",)
+
+
+def _removes_baseline(study: Study) -> bool:
+    """Whether every configuration of the study takes a baseline off."""
+    varied = next((d for d in study.dimensions if d.path == BASELINE), None)
+    choices = varied.choices if varied is not None else (dict(study.base).get(BASELINE, "none"),)
+    return "none" not in choices
 
 
 def _narrowed(dimension: Dimension, kept: tuple[Scalar, ...]) -> Dimension:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,19 +14,30 @@ MINIMUM_TRIALS = 8
 MINIMUM_SHARE = 0.25  # of the trials that must have set a parameter: fewer say little
 
 
-def parameter_importance(study: optuna.Study) -> dict[str, float]:
+def parameter_importance(
+    study: optuna.Study,
+    scores: Mapping[int, float] | None = None,
+    leave_out: Callable[[optuna.trial.FrozenTrial], bool] | None = None,
+) -> dict[str, float]:
     """Share of each parameter, largest first; empty below 8 trials.
 
     PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023).
 
     Pruned trials count with the mean over the cells they earned: leaving them out would ask what matters among
-    the good ones only.
+    the good ones only. `scores`, by trial number, are needed where a study has several objectives: importance is for
+    the score. Trials to `leave_out` say nothing of most parameters: those screened before the search.
     """
     import optuna
 
     kept: list[tuple[optuna.trial.FrozenTrial, float]] = []
     for t in study.get_trials(deepcopy=False):
-        if t.state == optuna.trial.TrialState.COMPLETE and t.value is not None:
+        if leave_out is not None and leave_out(t):
+            continue
+        if scores is not None:
+            score = scores.get(t.number, float("nan"))
+            if score == score and t.state in (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED):
+                kept.append((t, score))
+        elif t.state == optuna.trial.TrialState.COMPLETE and t.value is not None:
             kept.append((t, t.value))
         elif t.state == optuna.trial.TrialState.PRUNED and t.intermediate_values:
             last = t.intermediate_values[max(t.intermediate_values)]

@@ -67,14 +67,16 @@ class TrialRecord:
 
     number: int
     state: Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"]
-    value: float | None
+    value: float | None  # the score, whatever else is searched for
     parameters: Mapping[str, Scalar]
     configuration: Configuration | None
     configuration_id: str
-    intermediate: Mapping[int, float]  # number of cells → running mean
+    intermediate: Mapping[int, float]  # number of cells → running mean of the score
     reason: str  # why pruned or failed
     started_at: float | None
     ended_at: float | None
+    objectives: Mapping[str, float] = field(default_factory=dict)  # of a study with several, by name
+    measured_inference: float | None = None  # ms for 64 spectra by the clock; trials of the front, after the search
 
 
 @dataclass(frozen=True)

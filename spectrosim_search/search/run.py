@@ -86,11 +86,15 @@ def _stem(path: str) -> str:
 def read_study(name: str, storage: str) -> StudyRecord:
     """Frozen record of a study, with the importance of its parameters. Raises InputError where it does not exist."""
     from spectrosim_search.search.importance import parameter_importance
+    from spectrosim_search.search.screening import Screening
     from spectrosim_search.search.store import Store
 
     with Store(storage, read_only=True) as store:
         record = store.record(name)
-        importance = parameter_importance(store.optuna_study(name))
+        scores = {t.number: t.value for t in record.trials if t.value is not None}
+        several = len(record.study.objectives) > 1
+        screened = Screening(record.study).is_screened if record.study.screening.trials else None
+        importance = parameter_importance(store.optuna_study(name), scores if several else None, screened)
     return replace(record, design={**record.design, "importance": importance})
 
 
@@ -179,6 +183,7 @@ def run_study(
     from spectrosim_search.search.confirmation import confirm as confirm_study
     from spectrosim_search.search.driver import search
     from spectrosim_search.search.fixed import compare_fixed
+    from spectrosim_search.search.front_times import measure_front
     from spectrosim_search.search.progress import silent
     from spectrosim_search.search.store import Store
     from spectrosim_search.search.store_engine import locate
@@ -208,6 +213,7 @@ def run_study(
         if outcome.reason:
             say(f"search ended: {outcome.reason}")
         say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
+        measure_front(store, study, spectra)
         if confirm:
             started = time.monotonic()
             try:

@@ -13,24 +13,25 @@ import heapq
 import importlib.util
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import Study as OptunaStudy
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from spectrosim_search.config.errors import MissingExtraError
 from spectrosim_search.config.study import Dimension, Sampler
+from spectrosim_search.search.pareto import front
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FilteredSampler", "SobolSampler", "make_sampler", "trial_seed"]
+__all__ = ["FilteredSampler", "Generations", "SobolSampler", "make_sampler", "trial_seed"]
 
 _BEST = 150
 _LATEST = 450
@@ -42,10 +43,17 @@ def trial_seed(study_seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"sampler/{study_seed}/{number}".encode()).digest()[:4], "big")
 
 
-def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Sequence[Dimension] = ()) -> BaseSampler:
+def make_sampler(
+    sampler: Sampler,
+    study_seed: int,
+    number: int,
+    dimensions: Sequence[Dimension] = (),
+    hidden: Callable[[FrozenTrial], bool] | None = None,
+) -> BaseSampler:
     """The sampler that asks for trial `number`.
 
-    `dimensions` are needed by qmc only. Raises MissingExtraError for cmaes without its package.
+    `dimensions` are needed by qmc only; tpe and gp do not learn from finished trials that are `hidden`. Raises
+    MissingExtraError for cmaes without its package.
 
     - tpe: multivariate and grouped, so that conditional parameters are modelled with those they appear with;
       running trials count as poor (constant liar). Random below `startup` finished trials.
@@ -53,7 +61,12 @@ def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Seq
     - qmc: point `number` of a scrambled Sobol sequence over all dimensions, conditional ones included.
     - gp: Gaussian process over what all trials have; conditional parameters are drawn by TPE one by one. About .5 s
       an ask at 100 trials, 9 s at 1,000.
-    - cmaes: the same over the numbers among them; choices are drawn by TPE.
+    - cmaes: the same over the numbers among them; choices are drawn by TPE. One objective only.
+    - nsga2: children of the best finished trials of earlier generations (Deb et al. 2002); a generation has `startup`
+      finished trials, the first is random. Pruned trials are nobody's parents, so it wants many trials.
+
+    With several objectives TPE takes finished trials by non-domination and hypervolume (Ozaki et al. 2022) and pruned
+    ones as worse than all of them, the Gaussian process takes the expected gain in hypervolume of finished trials.
     """
     seed = trial_seed(study_seed, number)
     with warnings.catch_warnings():
@@ -67,7 +80,9 @@ def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Seq
             tpe = TPESampler(
                 n_startup_trials=sampler.startup, multivariate=True, group=True, constant_liar=True, seed=seed
             )
-            return FilteredSampler(tpe)
+            return FilteredSampler(tpe, hidden=hidden)
+        if sampler.type == "nsga2":
+            return Generations(population_size=max(2, sampler.startup), seed=seed)
         one_by_one = TPESampler(n_startup_trials=sampler.startup, multivariate=False, seed=seed)
         if sampler.type == "gp":
             gp = GPSampler(
@@ -76,7 +91,7 @@ def make_sampler(sampler: Sampler, study_seed: int, number: int, dimensions: Seq
                 independent_sampler=one_by_one,
                 warn_independent_sampling=False,
             )
-            return FilteredSampler(gp)
+            return FilteredSampler(gp, hidden=hidden)
         if importlib.util.find_spec("cmaes") is None:
             raise MissingExtraError("cmaes", "cmaes", "the sampler 'cmaes'")
         return CmaEsSampler(
@@ -118,8 +133,15 @@ class FilteredSampler(BaseSampler):
     all), which are always among the best shown; the poor ones are a density that some hundred trials draw as well.
     """
 
-    def __init__(self, sampler: BaseSampler, best: int = _BEST, latest: int = _LATEST) -> None:
+    def __init__(
+        self,
+        sampler: BaseSampler,
+        best: int = _BEST,
+        latest: int = _LATEST,
+        hidden: Callable[[FrozenTrial], bool] | None = None,
+    ) -> None:
         self._sampler = sampler
+        self._hidden = hidden
         self._best = best
         self._latest = latest
         self._view: tuple[int, OptunaStudy] | None = None
@@ -128,31 +150,36 @@ class FilteredSampler(BaseSampler):
         """The view is taken once a trial, so that all its parameters are drawn from the same history."""
         if self._view is None or self._view[0] != trial.number:
             trials = study._get_trials(deepcopy=False, use_cache=True)
-            finished = [t for t in trials if t.state in _FINISHED]
             shown = study
+            if self._hidden is not None:
+                trials = [t for t in trials if not (t.state.is_finished() and self._hidden(t))]
+                shown = cast(OptunaStudy, _Trials(study, trials))
+            finished = [t for t in trials if t.state in _FINISHED]
             if len(finished) > self._best + self._latest:
-                kept = self._kept(finished, study.direction == StudyDirection.MAXIMIZE)
+                kept = self._kept(finished, [d == StudyDirection.MAXIMIZE for d in study.directions])
                 seen = [t for t in trials if t.number in kept or not t.state.is_finished()]
                 shown = cast(OptunaStudy, _Trials(study, seen))
             self._view = (trial.number, shown)
         return self._view[1]
 
-    def _kept(self, finished: list[FrozenTrial], maximise: bool) -> frozenset[int]:
+    def _kept(self, finished: list[FrozenTrial], maximise: Sequence[bool]) -> frozenset[int]:
+        """The latest trials and the best of the others: those on the front of several objectives, then by the first."""
+        sign = -1.0 if maximise[0] else 1.0
+        leading: frozenset[int] = frozenset()
+        if len(maximise) > 1:
+            scored = [t for t in finished if t.state == TrialState.COMPLETE and t.values]
+            leading = frozenset(scored[i].number for i in front([t.values for t in scored], maximise))
+
+        def rank(trial: FrozenTrial) -> tuple[bool, bool, float, int]:
+            value = trial.values[0] if trial.state == TrialState.COMPLETE and trial.values else None
+            usable = value is not None and not math.isnan(value)
+            place = sign * value if usable and value is not None else 0.0
+            return (trial.number not in leading, not usable, place, trial.number)
+
         latest = sorted(trial.number for trial in finished)[-self._latest :] if self._latest else []
         before = latest[0] if latest else math.inf
-        sign = -1.0 if maximise else 1.0
-        ranked = [
-            (sign * trial.value, trial.number)
-            for trial in finished
-            if trial.number < before
-            and trial.state == TrialState.COMPLETE
-            and trial.value is not None
-            and not math.isnan(trial.value)
-        ]
-        if len(ranked) < self._best:  # too few to fill the places: pruned ones, the earliest first
-            named = {number for _, number in ranked}
-            ranked += [(math.inf, t.number) for t in finished if t.number < before and t.number not in named]
-        return frozenset((*(number for _, number in heapq.nsmallest(self._best, ranked)), *latest))
+        earlier = (trial for trial in finished if trial.number < before)
+        return frozenset((*(t.number for t in heapq.nsmallest(self._best, earlier, key=rank)), *latest))
 
     def infer_relative_search_space(self, study: OptunaStudy, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """See Optuna's BaseSampler."""
@@ -183,6 +210,27 @@ class FilteredSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """See Optuna's BaseSampler."""
         self._sampler.reseed_rng()
+
+
+class Generations(NSGAIISampler):
+    """NSGA-II whose parents always stand in the order of their trials, and whose first generation has the known good.
+
+    Optuna hands parents over by rank when a generation is chosen and by number when it is read back, so that a driver
+    that died in between would ask for other children. Trials whose values were all given have no generation there.
+    """
+
+    def get_population(self, study: OptunaStudy, generation: int) -> list[FrozenTrial]:
+        """See Optuna's NSGAIISampler."""
+        found = super().get_population(study, generation)
+        if generation > 0:
+            return found
+        finished = study._get_trials(deepcopy=False, states=[TrialState.COMPLETE], use_cache=True)
+        key = self._get_generation_key()
+        return sorted([*found, *(t for t in finished if key not in t.system_attrs)], key=lambda trial: trial.number)
+
+    def get_parent_population(self, study: OptunaStudy, generation: int) -> list[FrozenTrial]:
+        """See Optuna's NSGAIISampler."""
+        return sorted(super().get_parent_population(study, generation), key=lambda trial: trial.number)
 
 
 class SobolSampler(BaseSampler):

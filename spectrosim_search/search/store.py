@@ -31,6 +31,7 @@ from spectrosim_search.search.records import (
 )
 from spectrosim_search.search.store_arrays import PairSets
 from spectrosim_search.search.store_codec import from_json, to_json
+from spectrosim_search.search.store_costs import read_costs
 from spectrosim_search.search.store_engine import (
     database_errors,
     locate,
@@ -94,7 +95,7 @@ class Store:
             now = store_schema.current_revision(connection)
         if now is None:
             raise InputError(f"there are no studies in {self.shown}: run a study first, or name its database")
-        if now != store_schema.head_revision():
+        if not store_schema.is_known(now):  # an older one has all that its studies need
             raise store_schema.newer(self._url)
 
     def __enter__(self) -> Store:
@@ -197,11 +198,13 @@ class Store:
                     sa.select(DatasetRow.record).where(DatasetRow.fingerprint == row.fingerprint)
                 ).scalar_one()
             configurations = store_records.read_configurations(self.engine, study_id)
+            study = from_json(Study, row.study)
+            costs = read_costs(self.engine, study_id) if len(study.objectives) > 1 else None
             return StudyRecord(
-                study=from_json(Study, row.study),
+                study=study,
                 dataset=from_json(DatasetRecord, text),
                 created_at=row.created_at,
-                trials=store_records.trial_records(self._optuna_trials(name), configurations),
+                trials=store_records.trial_records(self._optuna_trials(name), configurations, costs),
                 replicates=store_records.read_replicates(self.engine, study_id, pairs),
                 baselines=store_records.read_baselines(self.engine, study_id, pairs),
                 confirmation=store_records.read_confirmation(self.engine, study_id, pairs),
@@ -314,21 +317,20 @@ class Store:
         """The Optuna study of that name, created where it is missing and the store is writable."""
         import optuna
 
-        from spectrosim_search.search.store_optuna import optuna_errors
+        from spectrosim_search.search.store_optuna import create_optuna_study, optuna_errors
 
         storage = self.optuna_storage()
         sampler = optuna.samplers.RandomSampler(seed=0)  # never asked: asking is the driver's, see driver_trials
         with optuna_errors(self._url):
             if self.read_only:
                 return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
-            return optuna.create_study(
-                study_name=name,
-                storage=storage,
-                sampler=sampler,
-                pruner=optuna.pruners.NopPruner(),
-                direction="maximize",
-                load_if_exists=True,
-            )
+            return create_optuna_study(name, storage, sampler, self._objectives(name))
+
+    def _objectives(self, name: str) -> tuple[str, ...]:
+        """What a study is searched for; the score alone where there is no such study yet."""
+        with database_errors(self._url), self.engine.connect() as connection:
+            text = connection.execute(sa.select(StudyRow.study).where(StudyRow.name == name)).scalar()
+        return ("score",) if text is None else from_json(Study, text).objectives
 
     def _optuna_trials(self, name: str) -> list[optuna.trial.FrozenTrial]:
         from spectrosim_search.search.store_optuna import optuna_errors

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.search import store_engine
+from spectrosim_search.search.objectives import OBJECTIVES, titled
 
 if TYPE_CHECKING:
+    import optuna
+    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage, RDBStorage
 
-__all__ = ["open_storage", "optuna_errors"]
+__all__ = ["create_optuna_study", "directions", "open_storage", "optuna_errors"]
 
 _ATTEMPTS = 8
 
@@ -71,3 +74,30 @@ def open_storage(url: URL, *, read_only: bool) -> tuple[RDBStorage, BaseStorage]
     raw.remove_session()
     raw.engine.dispose()  # connections made so far lack the pragmas
     return raw, get_storage(raw)
+
+
+def directions(objectives: Sequence[str]) -> list[Literal["minimize", "maximize"]]:
+    """Optuna's words for where each objective is to go."""
+    return ["maximize" if OBJECTIVES[name].maximise else "minimize" for name in objectives]
+
+
+def create_optuna_study(
+    name: str, storage: BaseStorage, sampler: BaseSampler | None, objectives: Sequence[str]
+) -> optuna.Study:
+    """Create Optuna's study, or load it where it exists; it has no pruner, for pruning is the ladder's."""
+    import optuna
+
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        sampler=sampler,
+        pruner=optuna.pruners.NopPruner(),
+        directions=directions(objectives),
+        load_if_exists=True,
+    )
+    if len(objectives) > 1:
+        with warnings.catch_warnings():
+            # marked experimental since Optuna 3.4; the dashboard writes these names on its axes
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([titled(objective) for objective in objectives])
+    return study

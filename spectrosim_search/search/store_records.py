@@ -20,6 +20,7 @@ from spectrosim_search.search.records import (
 )
 from spectrosim_search.search.store_arrays import PairSets
 from spectrosim_search.search.store_codec import from_json
+from spectrosim_search.search.store_costs import TrialCosts
 from spectrosim_search.search.store_tables import (
     BaselineRow,
     ConfigurationRow,
@@ -140,23 +141,38 @@ def read_confirmation(engine: Engine, study_id: int, pairs: PairSets) -> Confirm
     return from_json(ConfirmationRecord, row.record, pairs=scored, embedding=embedding)
 
 
-def trial_records(trials: list[FrozenTrial], configurations: Mapping[str, Configuration]) -> tuple[TrialRecord, ...]:
-    """Optuna's trials with the configurations they stand for."""
+def trial_records(
+    trials: list[FrozenTrial],
+    configurations: Mapping[str, Configuration],
+    costs: Mapping[int, TrialCosts] | None = None,
+) -> tuple[TrialRecord, ...]:
+    """Optuna's trials with the configurations they stand for; `costs` where there are several objectives."""
     out = []
     for t in trials:
         identity = str(t.user_attrs.get(CONFIGURATION_ATTRIBUTE, ""))
+        value = t.values[0] if t.values else None  # the score comes first
+        intermediate = dict(sorted(t.intermediate_values.items()))
+        stored = (costs or {}).get(t.number)
+        objectives: dict[str, float] = {}
+        if stored is not None:
+            intermediate = dict(enumerate(stored.means, start=1))
+            if value is None and t.state.name == "PRUNED" and stored.means:
+                value = stored.means[-1]
+            objectives = ({} if value is None else {"score": value}) | dict(stored.costs)
         out.append(
             TrialRecord(
                 number=t.number,
                 state=t.state.name,  # type: ignore[arg-type]  # Optuna's five state names are the record's
-                value=t.value if t.values else None,
+                value=value,
                 parameters=dict(t.params),
                 configuration=configurations.get(identity),
                 configuration_id=identity,
-                intermediate=dict(sorted(t.intermediate_values.items())),
+                intermediate=intermediate,
                 reason=str(t.user_attrs.get(REASON_ATTRIBUTE, "")),
                 started_at=t.datetime_start.timestamp() if t.datetime_start else None,
                 ended_at=t.datetime_complete.timestamp() if t.datetime_complete else None,
+                objectives=objectives,
+                measured_inference=None if stored is None else stored.measured,
             )
         )
     return tuple(out)

@@ -13,7 +13,7 @@ from spectrosim_search.config.errors import InputError
 from spectrosim_search.search.store_engine import redacted
 from spectrosim_search.search.store_tables import PREFIX, VERSION_TABLE
 
-__all__ = ["current_revision", "head_revision", "newer", "ours", "prepare"]
+__all__ = ["current_revision", "head_revision", "is_known", "newer", "ours", "prepare"]
 
 _LOCK = 0x5350_4543_5452_4F53  # any number that nobody else uses for an advisory lock
 _Kind = Literal["schema", "table", "column", "index", "unique_constraint", "foreign_key_constraint"]
@@ -47,6 +47,11 @@ def head_revision() -> str:
     return str(_script().get_current_head())
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version knows a change by that name; it does not where a newer one wrote the database."""
+    return revision in {r.revision for r in _script().walk_revisions()}
+
+
 def current_revision(connection: Connection) -> str | None:
     """Name of the newest change applied to a database; None where it has none of our tables."""
     if not sa.inspect(connection).has_table(VERSION_TABLE):
@@ -69,8 +74,7 @@ def prepare(engine: Engine, url: URL) -> None:
         elif engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         now = current_revision(connection)
-        known = {r.revision for r in _script().walk_revisions()}
-        if now is not None and now not in known:
+        if now is not None and not is_known(now):
             raise newer(url)
         if now != head_revision():
             command.upgrade(_configuration(connection), "head")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -11,10 +11,21 @@ from sqlalchemy.engine import Engine
 
 from spectrosim_search.config.study import Study
 from spectrosim_search.search import store_leases, store_slots
+from spectrosim_search.search.pareto import on_front
 from spectrosim_search.search.store_codec import from_json
+from spectrosim_search.search.store_costs import read_costs
 from spectrosim_search.search.store_tables import ConfirmationRow, ReplicateRow, StudyRow
 
-__all__ = ["StudyStatus", "read_status"]
+__all__ = ["FrontRow", "StudyStatus", "read_status"]
+
+
+@dataclass(frozen=True)
+class FrontRow:
+    """One trial of the Pareto front. `measured`: inference by the clock, ms for 64 spectra, once it was measured."""
+
+    trial: int
+    objectives: Mapping[str, float]
+    measured: float | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,8 @@ class StudyStatus:
     confirmation_seconds: float
     confirmed: bool
     outcome: str  # the verdict's sentence; empty before the confirmation
+    objectives: tuple[str, ...] = ("score",)
+    front: tuple[FrontRow, ...] = ()  # of several objectives, best score first
 
 
 def read_status(engine: Engine, study_id: int) -> StudyStatus:
@@ -64,10 +77,11 @@ def read_status(engine: Engine, study_id: int) -> StudyStatus:
         key=lambda s: s.value or 0.0,
         default=None,
     )
+    study = from_json(Study, row.study)
     return StudyStatus(
         name=row.name,
         created_at=row.created_at,
-        asked=from_json(Study, row.study).budget.trials,
+        asked=study.budget.trials,
         complete=sum(s.state == "complete" for s in slots),
         pruned=sum(s.state == "pruned" for s in slots),
         running=sum(s.state in store_slots.OPEN for s in slots),
@@ -81,4 +95,23 @@ def read_status(engine: Engine, study_id: int) -> StudyStatus:
         confirmation_seconds=row.confirmation_seconds,
         confirmed=verdict is not None,
         outcome="" if verdict is None else str(json.loads(verdict)["verdict"]["sentence"]),
+        objectives=study.objectives,
+        front=_front(engine, study_id, slots, study.objectives),
     )
+
+
+def _front(
+    engine: Engine, study_id: int, slots: Sequence[store_slots.Slot], names: Sequence[str]
+) -> tuple[FrontRow, ...]:
+    if len(names) < 2:
+        return ()
+    costs = read_costs(engine, study_id)
+    first: dict[str, FrontRow] = {}
+    for s in sorted(slots, key=lambda s: s.number if s.number is not None else -1):
+        if s.state == "complete" and s.number in costs and s.value is not None:
+            stored = costs[s.number]
+            row = FrontRow(s.number, {"score": s.value, **stored.costs}, stored.measured)
+            first.setdefault(s.configuration_id, row)
+    rows = list(first.values())
+    found = [rows[i] for i in on_front([r.objectives for r in rows], names)]
+    return tuple(sorted(found, key=lambda r: (-r.objectives["score"], r.trial)))

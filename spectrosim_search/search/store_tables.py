@@ -22,6 +22,7 @@ __all__ = [
     "ReplicateRow",
     "SlotRow",
     "StudyRow",
+    "TrialCostRow",
 ]
 
 PREFIX = "spectrosim_"
@@ -99,6 +100,21 @@ class SlotRow(Base):
     configuration_id: Mapped[str] = mapped_column(sa.String(64), default="")
     value: Mapped[float | None]
     reason: Mapped[str] = mapped_column(Long, default="")
+
+
+class TrialCostRow(Base):
+    """What Optuna does not keep of a trial with several objectives; `number` is the Optuna trial's.
+
+    `costs`: objective → value, the score left out; `means`: running means of the score after each number of cells;
+    `measured`: milliseconds of inference by the clock, once they were measured.
+    """
+
+    __tablename__ = f"{PREFIX}trial_costs"
+    study_id: Mapped[int] = _study_key(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    costs: Mapped[str] = mapped_column(Long)
+    means: Mapped[str] = mapped_column(Long)
+    measured: Mapped[float | None]
 
 
 class PairSetRow(Base):

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.fields import content_hash, plain
 from spectrosim_search.config.study import Study
@@ -36,6 +36,7 @@ __all__ = ["CHANCE", "CONFIRMATION_SEED", "Phase", "WorkItem", "Workbench"]
 Phase = Literal["search", "confirm", "hold-out"]
 CONFIRMATION_SEED = 1000  # first seed of the confirmation: never used by a search, which has a hundred at most
 CACHE_BYTES = 1 << 29  # preprocessed spectra kept at hand
+ROWWISE_BYTES = 1 << 28  # the same before what is fitted; the latest are kept whatever their size
 CHANCE = {"matched_auc": 0.5, "auc": 0.5, "balanced_accuracy": 0.5, "average_precision": 0.02, "mcc": 0.0}
 
 
@@ -76,6 +77,7 @@ class Workbench:
         self._training_size = statistics.median(sizes)  # every fold's clock ticks alike
         self._splits: dict[tuple[int, int], CellSplit] = {}
         self._data: OrderedDict[str, TrainingData] = OrderedDict()
+        self._rowwise: OrderedDict[Preprocessing, NDArray[np.float32]] = OrderedDict()
 
     @property
     def dataset(self) -> DatasetRecord:
@@ -215,13 +217,25 @@ class Workbench:
 
     def _prepare(self, item: WorkItem) -> TrainingData:
         split = self._held_out() if item.phase == "hold-out" else self._split(item)
-        state = preprocessing.fit(item.configuration.preprocessing, self.spectra.intensities[split.train])
+        settings = item.configuration.preprocessing
+        rowwise = self._rowwise_spectra(settings)
+        state = preprocessing.fit(settings, rowwise[split.train], channels=len(self.spectra.axis))
         return TrainingData(
-            spectra=state.transform(self.spectra.intensities),
-            axis=self.spectra.axis,
+            spectra=state.finish(rowwise),
+            axis=state.axis(self.spectra.axis),
             groups=split.groups,
             relation=split.relation,
         )
+
+    def _rowwise_spectra(self, settings: Preprocessing) -> NDArray[np.float32]:
+        """What needs no fitting is the same for every fold, seed and scaling: it is done once."""
+        part = preprocessing.rowwise_settings(settings)
+        if part not in self._rowwise:
+            self._rowwise[part] = preprocessing.rowwise(part, self.spectra.intensities)
+        self._rowwise.move_to_end(part)
+        while len(self._rowwise) > 1 and sum(x.nbytes for x in self._rowwise.values()) > ROWWISE_BYTES:
+            self._rowwise.popitem(last=False)
+        return self._rowwise[part]
 
     def _split(self, item: WorkItem) -> CellSplit:
         place = (item.fold, item.seed)

@@ -9,7 +9,7 @@ import yaml
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.deploy.document import LinearMetric, document_from_yaml
-from spectrosim_search.deploy.export import export
+from spectrosim_search.deploy.export import export, export_front
 from spectrosim_search.search.documents.configurations import load_preset
 from spectrosim_search.search.records import (
     BaselineRecord,
@@ -148,6 +148,29 @@ def test_where_the_linear_metric_wins_it_is_exported(record: StudyRecord, best: 
     asked = export(won, trial=2)
     assert document_from_yaml(asked).configuration == _CHAPTER
     assert "recommends the linear metric" in asked
+
+
+def test_the_pareto_front(record: StudyRecord) -> None:
+    with pytest.raises(InputError, match="searched for its score alone"):
+        export_front(record)
+    study = replace(record.study, objectives=("score", "parameters"))
+    costs = {0: 50.0, 1: 900.0, 2: 900.0, 3: 1.0}
+    trials = tuple(
+        replace(t, objectives={"score": t.value or 0.0, "parameters": costs[t.number]}) if t.number in costs else t
+        for t in record.trials
+    )
+    chapter = replace(trials[2], value=0.75, objectives={"score": 0.75, "parameters": 7.0})
+    several = replace(record, study=study, trials=(trials[0], trials[1], chapter, *trials[3:]))
+    texts = export_front(several)
+    # trial 1 has trial 0's configuration: the first of them counts; trial 3 was pruned
+    assert list(texts) == [2]
+    chosen = document_from_yaml(texts[2])
+    assert chosen.configuration == _CHAPTER
+    assert chosen.provenance["objectives"] == {"score": 0.75, "parameters": 7.0}
+    assert chosen.provenance["chosen"] == "of the Pareto front"
+    assert document_from_yaml(export(several, trial=1)).provenance["chosen"] == "asked for by its number"
+    with pytest.raises(InputError, match="no complete trial yet"):
+        export_front(replace(several, trials=trials[3:]))
 
 
 def test_a_leaking_protocol_is_named(record: StudyRecord) -> None:

@@ -110,10 +110,27 @@ def test_weights_of_another_shape(linear_path: Path) -> None:
 
 def test_preprocessing_of_another_axis(linear_path: Path) -> None:
     file = linear_path / "preprocessing.safetensors"
-    save_file({k: v[:-5].copy() for k, v in load_file(file).items()}, file)
+    arrays = {k: v[:-5].copy() for k, v in load_file(file).items() if k != "channels"}
+    for channels, message in (
+        ([155.0], "155 channels, the axis 160"),
+        ([160.0], r"shape \(155,\)"),
+        ([], "how many channels"),
+    ):
+        save_file({**arrays, "channels": np.array(channels)}, file)
+        _rewrite_hash(linear_path, file.name)
+        with pytest.raises(DataError, match=message):
+            load(linear_path)
+
+
+def test_a_folder_from_before_there_was_binning(linear_path: Path, linear: ModelFolder) -> None:
+    file = linear_path / "preprocessing.safetensors"
+    save_file({k: v for k, v in load_file(file).items() if k in ("mean", "factor")}, file)
     _rewrite_hash(linear_path, file.name)
-    with pytest.raises(DataError, match="155 channels, the axis 160"):
-        load(linear_path)
+    facts = json.loads((linear_path / "model.json").read_text())
+    facts["preprocessing"] = {k: facts["preprocessing"][k] for k in ("intensity", "derivative", "window", "scale")}
+    (linear_path / "model.json").write_text(json.dumps(facts))
+    x = np.random.default_rng(0).gamma(2.0, size=(3, 160)).astype(np.float32)
+    np.testing.assert_array_equal(load(linear_path).preprocessing.transform(x), linear.preprocessing.transform(x))
 
 
 def test_weights_that_are_not_numbers(linear_path: Path) -> None:

@@ -10,11 +10,13 @@ import pytest
 
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.config.errors import InputError, MissingExtraError
+from spectrosim_search.deploy._onnx_preprocessing import PreprocessingGraph
 from spectrosim_search.deploy.document import ExportDocument, LinearMetric, document_from_yaml
 from spectrosim_search.deploy.model_folder import ModelFolder
 from spectrosim_search.deploy.onnx import export_onnx
 from spectrosim_search.deploy.retrain import train
 from spectrosim_search.deploy.verifier import Verifier
+from spectrosim_search.spectra.preprocessing import describe, fit
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")
@@ -44,8 +46,12 @@ def _linear(preprocessing: Preprocessing, spectra: SpectraSet, path: Path) -> Mo
         Preprocessing("sqrt"),
         Preprocessing("log", scale="none"),
         Preprocessing("snv", derivative=1, window=9),
+        Preprocessing("msc", derivative=2, window=9, scale="pareto"),
+        Preprocessing("msc", scale="centre", baseline="polynomial", baseline_order=1, binning=3),
+        Preprocessing("sqrt", baseline="snip", baseline_width=30, binning=2),
+        Preprocessing("log", scale="none", baseline="polynomial"),
     ],
-    ids=lambda p: p.intensity,
+    ids=describe,
 )
 def test_a_linear_metric_with_each_preprocessing(
     preprocessing: Preprocessing, known: SpectraSet, new: SpectraSet, tmp_path: Path
@@ -69,6 +75,32 @@ def test_a_network(head: str, known: SpectraSet, new: SpectraSet, tmp_path: Path
     folder = train(document_from_yaml(text), known, tmp_path / "m", seeds=1, folds=2)
     path = export_onnx(folder, tmp_path / "m.onnx")
     np.testing.assert_allclose(_run(path, new.intensities), Verifier(folder).embed(new), atol=1e-4)
+
+
+@needs_onnx
+@pytest.mark.slow
+def test_a_network_over_binned_spectra(known: SpectraSet, new: SpectraSet, tmp_path: Path) -> None:
+    text = (
+        "preprocessing: {intensity: msc, binning: 3, baseline: polynomial}\n"
+        "encoder: {type: transformer, patch: 8, width: 16, depth: 1, heads: 2, out: 8}\n"
+        "head: {type: spectral}\ntraining: {epochs: 2, batch_size: 16}\n"
+    )
+    folder = train(document_from_yaml(text), known, tmp_path / "m", seeds=1, folds=2)
+    path = export_onnx(folder, tmp_path / "m.onnx")
+    np.testing.assert_allclose(_run(path, new.intensities), Verifier(folder).embed(new), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "says"),
+    [
+        (Preprocessing(baseline="arpls"), "baseline 'arpls' has no counterpart in an ONNX file: use the model folder"),
+        (Preprocessing(baseline="snip", baseline_width=1000), "over 1000 channels .* only up to 200"),
+    ],
+)
+def test_steps_without_a_counterpart(preprocessing: Preprocessing, says: str) -> None:
+    state = fit(preprocessing, np.random.default_rng(0).gamma(2.0, size=(4, 1200)))
+    with pytest.raises(InputError, match=says):
+        PreprocessingGraph(state)
 
 
 @needs_onnx

@@ -22,6 +22,16 @@ SMALLER = {
     "whitened": {"components": 6},
     "one-token-transformer": {"width": 24, "depth": 2},
     "transformer": {"patch": 16, "width": 16},
+    "moe-transformer": {"patch": 16, "width": 16, "active": 2},
+    "ensemble-transformer": {"patch": 8, "width": 12, "members": 2},
+    "kan": {"patch": 8, "width": 10},
+    "mamba": {"patch": 8, "width": 8, "states": 4},
+    "vae": {"width": 10, "out": 8},
+    "cnn": {"width": 8, "stem_stride": 2},
+    "resnet": {"width": 8, "stem_stride": 2},
+    "r-cnn": {"width": 8, "stem_stride": 2, "hidden": 6},
+    "lstm": {"patch": 8, "width": 10, "hidden": 6},
+    "cnn-transformer": {"width": 8, "stem_stride": 2},
 }
 
 

@@ -24,6 +24,13 @@ def test_first_of_equal_epochs_and_patience():
     assert c.best == pytest.approx(0.65)
 
 
+def test_epochs_that_differ_by_rounding_are_equal():
+    c = choice()
+    for epoch, score in enumerate((0.6, 0.6388888888888888, 0.638888888888889)):
+        c.update(epoch, (score, 1 - score))
+    assert c.epochs == [1, 0]
+
+
 def test_a_half_does_not_touch_the_epoch_it_is_scored_at():
     rng = np.random.default_rng(0)
     for _ in range(50):

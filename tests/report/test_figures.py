@@ -299,6 +299,24 @@ def test_cost_front_only_rises(rich: StudyRecord) -> None:
     assert all(a < b for a, b in pairwise(front.y))
 
 
+def test_collapsed_trials_are_counted(rich: StudyRecord) -> None:
+    figure = drawn("rank", rich)
+    ranks = {}
+    for trial in rich.trials:
+        found = [
+            r.metrics["embedding_rank"]
+            for r in rich.replicates
+            if r.trial_number == trial.number and r.phase == "search"
+        ]
+        if found:
+            ranks[trial.number] = float(np.mean(found))
+    shown = [scored.number for scored in scored_trials(rich) if scored.number in ranks]
+    assert sum(len(t.x) for t in figure.data) == len(shown)
+    low = sum(ranks[n] < 1.5 for n in shown)
+    assert f"{low} of {len(shown)} trials" in figure.layout.meta["note"]
+    assert min(min(t.x) for t in figure.data) == pytest.approx(min(ranks[n] for n in shown), rel=1e-3)
+
+
 def test_long_studies_are_thinned_and_say_so(build: Callable[..., StudyRecord]) -> None:
     trials = scored_trials(build(120, confirmed=False))
     kept, note = thin(trials, 40)

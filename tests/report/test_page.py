@@ -214,7 +214,7 @@ def test_leaking_protocol_is_marked_at_every_number(build: Callable[..., StudyRe
     seen = Outline(page.render(build(30, protocol="random-pairs")))
     marks = [a for _, a in seen.tags if "leak" in (a.get("class") or "").split()]
     numbered = sum(m.section != "process" for m in members())
-    assert len(marks) == numbered + 3, "banner, result table, trials, and each figure with scores"
+    assert len(marks) == numbered + 4, "banner, result table, front, trials, and each figure with scores"
     assert "Verdict: better, under a leaking protocol" in seen.text
     assert "judged on groups" not in seen.text
     assert "Leaking" not in Outline(page.render(build(30))).text

@@ -34,10 +34,15 @@ def small_spectra(seed: int = 0) -> SpectraSet:
     return simulate("reims", seed=seed, batches=12, batch_size=3, channels=64, peaks=12, peak_width=5.0)
 
 
-def small_study(trials: int = 6, *, options: list[str] | None = None, **changes: Any) -> Study:
-    """The bundled quick study, made quicker: three folds and two seeds, two epochs; `options` as for ``--set``."""
+def small_study(
+    trials: int = 6, *, options: list[str] | None = None, vary: list[str] | None = None, **changes: Any
+) -> Study:
+    """The bundled quick study, made quicker: three folds and two seeds, two epochs.
+
+    `options` as for ``--set``, `vary` as for ``--vary``.
+    """
     values = {"training.epochs": "2", "encoder.patch": "16"} | dict(o.split("=", 1) for o in options or [])
-    study = load_study("quick", set_=[f"{key}={value}" for key, value in values.items()])
+    study = load_study("quick", set_=[f"{key}={value}" for key, value in values.items()], vary=vary or ())
     return dataclasses.replace(study, name="small", budget=Budget(trials=trials), **changes)
 
 

@@ -56,7 +56,7 @@ def test_configurations_pass() -> None:
         ("configuration", {"training": {"batch_size": "16"}}),
         ("space", {"vary": {"objective.temprature": {"low": 0.1, "high": 1}}}),
         ("space", {"vary": {"objective.temperature": {"low": 0.1, "hihg": 1}}}),
-        ("space", {"fixed": {"training.epochs": 0}}),
+        ("space", {"fixed": {"training.epochs": -1}}),
         ("study", {"budget": {"trails": 3}}),
         ("study", {"metric": "acc"}),
         ("study", {"known_good": [{"foo": 1}]}),

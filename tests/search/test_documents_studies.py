@@ -35,7 +35,20 @@ def problems(name: str, **options: object) -> str:
 
 
 def test_bundled_studies() -> None:
-    assert [name for name, description in list_studies() if description] == ["quick", "transformer"]
+    known = [name for name, description in list_studies() if description]
+    assert known == [
+        "augmentations",
+        "batch-size",
+        "encoders",
+        "everything",
+        "frameworks",
+        "heads",
+        "hybrid",
+        "quick",
+        "temperature",
+        "transformer",
+        "whitened",
+    ]
     transformer, quick = load_study("transformer"), load_study("quick")
     assert (transformer.name, quick.name) == ("transformer", "quick")
     assert transformer.budget.minutes == 8 and quick.budget.minutes == 2

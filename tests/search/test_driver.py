@@ -194,7 +194,7 @@ def test_data_a_configuration_cannot_take_prune_its_trial(tmp_path: Path) -> Non
     """Negative intensities and a square root: the configuration's matter, not the study's."""
     spectra = small_spectra()
     negative = dataclasses.replace(spectra, intensities=spectra.intensities - spectra.intensities.mean())
-    study = small_study(4, options=["preprocessing.intensity=sqrt"])
+    study = small_study(4, options=["preprocessing.intensity=sqrt", "preprocessing.baseline=none"])
     with Store(tmp_path / "a.db") as store:
         outcome = search(store, Workbench(negative, study), InProcessPool(negative, study))
         record = store.record("small")
@@ -231,6 +231,58 @@ def test_stacks_train_what_single_replicates_would(uninterrupted, tmp_path: Path
     differences = [abs(r.score - alone[r.key]) for r in shared]
     assert statistics.median(differences) < 0.03
     assert statistics.fmean(differences) < 0.06
+
+
+def test_trials_of_other_bins_do_not_share_a_stack(tmp_path: Path) -> None:
+    spectra = small_spectra()
+    study = small_study(8, vary=["preprocessing.binning=1|2|3"])
+    stacks: list[set[int]] = []
+
+    class Watching(Stacking):
+        def submit(self, items: Sequence[WorkItem]) -> None:
+            stacks.append({item.configuration.preprocessing.binning for item in items})
+            super().submit(items)
+
+    with Store(tmp_path / "a.db") as store:
+        outcome = search(store, Workbench(spectra, study), Watching(spectra, study))
+        record = store.record("small")
+    assert outcome.complete + outcome.pruned == 8
+    assert {r.status for r in record.replicates} == {"finished"}
+    assert all(len(bins) == 1 for bins in stacks)
+    assert len(set[int]().union(*stacks)) > 1
+
+
+def test_trials_asked_for_together_train_in_one_stack(tmp_path: Path) -> None:
+    """With `sampler.batch` the trials of a batch share an architecture and differ in the rest."""
+    spectra = small_spectra()
+    study = small_study(
+        11, options=["sampler.batch=3"], vary=["encoder.width=8|16|32", "head.out=4|8|16", "training.batch_size=8|12"]
+    )
+    first: list[set[int]] = []
+
+    class Watching(Stacking):
+        def submit(self, items: Sequence[WorkItem]) -> None:
+            if all(item.cell == 0 for item in items):
+                first.append({item.trial_number or 0 for item in items})
+            super().submit(items)
+
+    with Store(tmp_path / "a.db") as store:
+        search(store, Workbench(spectra, study), Watching(spectra, study))
+        trials = store.record("small").trials
+    shapes = ("encoder.width", "head.out", "training.batch_size", "positives.source")
+    known = len(study.known_good)
+    of_batches = []
+    for start in range(3, 11, 3):
+        batch = [dict(t.parameters) for t in trials[start : start + 3]]
+        assert len({tuple(values[key] for key in shapes) for values in batch}) == 1
+        assert len({values["objective.temperature"] for values in batch}) == len(batch)
+        of_batches.append(tuple(batch[0][key] for key in shapes))
+    assert known < 3
+    assert len(set(of_batches)) > 1, "batches differ from each other"
+    assert {3, 4, 5} in first
+    assert {6, 7, 8} in first
+    alone = run_small(tmp_path / "b.db", study)[1]
+    assert [t.parameters for t in alone.trials[:6]] == [t.parameters for t in trials[:6]], "whatever the pool holds"
 
 
 class Deadly(InProcessPool):

@@ -125,6 +125,10 @@ def test_spectra_with_negative_values_leave_transforms_out() -> None:
     Workbench(prepared.spectra, prepared.study)
     with pytest.raises(DataError, match="sqrt"):
         prepare_study("transformer", spectra=spectra, set_=["preprocessing.intensity=sqrt"])
+    removed = prepare_study("transformer", spectra=spectra, set_=["preprocessing.baseline=snip"])
+    assert {"sqrt", "log"} <= set(next(d for d in removed.study.dimensions if d.path == varied.path).choices)
+    both = ["preprocessing.intensity=sqrt", "preprocessing.baseline=snip"]
+    Workbench(prepare_study("transformer", spectra=spectra, set_=both).spectra, prepared.study)
 
 
 @pytest.mark.parametrize("protocol", ["batch-disjoint", "shared-batch", "random-pairs"])

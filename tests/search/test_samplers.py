@@ -19,6 +19,7 @@ KINDS = [
     "random",
     "qmc",
     "gp",
+    "nsga2",
     pytest.param("cmaes", marks=pytest.mark.skipif(not HAS_CMAES, reason="package cmaes is not installed")),
 ]
 
@@ -148,6 +149,76 @@ def test_a_long_study_shows_its_best_and_latest_trials() -> None:
     values = [trial.values[0] for trial in study.trials if trial.values]
     best = sorted(range(50), key=lambda number: -values[number])[:5]
     assert set(recorder.seen) == {*best, *range(50, 60)}
+
+
+def test_a_long_study_of_several_objectives_shows_its_front() -> None:
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    for number in range(60):
+        score = (number * 0.618034) % 1.0
+        cost = 0.001 if number in (3, 11) else 1.0
+        params = {"x": score, "n": number % 10, "c": "ab"[number % 2]}
+        study.add_trial(create_trial(params=params, distributions=SPACE, values=[score, cost]))
+    recorder = Recorder(seed=0)
+    study.sampler = FilteredSampler(recorder, best=5, latest=10)
+    study.ask(SPACE)
+    by_score = sorted(range(50), key=lambda number: -study.trials[number].values[0])
+    front = {t.number for t in study.best_trials}
+    earlier = {n for n in front if n < 50}
+    assert 0 < len(earlier) < 5 and not earlier <= set(by_score[:5]), "a cheap trial of a low score is on the front"
+    assert earlier <= set(recorder.seen)
+    rest = [n for n in by_score if n not in earlier][: 5 - len(earlier)]
+    assert set(recorder.seen) == {*earlier, *rest, *range(50, 60)}
+
+
+@pytest.mark.parametrize("kind", ["tpe", "gp", "nsga2", "random", "qmc"])
+def test_several_objectives_repeat_and_need_no_reports(kind: str, small_study: Study) -> None:
+    def ask(count: int) -> list[dict[str, object]]:
+        optuna_study = optuna.create_study(directions=["maximize", "minimize"])
+        sampler = dataclasses.replace(small_study.sampler, type=kind, startup=4)
+        for number in range(count):
+            optuna_study.sampler = make_sampler(sampler, 7, number, small_study.dimensions)
+            trial = optuna_study.ask()
+            values = suggest_values(trial, small_study)
+            if number % 3 == 2:
+                optuna_study.tell(trial, state=TrialState.PRUNED)
+            else:
+                optuna_study.tell(trial, [score(values), float(len(values))])
+        return [trial.params for trial in optuna_study.trials]
+
+    assert ask(10) == ask(10)
+
+
+def test_children_do_not_depend_on_whether_their_parents_were_chosen_or_read_back() -> None:
+    def asked(seed: int, parents: dict[str, list[int]]) -> tuple[dict[str, object], dict[str, list[int]]]:
+        study = optuna.create_study(directions=["maximize", "minimize"])
+        for n in range(6):
+            params = {"x": 0.9 - 0.1 * n, "n": n, "c": "ab"[n % 2]}
+            attributes = {"Generations:generation": 0}
+            values = [float((n * 5) % 6), float(-n)]
+            study.add_trial(create_trial(params=params, distributions=SPACE, values=values, system_attrs=attributes))
+        for key, value in parents.items():
+            study._storage.set_study_system_attr(study._study_id, key, value)
+        study.sampler = make_sampler(Sampler(type="nsga2", startup=6), seed, 6)
+        params = study.ask(SPACE).params
+        return params, dict(study._storage.get_study_system_attrs(study._study_id))
+
+    for seed in range(10):
+        fresh, chosen = asked(seed, {})
+        assert list(chosen) == ["Generations:parent:1"] and len(chosen["Generations:parent:1"]) == 6
+        assert asked(seed, chosen)[0] == fresh
+
+
+def test_known_good_trials_are_parents_too() -> None:
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    for n in range(7):
+        params = {"x": 0.1 * n, "n": n, "c": "ab"[n % 2]}
+        attributes = {"Generations:generation": 0} if n else {}  # trial 0 was given, and is the best of all
+        values = [9.0, -9.0] if n == 0 else [float(n), float(n)]
+        study.add_trial(create_trial(params=params, distributions=SPACE, values=values, system_attrs=attributes))
+    study.sampler = make_sampler(Sampler(type="nsga2", startup=6), 0, 7)
+    study.ask(SPACE)
+    chosen = study._storage.get_study_system_attrs(study._study_id)["Generations:parent:1"]
+    assert study.trials[0]._trial_id in chosen and len(chosen) == 6
 
 
 def test_a_short_study_is_shown_whole() -> None:

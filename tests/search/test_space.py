@@ -39,7 +39,7 @@ def test_suggest_asks_for_what_applies_and_nothing_else() -> None:
             if dim.path in values:
                 assert not domain_problem(dim, values[dim.path])
                 assert paths(configuration).get(dim.path, False) == values[dim.path]
-    assert heads == {"linear", "mlp", "spectral"}
+    assert heads == {"identity", "linear", "mlp", "residual-bottleneck", "spectral"}
 
 
 def test_a_trial_taken_over_gives_its_configuration_again() -> None:

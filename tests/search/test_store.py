@@ -225,6 +225,7 @@ def test_delete_leaves_nothing_of_a_study_and_all_of_the_others(store: Store) ->
         "spectrosim_environments": 1,
         "spectrosim_configurations": 0,
         "spectrosim_studies": 1,
+        "spectrosim_trial_costs": 0,
         "spectrosim_pair_sets": 1,  # the same pairs everywhere
         "spectrosim_replicates": 1,
         "spectrosim_baselines": 1,

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from spectrosim_search.config.errors import InputError
-from spectrosim_search.search import store_leases, store_slots
+from spectrosim_search.search import progress, store_leases, store_slots
+from spectrosim_search.search.pareto import pareto_trials
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_leases import Identity
 from tests.search.searching import ROOT, numbers, run_small, small_study
@@ -134,6 +135,45 @@ def test_two_drivers_on_one_study_lose_and_double_nothing(url: str) -> None:
     assert states["COMPLETE"] + states["PRUNED"] == 12 == len(record.trials)
     assert sorted(stored) == sorted(r.key for r in record.replicates), "each replicate is trained by one driver"
     assert all("replicate" in output for output in outputs), "both took part"
+
+
+SEVERAL = ("objectives=[score,inference_time,parameters]", "sampler.type=nsga2", "sampler.startup=3")
+
+
+@pytest.mark.slow
+def test_several_objectives_interrupted_as_on_sqlite_and_then_two_drivers(url: str, tmp_path: Path) -> None:
+    """Generations of NSGA-II are found again by another driver, whose trials have other ids."""
+
+    class Stop(Exception):
+        """Stands for a driver that dies."""
+
+    seen = 0
+
+    def die(happened: progress.Event) -> None:
+        nonlocal seen
+        seen += isinstance(happened, progress.ReplicateDone)
+        if isinstance(happened, progress.ReplicateDone) and seen % 11 == 0:
+            raise Stop
+
+    study = small_study(10, options=list(SEVERAL))
+    _, here = run_small(tmp_path / "a.db", study)
+    for _ in range(40):
+        try:
+            _, there = run_small(url, study, listener=die)
+            break
+        except Stop:
+            pass
+    assert seen > 22
+    assert numbers(there) == numbers(here)
+    assert [t.objectives for t in there.trials] == [t.objectives for t in here.trials]
+    drivers = [_start(url, "trials=20", *SEVERAL) for _ in range(2)]
+    outputs = [driver.communicate(timeout=200)[0] for driver in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0], outputs
+    with Store(url, read_only=True) as store:
+        record, status = store.record("small"), store.status("small")
+    assert status.complete + status.pruned == 20 == len(record.trials)
+    assert all(tuple(t.objectives) == ("score", "inference_time", "parameters") for t in record.trials)
+    assert [row.trial for row in status.front] == [t.number for t in pareto_trials(record)]
 
 
 @pytest.mark.slow

@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Protocol
 from spectrosim_search.evaluation import verification
 from spectrosim_search.learning.engine import train_stack
+from spectrosim_search.search import workbench
 from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.space import build_configuration, known_good
 from spectrosim_search.search.workbench import Workbench
@@ -75,6 +77,50 @@ def test_data_are_prepared_once_for_a_fold(bench: Workbench) -> None:
     data = bench.data([first, second])
     assert len(data) == 1
     assert bench.data([first])[bench.task(first).data] is data[bench.task(second).data]
+
+
+def test_what_needs_no_fitting_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    spectra = small_spectra()
+    bench = Workbench(spectra, STUDY)
+    done: list[Preprocessing] = []
+    rowwise = preprocessing.rowwise
+
+    def counted(settings: Preprocessing, x: np.ndarray) -> np.ndarray:
+        done.append(settings)
+        return rowwise(settings, x)
+
+    monkeypatch.setattr(preprocessing, "rowwise", counted)
+    asked = Preprocessing("msc", scale="pareto", baseline="snip", baseline_width=9, binning=3)
+    for kind, cell in (("msc", 0), ("msc", 1), ("msc", 2), ("none", 1)):
+        chosen = dataclasses.replace(asked, intensity=kind)
+        item = bench.search_item(dataclasses.replace(CONFIGURATION, preprocessing=chosen), 0, cell)
+        (data,) = bench.data([item]).values()
+        state = preprocessing.fit(chosen, spectra.intensities[bench.task(item).train])
+        assert np.array_equal(data.spectra, state.finish(rowwise(chosen, spectra.intensities)))
+        assert np.array_equal(data.axis, state.axis(spectra.axis))
+        assert data.spectra.shape == (36, len(data.axis)) == (36, chosen.channels(len(spectra.axis)))
+    assert done.count(preprocessing.rowwise_settings(asked)) == 1
+
+
+def test_shared_spectra_are_forgotten_when_they_take_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Workbench(small_spectra(), STUDY)
+    monkeypatch.setattr(workbench, "ROWWISE_BYTES", 2 * bench.spectra.intensities.nbytes)
+    for kind in ("tic", "sqrt", "log", "snv"):
+        chosen = Preprocessing(kind)  # type: ignore[arg-type] # literals
+        bench.data([bench.search_item(dataclasses.replace(CONFIGURATION, preprocessing=chosen), 0, 0)])
+    assert [s.intensity for s in bench._rowwise] == ["log", "snv"]
+
+
+def test_training_leaves_shared_spectra_alone() -> None:
+    bench = Workbench(small_spectra(), STUDY)
+    plain = dataclasses.replace(CONFIGURATION, preprocessing=Preprocessing("sqrt", scale="none"))
+    items = [bench.search_item(plain, 0, cell) for cell in (0, 1)]
+    data = bench.data(items)
+    one, two = data.values()
+    assert one.spectra is two.spectra
+    before = one.spectra.copy()
+    train_stack([bench.task(item) for item in items], data)
+    assert np.array_equal(one.spectra, before)
 
 
 def test_thresholds_come_from_the_other_half(bench: Workbench) -> None:

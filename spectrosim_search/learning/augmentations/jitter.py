@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from spectrosim_search.config.fields import field
+from spectrosim_search.learning.augmentations._spread import deviation
 from spectrosim_search.learning.randomness import RowStream
 from spectrosim_search.learning.views import Scene
 
@@ -23,6 +24,4 @@ class Settings:
 
 def apply(settings: Settings, x: Tensor, strength: Tensor, random: RowStream, scene: Scene) -> Tensor:
     """Return changed spectra: x ``(R, M, L)``, strength ``(R, 1, 1)``."""
-    mean = x.mean(dim=-1, keepdim=True)
-    deviation = ((x * x).mean(dim=-1, keepdim=True) - mean * mean).clamp(min=0).sqrt()  # `std` is 20 times slower
-    return x + strength * deviation * random.normal(x.shape[-1])
+    return x + strength * deviation(x) * random.normal(x.shape[-1])

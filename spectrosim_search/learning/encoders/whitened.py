@@ -46,7 +46,22 @@ class Settings:
     noise: float = field(
         0.5, "Gaussian noise in training, in standard deviations within groups of each coordinate", low=0.0, high=5.0
     )
-    branch: Literal["none", "mlp", "transformer"] = field(
+    branch: Literal[
+        "none",
+        "mlp",
+        "cnn",
+        "cnn-transformer",
+        "ensemble-transformer",
+        "kan",
+        "lstm",
+        "mamba",
+        "moe-transformer",
+        "peak-graph",
+        "r-cnn",
+        "resnet",
+        "transformer",
+        "vae",
+    ] = field(
         "none",
         "what is added to the linear map: nothing, hidden layers on the coordinates, or an encoder of the spectrum",
         shapes=True,
@@ -117,9 +132,7 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     spectra = x if context.spectra is None else context.spectra
     kind = p["projection"].dtype
     u = torch.bmm(spectra.to(kind) - p["mean"].unsqueeze(1), p["projection"])
-    if context.training:
-        noise = context.values["noise"].to(kind).view(-1, 1, 1)
-        u = u + noise * context.normal(u.shape[1:]).to(kind)
+    u = context.noise(u, "noise")
     z = (u + linear(u, p["turn"].to(kind))).to(x.dtype)
     if settings.branch == "none":
         return z

@@ -35,8 +35,8 @@ def find(kind: Kind, name: str, beside: Path | None = None) -> Traversable:
     """Find a document by bundled name or by path.
 
     A path is anything with a separator or a YAML suffix; a folder stands for the ``study.yaml`` in it. Names are
-    looked for next to the document that mentions them first (`beside`: its folder, the folder's ``search_spaces``
-    or the sibling of that name), then among the bundled ones. Raises InputError with the nearest known name.
+    looked for near the document that mentions them first (`beside` is its folder: in its ``search_spaces``, the sibling
+    of that name, the folder itself), then among the bundled ones. Raises InputError with the nearest known name.
     """
     looks_like_path = name.endswith(_SUFFIXES) or "/" in name or "\\" in name
     if looks_like_path or Path(name).is_dir():
@@ -49,7 +49,7 @@ def find(kind: Kind, name: str, beside: Path | None = None) -> Traversable:
             raise InputError(f"no file '{path}': give the path of a YAML document or a bundled name{_known(kind)}")
         return path
     if beside is not None:
-        for folder in (beside, beside / kind, beside.parent / kind):
+        for folder in (beside / kind, beside.parent / kind, beside):  # a study and a space may share a name
             own = folder / f"{name}.yaml"
             if own.is_file():
                 return own

@@ -70,6 +70,7 @@ class Place:
     high: float | None = None
     options: tuple[str, ...] = ()  # the only values of a text, empty: any
     owner: str = ""
+    shapes: bool = False  # part of the architecture: trials that differ in it cannot train in one stack
 
     def problem(self, value: object) -> str:
         """Say in a few words what is wrong with `value` here; empty where it fits."""
@@ -124,6 +125,7 @@ def field_place(path: str, field: dataclasses.Field[Any], hint: Any, owner: str 
         high=meta.get("high"),
         options=options,
         owner=owner,
+        shapes=bool(meta.get("shapes")),
     )
 
 
@@ -156,13 +158,24 @@ def places() -> Mapping[str, tuple[Place, ...]]:
     add(_fields(Preprocessing, "preprocessing"))
     for family, package in COMPONENTS.items():
         members = sorted(registry.names(package), key=lambda name: (name != DEFAULT_TYPES[family], name))
-        add([Place(f"{family}.type", "str", DEFAULT_TYPES[family], _MEANING_OF_TYPE[family], options=tuple(members))])
+        add(
+            [
+                Place(
+                    f"{family}.type",
+                    "str",
+                    DEFAULT_TYPES[family],
+                    _MEANING_OF_TYPE[family],
+                    options=tuple(members),
+                    shapes=True,
+                )
+            ]
+        )
         for member in members:
             add(_fields(registry.load(package, member).Settings, family, member))
     for member in registry.names(FAMILIES[AUGMENTATIONS]):
         module = registry.load(FAMILIES[AUGMENTATIONS], member)
         switch = f"{AUGMENTATIONS}.{member}"
-        add([Place(switch, "bool", False, f"whether views are changed by {member}")])
+        add([Place(switch, "bool", False, f"whether views are changed by {member}", shapes=True)])
         add(_fields(module.Settings, switch, member))
     for section in ("positives", "optimiser", "training"):
         add(_fields(SECTIONS[section], section))

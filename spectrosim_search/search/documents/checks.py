@@ -10,7 +10,7 @@ from spectrosim_search.config.configuration import Scalar
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.study import Dimension, Study
 from spectrosim_search.search.documents.configurations import configuration_from_paths
-from spectrosim_search.search.documents.layers import active
+from spectrosim_search.search.documents.layers import Layers, active, complete
 
 __all__ = ["draw", "search_problems", "study_problems"]
 
@@ -22,6 +22,21 @@ def study_problems(study: Study, where: str) -> list[str]:
     """Contradictions in protocol, ladder, budget and confirmation, one line each."""
     found: list[str] = []
     rungs, protocol, confirmation = study.ladder.rungs, study.protocol, study.confirmation
+    screening, paths = study.screening, [d.path for d in study.dimensions]
+    if screening.trials:
+        found += [
+            f"{where}: screening.vary: nothing that varies is, or begins with, '{key}'"
+            for key in screening.vary
+            if not any(path == key or path.startswith(key + ".") for path in paths)
+        ]
+        if not screening.vary:
+            found.append(f"{where}: screening.vary: names nothing, so every screened trial would be the same")
+        if not study.climb:
+            found.append(
+                f"{where}: climb: says no way on from the best screened trials, e.g. [{{training.epochs: 100}}]"
+            )
+    elif study.climb:
+        found.append(f"{where}: climb: nothing is screened: give screening.trials, or leave it out")
     if not rungs or list(rungs) != sorted(set(rungs)) or rungs[0] < 1:
         found.append(f"ladder.rungs: {list(rungs)} does not rise from at least 1, e.g. [1, 3, 6]")
     if protocol.folds == 1:
@@ -31,12 +46,25 @@ def study_problems(study: Study, where: str) -> list[str]:
             f"confirmation.minimum_seeds: {confirmation.minimum_seeds} is above confirmation.seeds "
             f"({confirmation.seeds}): a confirmation would never be shown; lower it too"
         )
+    found += _objective_problems(study)
     if study.data.path and study.data.simulator_parameters:
         found.append("data: has a path and simulator_parameters: spectra are read or simulated, not both")
-    for name in ("baselines",):
+    for name in ("baselines", "objectives"):
         values = getattr(study, name)
         found += [f"{name}: '{v}' stands twice" for i, v in enumerate(values) if v in values[:i]]
     return [f"{where}: {problem}" for problem in found]
+
+
+def _objective_problems(study: Study) -> list[str]:
+    """What several objectives, or one, do not go with."""
+    found: list[str] = []
+    if not study.objectives or study.objectives[0] != "score":
+        found.append("objectives: starts with score, e.g. [score, inference_time, parameters]")
+    if len(study.objectives) > 1 and study.sampler.type == "cmaes":
+        found.append("sampler.type: cmaes takes one objective only: use tpe, nsga2, gp, qmc or random")
+    if len(study.objectives) == 1 and study.confirmation.front:
+        found.append("confirmation.front: one objective has no front: set it to 0, or give objectives")
+    return found
 
 
 def draw(dimensions: tuple[Dimension, ...], generator: random.Random) -> dict[str, Scalar]:
@@ -64,6 +92,8 @@ def _ends(dim: Dimension) -> tuple[Scalar, ...]:
 def _candidates(study: Study) -> Iterator[Mapping[str, Scalar]]:
     """Known good points, random ones, then every pair of choices inside one section around a random point."""
     yield from (dict(entry) for entry in study.known_good)
+    layers = Layers(base=dict(study.base), vary={d.path: d for d in study.dimensions})
+    yield from (complete(study.dimensions, dict(way), layers) for way in study.climb)
     generator = random.Random(0)
     drawn = [draw(study.dimensions, generator) for _ in range(_DRAWS if study.dimensions else 1)]
     yield from drawn

@@ -17,7 +17,7 @@ from spectrosim_search.search.documents.text import parse_scalar
 
 __all__ = ["Overrides", "read_assignments", "read_overrides", "study_keys"]
 
-_COMPOSED = ("base", "dimensions", "known_good")
+_COMPOSED = ("base", "climb", "dimensions", "known_good")
 _OPEN_MAPPING = "data.simulator_parameters"
 
 

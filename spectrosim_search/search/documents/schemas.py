@@ -180,4 +180,5 @@ def _study() -> Schema:
     for key in ("base", "fixed"):
         properties[key] = _assignments(properties[key]["description"])
     properties["known_good"]["items"] = _assignments("one configuration")
+    properties["climb"]["items"] = _assignments("one way on")
     return {"$schema": _DIALECT, "title": "Study", **schema}

@@ -66,9 +66,16 @@ def study_document_model() -> type[BaseModel]:
                 default_factory=list, description="configurations tried first: dotted key → value; the rest from base"
             ),
         ),
+        "climb": (
+            list[dict[str, Any]],
+            Field(
+                default_factory=list,
+                description="how the best screened trials go on: dotted key → value; the rest as it was screened",
+            ),
+        ),
     }
     for f in dataclasses.fields(Study):
-        if f.name in ("name", "description", "base", "dimensions", "known_good"):
+        if f.name in ("name", "description", "base", "dimensions", "known_good", "climb"):
             continue
         hint = hints[f.name]
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -77,17 +84,16 @@ def study_document_model() -> type[BaseModel]:
                 model,
                 Field(default_factory=model, description=(hint.__doc__ or "").splitlines()[0]),
             )
-        elif f.name == "baselines":
-            definitions[f.name] = (
-                strict(hint),
-                Field(list(Study.baselines), description="methods that need no search"),
-            )
+        elif isinstance(f.default, tuple):
+            definitions[f.name] = (strict(hint), Field(list(f.default), description=_MEANING[f.name]))
         else:
             definitions[f.name] = (strict(hint), Field(f.default, description=_MEANING[f.name]))
     return create_model("StudyDocument", __config__=ConfigDict(extra="forbid", title="Study"), **definitions)
 
 
 _MEANING = {
+    "baselines": "methods that need no search",
+    "objectives": "what trials are chosen by: the score first, then what it costs",
     "task": "what is to be told apart",
     "metric": "what is searched for; matched_auc falls back to auc where it is undefined",
     "seed": "seed of the sampler",
@@ -126,6 +132,11 @@ def load_study(
         if dimensions and values not in known:
             known.append(values)
     varied = {dim.path for dim in dimensions}
+    ways: list[tuple[tuple[str, Scalar], ...]] = []
+    for i, given in enumerate(parsed.climb):
+        way = read_fixed(given, ("climb", str(i)), document, problems)
+        problems += [] if overrides else _misfits(way, dimensions, document.place(("climb", i)))
+        ways.append(tuple(sorted((path, value) for path, value in way.items() if path in varied)))
     for family in COMPONENTS:
         if f"{family}.type" not in varied:
             layers.base.setdefault(f"{family}.type", DEFAULT_TYPES[family])
@@ -134,6 +145,7 @@ def load_study(
         base=tuple(sorted((p, v) for p, v in layers.base.items() if not layers.unreachable(p))),
         dimensions=dimensions,
         known_good=tuple(known),
+        climb=tuple(dict.fromkeys(ways)),
         **fields,
     )
     problems += study_problems(study, document.where)
@@ -192,7 +204,7 @@ def _study_fields(document: Document, overrides: Overrides, folder: Path | None)
     fields: dict[str, Any] = {}
     hints = get_type_hints(Study)
     for f in dataclasses.fields(Study):
-        if f.name in ("base", "dimensions", "known_good"):
+        if f.name in ("base", "dimensions", "known_good", "climb"):
             continue
         hint, value = hints[f.name], getattr(parsed, f.name)
         section_class = dataclasses.is_dataclass(hint) and isinstance(hint, type)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NEEDS_NON_NEGATIVE", "apply"]
+__all__ = ["FITTED", "NEEDS_NON_NEGATIVE", "apply"]
 
+FITTED = False
 NEEDS_NON_NEGATIVE = False
 
 

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from spectrosim_search.spectra.preprocessing import tic
 
-__all__ = ["NEEDS_NON_NEGATIVE", "apply"]
+__all__ = ["FITTED", "NEEDS_NON_NEGATIVE", "apply"]
 
+FITTED = False
 NEEDS_NON_NEGATIVE = True
 
 

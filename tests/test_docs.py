@@ -1,0 +1,32 @@
+"""Documentation names what exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from spectrosim_search.search.documents import list_studies, load_study
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_the_page_of_studies_has_every_study_and_its_time() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|.*\| ([^|]+) \|$", (DOCS / "studies.md").read_text(), flags=re.M)
+    minutes = {name: time for names, time in rows for name in re.findall(r"`([^`]+)`", names)}
+    assert set(minutes) == {name for name, _ in list_studies()}
+    for name, told in minutes.items():
+        budget = load_study(name).budget.minutes
+        assert not budget or told.startswith(f"{budget:g} min"), name
+
+
+def test_counts_in_the_pages_are_those_of_the_program() -> None:
+    from spectrosim_search.config import registry
+
+    everything = load_study("everything")
+    text = (DOCS / "studies.md").read_text()
+    assert f"{len(everything.known_good) + everything.screening.trials} linear metrics" in text
+    assert f"{len(everything.climb) * everything.screening.starts} ways on" in text
+    assert f"all {len(everything.dimensions)} settings" in text
+    readme = (DOCS.parent / "README.md").read_text()
+    for family, word in (("encoders", "encoders"), ("objectives", "objectives"), ("augmentations", "augmentations")):
+        assert f"{len(registry.names('learning.' + family))} {word}" in readme
