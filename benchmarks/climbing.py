@@ -3,9 +3,9 @@
     python -m benchmarks.climbing --data spectra.csv.gz [--set preprocessing.intensity=snv …] [--shrinkage .001 .01 .1]
 
 The whitened encoder on the search folds of the study `whitened`, one seed of halves: untrained (the linear metric
-itself), then trained with the objective on the embedding (head identity) and behind a linear head and an MLP of its own,
-the embedding being compared; each as a linear map alone and with a residual network and noise of one deviation within
-groups.
+itself), then trained with the objective on the embedding (head identity) and behind a linear head and an MLP of its
+own, the embedding being compared; each as a linear map alone and with a residual network and noise of one deviation
+within groups.
 Prints matched-label AUC and AUC over all pairs, means over folds.
 """
 
