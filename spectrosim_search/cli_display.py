@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 
@@ -175,7 +176,11 @@ def print_costs(costs: Sequence[Cost], caption: str, *, papers: bool) -> None:
     """What encoders cost, one line each, and how it was measured."""
     from spectrosim_search.learning.costs import rows_of
 
-    console.print(table(*rows_of(costs, papers=papers)))
+    shown = table(*rows_of(costs, papers=papers))
+    # wider than a narrow terminal rather than cut: a figure without its last digits is none
+    needed = Measurement.get(console, console.options.update(max_width=500), shown).maximum
+    wide = console if needed <= console.width else Console(file=console.file, width=needed)
+    wide.print(shown)
     console.print(caption, highlight=False, markup=False, soft_wrap=True)
 
 
