@@ -95,7 +95,7 @@ def measure(width: int, depth: int, precision: Kind, rounds: int) -> tuple[float
     leaves = (*stack._encoder.values(), *stack._head.values())
 
     def network() -> None:
-        stream = Stream.at(stack._seeds, 0)
+        stream = Stream.at(stack._seeds[:, 0], 0)
         out = stack.model.forward(stack._encoder, stack._head, x, stack.axis, stack.values, stream, stack._constants)
         torch.autograd.grad(out[1].sum(), leaves)
 
