@@ -26,6 +26,7 @@ __all__ = [
     "embed_patches",
     "feed_forward",
     "feed_forward_half",
+    "head_problems",
     "patch_embedding",
     "patches",
     "place",
@@ -39,6 +40,11 @@ Position = Literal["axis", "learned"]
 Pool = Literal["mean", "attention"]
 
 _FREQUENCIES = 16  # sines and cosines from half a turn over the whole axis up to one turn every other token
+
+
+def head_problems(width: int, heads: int) -> list[str]:
+    """Return what is wrong with so many attention heads for tokens of `width` features."""
+    return [f"width {width} is not a multiple of heads {heads}"] if width % heads else []
 
 
 def token_count(length: int, patch: int) -> int:

@@ -128,9 +128,10 @@ class _Trials:
 class FilteredSampler(BaseSampler):
     """Shows its sampler the best and the latest trials only, once there are more than it can use.
 
-    The time of an ask grows with the number of trials times the number of groups of conditional parameters: .09 s at
-    1,000 trials of the study `transformer`, .17 s at 2,000. TPE models at most 25 trials as good (a tenth of
-    all), which are always among the best shown; the poor ones are a density that some hundred trials draw as well.
+    The time of an ask grows with the number of trials times the number of groups of conditional parameters (.17 s at
+    2,000 trials of the study `transformer` if all are shown; docs/benchmarks.md has what is left). TPE models at most
+    25 trials as good (a tenth of all), which are always among the best shown; the poor ones are a density that some
+    hundred trials draw as well.
     """
 
     def __init__(

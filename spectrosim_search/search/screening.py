@@ -8,6 +8,7 @@ there are many, near each other, and a sampler that learnt from them would go on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spectrosim_search.config.configuration import Scalar
@@ -49,7 +50,7 @@ class Screening:
         return {path: value for path, value in values.items() if path not in self._moving}
 
     def _default(self, dimension: Dimension) -> Scalar:
-        alone = complete([Dimension(**{**dimension.__dict__, "when": ()})], {}, self._layers)
+        alone = complete([replace(dimension, when=())], {}, self._layers)
         return alone[dimension.path]
 
     def enqueued(self, slot: int, trials: Iterable[FrozenTrial]) -> dict[str, Scalar] | None:

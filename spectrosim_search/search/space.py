@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
 
-__all__ = ["build_configuration", "distribution", "distributions", "known_good", "paths", "suggest", "suggest_values"]
+__all__ = ["build_configuration", "distribution", "distributions", "paths", "suggest", "suggest_values"]
 
 
 def suggest_values(trial: BaseTrial, study: Study) -> dict[str, Scalar]:
@@ -43,11 +43,6 @@ def build_configuration(study: Study, values: Mapping[str, Scalar]) -> Configura
 def paths(configuration: Configuration) -> dict[str, Scalar]:
     """Every dotted path of a configuration with its value; augmentations that are off are left out."""
     return configuration_paths(configuration)
-
-
-def known_good(study: Study) -> tuple[dict[str, Scalar], ...]:
-    """Parameter dicts to enqueue before the sampler asks; complete, so that nothing of them is drawn."""
-    return tuple(dict(entry) for entry in study.known_good)
 
 
 def _suggest_one(trial: BaseTrial, dim: Dimension) -> Scalar:

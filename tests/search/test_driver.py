@@ -165,9 +165,8 @@ def test_optuna_sees_pruned_trials_with_their_reports(tmp_path: Path) -> None:
 
 
 def test_known_good_configurations_come_first(uninterrupted) -> None:  # type: ignore[no-untyped-def]
-    from spectrosim_search.search.space import known_good
 
-    wanted = known_good(small_study(10))
+    wanted = [dict(entry) for entry in small_study(10).known_good]
     assert len(wanted) == 2
     for values, trial in zip(wanted, uninterrupted[1].trials):
         assert dict(trial.parameters) == values

@@ -22,7 +22,7 @@ from spectrosim_search.search.objectives import costs
 from spectrosim_search.search.pareto import pareto_trials
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import read_study
-from spectrosim_search.search.space import build_configuration, known_good
+from spectrosim_search.search.space import build_configuration
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_engine import locate, make_engine
 from spectrosim_search.search.store_tables import StudyRow
@@ -65,7 +65,7 @@ def test_a_study_with_three_objectives(whole: StudyRecord, folder: Path) -> None
     assert states["COMPLETE"] + states["PRUNED"] == TRIALS == len(whole.trials)
     assert states["COMPLETE"] >= 2 and states["PRUNED"] >= 1
     assert len({t.objectives["parameters"] for t in whole.trials}) > 3, "the space varies what a model costs"
-    for wanted, t in zip(known_good(several_study()), whole.trials):
+    for wanted, t in zip([dict(entry) for entry in several_study().known_good], whole.trials):
         assert dict(t.parameters) == wanted, "known good configurations come first"
     for t in whole.trials:
         assert t.configuration is not None
@@ -158,7 +158,7 @@ def test_importance_is_for_the_score(whole: StudyRecord, folder: Path) -> None:
 
 def test_costs_depend_on_the_model_and_not_on_the_spectra() -> None:
     studies = [load_study("quick", set_=[f"encoder.width={w}"]) for w in (16, 64)]
-    small, large = (build_configuration(s, dict(known_good(s)[0])) for s in studies)
+    small, large = (build_configuration(s, dict(s.known_good[0])) for s in studies)
     one, other = small_spectra(seed=0), small_spectra(seed=5)
     assert costs(small, one, OBJECTIVES) == costs(small, other, OBJECTIVES) == costs(small, one, OBJECTIVES)
     for name, value in costs(small, one, OBJECTIVES).items():

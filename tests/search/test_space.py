@@ -12,7 +12,6 @@ from spectrosim_search.search.space import (
     build_configuration,
     distribution,
     distributions,
-    known_good,
     paths,
     suggest,
     suggest_values,
@@ -58,9 +57,9 @@ def test_enqueued_configurations_come_out_whole(recwarn: pytest.WarningsRecorder
     for name in ("transformer", "quick"):
         study = load_study(name)
         optuna_study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=5))
-        for entry in known_good(study):
+        for entry in [dict(entry) for entry in study.known_good]:
             optuna_study.enqueue_trial(entry)
-        for entry in known_good(study):
+        for entry in [dict(entry) for entry in study.known_good]:
             trial = optuna_study.ask()
             assert suggest(trial, study) == build_configuration(study, entry)
             assert trial.params == entry
@@ -111,5 +110,5 @@ def test_each_kind_of_distribution() -> None:
 
 def test_no_value_reaches_a_condition_before_its_key_is_known() -> None:
     study = load_study("transformer")
-    fixed = dict(known_good(study)[0])
+    fixed = dict(study.known_good[0])
     assert suggest_values(FixedTrial(fixed), study) == fixed

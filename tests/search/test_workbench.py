@@ -12,14 +12,14 @@ from spectrosim_search.evaluation import verification
 from spectrosim_search.learning.engine import train_stack
 from spectrosim_search.search import workbench
 from spectrosim_search.search.documents import load_preset
-from spectrosim_search.search.space import build_configuration, known_good
+from spectrosim_search.search.space import build_configuration
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.simulators import simulate
 from tests.search.searching import small_spectra, small_study
 
 STUDY = small_study()
-CONFIGURATION = build_configuration(STUDY, known_good(STUDY)[0])
+CONFIGURATION = build_configuration(STUDY, dict(STUDY.known_good[0]))
 
 
 @pytest.fixture(scope="module")

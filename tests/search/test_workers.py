@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from spectrosim_search.config.errors import InputError, RunError
-from spectrosim_search.search.space import build_configuration, known_good
+from spectrosim_search.search.space import build_configuration
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.in_process import InProcessPool
 from spectrosim_search.search.workers.pool import CANCELLED, Finished, Pool, PoolEvent, WorkerDied
@@ -26,7 +26,7 @@ LONG = small_study(10, options=["training.epochs=3000", "training.patience=3000"
 
 def items(study=STUDY, cells: int = 6) -> list[WorkItem]:  # type: ignore[no-untyped-def]
     bench = Workbench(small_spectra(), study)
-    configuration = build_configuration(study, known_good(study)[0])
+    configuration = build_configuration(study, dict(study.known_good[0]))
     return [bench.search_item(configuration, 0, cell) for cell in range(cells)]
 
 

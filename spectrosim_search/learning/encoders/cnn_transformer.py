@@ -29,6 +29,7 @@ from spectrosim_search.learning.layers_transformer import (
     branch_scale,
     feed_forward,
     feed_forward_half,
+    head_problems,
     pool,
     pooling,
 )
@@ -64,9 +65,7 @@ class Settings:
 
 def check(settings: Settings) -> list[str]:
     """Return what contradicts itself."""
-    if settings.width % settings.heads:
-        return [f"width {settings.width} is not a multiple of heads {settings.heads}"]
-    return []
+    return head_problems(settings.width, settings.heads)
 
 
 def outputs(settings: Settings, length: int) -> int:
