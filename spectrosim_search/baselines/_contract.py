@@ -32,6 +32,7 @@ class BaselineInput:
     pairs: tuple[PairSet, ...]
     metric: Metric = "matched_auc"  # what settings are chosen by: the AUC named, else matched_auc
     seed: int = 0  # draws the inner folds
+    training_seed: int = 0  # draws what the method draws itself: trees, initial weights; see `SEEDED` of a baseline
 
 
 @dataclass(frozen=True, eq=False)
