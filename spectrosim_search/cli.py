@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import spectrosim_search
-from spectrosim_search import cli_models
+from spectrosim_search import cli_models, cli_protocols
 from spectrosim_search.cli_options import (
     DEFAULT_STORAGE,
     GroupOption,
@@ -319,7 +319,8 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
         raise typer.Exit(1)
 
 
-for _command in (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed, cli_models.models):
+_MORE = (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed, cli_models.models)
+for _command in (*_MORE, cli_protocols.protocols):
     app.command()(_command)
 
 

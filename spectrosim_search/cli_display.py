@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spectrosim_search.learning.costs import Cost
     from spectrosim_search.search.doctor import Check
     from spectrosim_search.search.progress import Event, SearchProgress
+    from spectrosim_search.search.protocols import Comparison
     from spectrosim_search.search.records import StudyRecord
     from spectrosim_search.search.store import StudyStatus
 
@@ -35,6 +36,7 @@ __all__ = [
     "print_inspection",
     "print_mapping",
     "print_plan",
+    "print_protocols",
     "print_result",
     "print_rows",
     "print_spaces",
@@ -177,11 +179,26 @@ def print_costs(costs: Sequence[Cost], caption: str, *, papers: bool) -> None:
     from spectrosim_search.learning.costs import rows_of
 
     shown = table(*rows_of(costs, papers=papers))
-    # wider than a narrow terminal rather than cut: a figure without its last digits is none
+    _print_whole(shown)
+    console.print(caption, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_whole(shown: Table) -> None:
+    """Wider than a narrow terminal rather than cut: a figure without its last digits is none."""
     needed = Measurement.get(console, console.options.update(max_width=500), shown).maximum
     wide = console if needed <= console.width else Console(file=console.file, width=needed)
     wide.print(shown)
-    console.print(caption, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_protocols(comparison: Comparison) -> None:
+    """A table a metric with a column a protocol, and how to read them."""
+    from spectrosim_search.report.protocols import comparison_tables, explanation
+
+    for title, rows in comparison_tables(comparison).items():
+        _print_whole(table(list(rows[0]), [list(row.values()) for row in rows], title=title))
+        console.print()
+    for line in explanation(comparison):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

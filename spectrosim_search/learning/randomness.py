@@ -58,8 +58,12 @@ def _mixed(x: Tensor, between: Tensor | int) -> Tensor:
 
 def words(first: Tensor, second: Tensor, count: int, start: int = 0) -> Tensor:
     """Return int32 words ``(*K, count)`` of elements `start`… for keys `first`, `second`, int32 ``(*K,)``."""
-    element = torch.arange(start, start + count, dtype=torch.int32, device=first.device) * _GOLDEN
-    return _mixed(element ^ first.unsqueeze(-1), second.unsqueeze(-1))
+    return _words_at(torch.arange(start, start + count, dtype=torch.int32, device=first.device), first, second)
+
+
+def _words_at(element: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Return int32 words ``(*K, E)`` of the elements int32 ``(E,)``."""
+    return _mixed((element * _GOLDEN) ^ first.unsqueeze(-1), second.unsqueeze(-1))
 
 
 def _uniform(word: Tensor) -> Tensor:
@@ -123,21 +127,47 @@ class Stream:
 
 @dataclass
 class RowStream:
-    """The randomness of one augmentation: independent numbers for each of M rows; each call is a use of its own."""
+    """The randomness of one augmentation: independent numbers for each of M rows; each call is a use of its own.
+
+    picked: int64 ``(m,)``, the rows that are asked for; each gets the numbers it has among all, bit for bit. None: all.
+    """
 
     stream: Stream
     rows: int
     use: int
+    picked: Tensor | None = None
 
     def uniform(self, count: int) -> Tensor:
-        """Return float32 ``(R, M, count)`` in [0, 1)."""
+        """Return float32 ``(R, M, count)`` in [0, 1); M is m where rows are picked."""
         self.use += 1
-        return self.stream.uniform(self.use, self.rows * count).view(-1, self.rows, count)
+        if self.picked is None:
+            return self.stream.uniform(self.use, self.rows * count).view(-1, self.rows, count)
+        return self._at(self._elements(self.picked, count)).view(-1, self.picked.numel(), count)
 
     def normal(self, count: int) -> Tensor:
-        """Return standard normals, float32 ``(R, M, count)``."""
+        """Return standard normals, float32 ``(R, M, count)``; M is m where rows are picked."""
         self.use += 1
-        return self.stream.normal(self.use, self.rows * count).view(-1, self.rows, count)
+        if self.picked is None:
+            return self.stream.normal(self.use, self.rows * count).view(-1, self.rows, count)
+        # as `Stream.normal`: the elements of the upper half take the sines of the lower half's pairs of numbers
+        element = self._elements(self.picked, count)
+        half = (self.rows * count + 1) // 2
+        upper = element >= half
+        lower = torch.where(upper, element - half, element)
+        radius = (-2 * torch.log(1 - self._at(lower))).sqrt_()
+        angle = self._at(lower + half) * (2 * math.pi)
+        split = int((~upper).sum()) if self.rows % 2 == 0 else -1
+        if split < 0 or bool(upper[:split].any()):
+            turned = torch.where(upper, angle.sin(), angle.cos())
+        else:
+            turned = torch.cat([angle[:, :split].cos(), angle[:, split:].sin()], dim=-1)
+        return (radius * turned).view(-1, self.picked.numel(), count)
+
+    def _elements(self, picked: Tensor, count: int) -> Tensor:
+        return (picked.unsqueeze(-1) * count + torch.arange(count, device=picked.device)).view(-1).to(torch.int32)
+
+    def _at(self, element: Tensor) -> Tensor:
+        return _uniform(_words_at(element, self.stream.first[:, self.use], self.stream.second[:, self.use]))
 
 
 def permutations(stream: Stream, use: int, size: int) -> Tensor:

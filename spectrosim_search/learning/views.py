@@ -101,18 +101,28 @@ class Augmenter:
 
         Where a replicate limits the kinds at once, a row that more of them would change is changed by so many of them,
         drawn anew for every row, each as likely as the others. partners: from numbers in [0, 1) ``(R, M)`` to other
-        spectra of the same groups ``(R, M, L)``.
+        spectra of the same groups ``(R, M, L)``. On a processor a single replicate computes a kind for the rows that it
+        changes alone; randomness belongs to the row, so the result is the same to the last bit.
         """
         if not self:
             return x
         chosen = self._chosen(RowStream(stream, x.shape[1], _POLICY_USE))
+        alone = x.shape[0] == 1 and x.device.type == "cpu"
         for number, kind in enumerate(self._kinds):
             if not bool((self._share[number] > 0).any()):
                 continue
+            own = chosen[..., number]
+            # a stack's replicates choose other rows each, and how many they are would have to wait for a GPU
+            picked = own[0].nonzero().squeeze(1) if alone and not getattr(kind.module, "WHOLE", False) else None
             random = RowStream(stream, x.shape[1], _USES_EACH * number)
-            scene = Scene(axis, kind.fitted, partners)
-            changed = kind.module.apply(kind.settings, x, kind.strength, random, scene)
-            x = torch.where(chosen[..., number : number + 1], changed, x)
+            if picked is None or picked.numel() == x.shape[1]:
+                scene = Scene(axis, kind.fitted, partners)
+                x = torch.where(own.unsqueeze(-1), kind.module.apply(kind.settings, x, kind.strength, random, scene), x)
+            elif picked.numel():
+                random.picked = picked
+                scene = Scene(axis, kind.fitted, _of_picked(partners, picked, x.shape[1]))
+                changed = kind.module.apply(kind.settings, x[:, picked], kind.strength, random, scene)
+                x = x.index_copy(1, picked, changed)
         return x
 
     def _chosen(self, random: RowStream) -> Tensor:
@@ -124,6 +134,15 @@ class Augmenter:
             order = torch.where(chosen, random.uniform(count), 1.0).argsort(dim=-1, stable=True)
             chosen &= order.argsort(dim=-1) < self._most
         return chosen
+
+
+def _of_picked(partners: Callable[[Tensor], Tensor], picked: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
+    """Partners of some of the rows, from their own numbers ``(1, m)``."""
+
+    def chosen(uniform: Tensor) -> Tensor:
+        return partners(uniform.new_zeros(1, rows).index_copy(1, picked, uniform))[:, picked]
+
+    return chosen
 
 
 class Relations:

@@ -21,7 +21,7 @@ from spectrosim_search.protocol.design import Design
 from spectrosim_search.protocol.folds import union_find
 from spectrosim_search.protocol.pairs import PairSet
 
-__all__ = ["LeakageAudit", "audit", "expected_balanced_accuracy", "implied"]
+__all__ = ["LeakageAudit", "audit", "expected", "expected_balanced_accuracy", "implied"]
 
 LARGEST_ENUMERATED = 5  # spectra in a group: 2^9 graphs
 
@@ -73,15 +73,19 @@ def audit(design: Design, seeds: int | Sequence[int] = 1) -> LeakageAudit:
             by_seed.append(float(np.mean(scores)))
     value = float(np.mean(by_seed)) if by_seed else float("nan")
     sd = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else float("nan")
-    expected = 0.5
-    if design.protocol.name == "random-pairs":
-        rows = design.codes.usable()
-        sizes = np.bincount(design.codes.groups[rows])
-        positives = int((sizes * (sizes - 1) // 2).sum())
-        held = 0 if design.hold_out is None else int(design.hold_out.pairs.positive.sum())
-        known = positives - held - (positives - held) / design.folds
-        expected = expected_balanced_accuracy(sizes.tolist(), known)
-    return LeakageAudit(value, value, expected, sd, cells)
+    return LeakageAudit(value, value, expected(design), sd, cells)
+
+
+def expected(design: Design, *, held_out: bool = False) -> float:
+    """What the union-find should score on the folds of a design, or on its held-out pairs; .5 where nothing leaks."""
+    if design.protocol.name != "random-pairs":
+        return 0.5
+    rows = design.codes.usable()
+    sizes = np.bincount(design.codes.groups[rows])
+    positives = int((sizes * (sizes - 1) // 2).sum())
+    held = 0 if design.hold_out is None else int(design.hold_out.pairs.positive.sum())
+    known = float(positives - held)
+    return expected_balanced_accuracy(sizes.tolist(), known if held_out else known - known / design.folds)
 
 
 def expected_balanced_accuracy(sizes: Sequence[int], known: float) -> float:

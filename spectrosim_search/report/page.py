@@ -23,7 +23,7 @@ from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.members import SECTIONS, Member, Section, members
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["render", "write_report"]
+__all__ = ["render", "stylesheet", "write_report"]
 
 # The browser itself refuses every load from a network; nothing on the page needs one.
 _POLICY = (
@@ -43,6 +43,11 @@ _LEADS: dict[Section, str] = {
 
 def _asset(name: str) -> str:
     return resources.files("spectrosim_search.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def stylesheet() -> str:
+    """Return the CSS of every page."""
+    return _asset("page.css")
 
 
 @cache
@@ -144,7 +149,7 @@ def render(record: StudyRecord) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="generator" content="spectrosim-search">\n'
         f'<link rel="icon" href="data:,">\n<title>{title}</title>\n'
-        f"<style>\n{_asset('page.css')}</style>\n</head>\n<body>\n"
+        f"<style>\n{stylesheet()}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#result">Skip to the result</a>\n<main class="page">\n'
         f"{sections.headline(record)}\n{body}\n"
         "<footer>Made by spectrosim-search. This file needs no network and sends nothing.</footer>\n</main>\n"

@@ -57,6 +57,8 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     if not any(c.kind == "finalist" for c in candidates):
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
     go_on = _go_on(study, record, started, candidates, bench.design.folds)
+    if any(r.phase == "hold-out" for r in record.replicates):
+        go_on = _never  # with more seeds another winner might be scored on the held-out groups
     say(f"confirmation: {len(candidates)} configurations with fresh seeds")
     work = confirm_items(candidates, bench)[: _allowed(study, record, len(candidates), bench)]
     _train(work, study, store, pool, go_on, listener)
@@ -80,6 +82,10 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     store.set_confirmation(study.name, conclusion)
 
 
+def _never() -> bool:
+    return False
+
+
 def _allowed(study: Study, record: StudyRecord, candidates: int, bench: Workbench) -> int | None:
     """Replicates of the confirmation that a budget of replicates leaves; None: any number.
 
@@ -97,7 +103,7 @@ def _allowed(study: Study, record: StudyRecord, candidates: int, bench: Workbenc
 def _go_on(
     study: Study, record: StudyRecord, started: float, candidates: Sequence[Candidate], folds: int
 ) -> Callable[[], bool]:
-    """Whether the budget allows one more replicate.
+    """Whether the budget allows one more replicate of the choice of the winner.
 
     Below the smallest number of seeds that a confirmation may be shown with, training goes on all the same.
     """

@@ -101,14 +101,13 @@ def score_reference(
             on_fold(name, fold)
     held_out: Method = []
     if design.hold_out is not None:
-        train = design.hold_out.train
-        split = design.split(0, seeds[0])
-        output = _fit(name, study, spectra, train, split.groups, None, (design.hold_out.pairs,))
+        held = design.hold_out
+        output = _fit(name, study, spectra, held.train, held.groups, held.relation, (held.pairs,))
         settings = [output.settings]
         threshold = choose_threshold(
             np.concatenate([s for s, _ in out_of_fold]), np.concatenate([p for _, p in out_of_fold])
         )
-        held_out = [(pair_scores(design.hold_out.pairs, output.similarities[0], threshold),)]
+        held_out = [(pair_scores(held.pairs, output.similarities[0], threshold),)]
     return ReferenceScores(
         name=name,
         title=title(name),

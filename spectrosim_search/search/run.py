@@ -29,6 +29,7 @@ __all__ = [
     "prepare_study",
     "read_study",
     "run_study",
+    "start_pool",
 ]
 
 
@@ -175,6 +176,8 @@ def run_study(
 ) -> StudyRecord:
     """Search and confirm; on a study that exists, go on where it stopped.
 
+    Once held-out groups were scored the study is closed: it is concluded again from what is stored, and InputError is
+    raised where its budget or confirmation is another.
     With 4 to 7 groups nothing is searched and no worker started: the fixed methods are compared and the record says so.
     Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record.
     Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
@@ -206,13 +209,17 @@ def run_study(
     # What the database refuses anywhere below is one line, not only what Store itself asks of it.
     with (
         optuna_errors(locate(storage)),
-        closing(_pool(prepared, workers, address, gpus_per_trial)) as pool,
+        closing(start_pool(prepared, workers, address, gpus_per_trial)) as pool,
         Store(storage) as store,
     ):
-        outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
-        if outcome.reason:
-            say(f"search ended: {outcome.reason}")
-        say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
+        if store.closed(study.name):
+            store.open_study(study, bench.dataset, bench.design.summary())
+            say("the held-out groups were scored: nothing is searched any more")
+        else:
+            outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
+            if outcome.reason:
+                say(f"search ended: {outcome.reason}")
+            say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         measure_front(store, study, spectra)
         if confirm:
             started = time.monotonic()
@@ -223,7 +230,11 @@ def run_study(
     return read_study(study.name, storage)
 
 
-def _pool(prepared: Prepared, workers: int | None, address: str, gpus_per_trial: float) -> Pool:
+def start_pool(prepared: Prepared, workers: int | None, address: str = "", gpus_per_trial: float = 0.0) -> Pool:
+    """Workers of a study: none of their own (0), that many by Ray, or one a core (None).
+
+    Raises InputError where what is asked for cannot be had.
+    """
     if workers == 0:
         from spectrosim_search.search.workers.in_process import InProcessPool
 

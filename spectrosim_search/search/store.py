@@ -40,7 +40,7 @@ from spectrosim_search.search.store_engine import (
     redacted,
     sqlite_file,
 )
-from spectrosim_search.search.store_question import describe, differences, question_of
+from spectrosim_search.search.store_question import check_same, is_closed, question_of
 from spectrosim_search.search.store_status import StudyStatus, read_status
 from spectrosim_search.search.store_tables import (
     ConfigurationRow,
@@ -117,9 +117,10 @@ class Store:
     # --- studies -----------------------------------------------------------------------------------------------
 
     def open_study(self, study: Study, dataset: DatasetRecord, design: Mapping[str, Any]) -> int:
-        """Create a study or go on with it; budget and confirmation may change. Returns its id.
+        """Create a study or go on with it; budget and confirmation may change until it is closed. Returns its id.
 
-        Raises InputError where the name belongs to other data or to another question, saying what differs.
+        Raises InputError where the name belongs to other data or to another question, saying what differs, and where
+        the study is :meth:`closed` and its budget or confirmation would change.
         """
         values = {
             "study": to_json(study),
@@ -141,28 +142,15 @@ class Store:
                         )
                     )
             except IntegrityError:
-                self._check_same(study, dataset)
+                check_same(self.engine, study, dataset)
                 with self.engine.begin() as connection:
                     connection.execute(sa.update(StudyRow).where(StudyRow.name == study.name).values(**values))
             return self.study_id(study.name)
 
-    def _check_same(self, study: Study, dataset: DatasetRecord) -> None:
-        with self.engine.connect() as connection:
-            row = connection.execute(sa.select(StudyRow).where(StudyRow.name == study.name)).one()
-            if row.fingerprint != dataset.fingerprint:
-                text = connection.execute(
-                    sa.select(DatasetRow.record).where(DatasetRow.fingerprint == row.fingerprint)
-                ).scalar_one()
-                old = from_json(DatasetRecord, text)
-                raise InputError(
-                    f"study '{study.name}' was made with other data: {describe(old)}, now {describe(dataset)}; "
-                    "give the study another --name"
-                )
-        if row.question != question_of(study):
-            before = from_json(Study, row.study)
-            raise InputError(
-                f"study '{study.name}' asks another question: {differences(before, study)}; give it another --name"
-            )
+    def closed(self, name: str) -> bool:
+        """Whether the held-out groups of a study were scored, so that no trial may be added; False without a study."""
+        with database_errors(self._url):
+            return is_closed(self.engine, name)
 
     def study_id(self, name: str) -> int:
         """Id of a study. Raises InputError with the nearest known name."""

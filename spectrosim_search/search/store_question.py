@@ -1,4 +1,4 @@
-"""What makes two studies the same question, and how two that are not differ."""
+"""What makes two studies the same question, how two that are not differ, and when a study may no longer change."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.records import DatasetRecord
+from spectrosim_search.search.store_codec import from_json
+from spectrosim_search.search.store_tables import DatasetRow, ReplicateRow, StudyRow
 
-__all__ = ["describe", "differences", "question_of"]
+__all__ = ["check_same", "describe", "differences", "is_closed", "question_of"]
 
 FREE = ("name", "description", "budget", "confirmation")  # may change when a study goes on
 
@@ -46,3 +52,39 @@ def differences(before: Study, after: Study) -> str:
 def _short(value: Any) -> str:
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_same(engine: Engine, study: Study, dataset: DatasetRecord) -> None:
+    """Raise InputError where a stored study has other data, another question, or may no longer change as asked."""
+    with engine.connect() as connection:
+        row = connection.execute(sa.select(StudyRow).where(StudyRow.name == study.name)).one()
+        if row.fingerprint != dataset.fingerprint:
+            text = connection.execute(
+                sa.select(DatasetRow.record).where(DatasetRow.fingerprint == row.fingerprint)
+            ).scalar_one()
+            old = from_json(DatasetRecord, text)
+            raise InputError(
+                f"study '{study.name}' was made with other data: {describe(old)}, now {describe(dataset)}; "
+                "give the study another --name"
+            )
+    before = from_json(Study, row.study)
+    if row.question != question_of(study):
+        raise InputError(
+            f"study '{study.name}' asks another question: {differences(before, study)}; give it another --name"
+        )
+    if (before.budget, before.confirmation) != (study.budget, study.confirmation) and is_closed(engine, study.name):
+        raise InputError(
+            f"study '{study.name}' is closed: its held-out groups were scored, and another budget or confirmation "
+            "could choose another winner on them; repeat it as it was, or search anew under another --name"
+        )
+
+
+def is_closed(engine: Engine, name: str) -> bool:
+    """Whether the held-out groups of the study of this name were scored; False where there is none."""
+    scored = (
+        sa.select(ReplicateRow.key)
+        .join(StudyRow, StudyRow.id == ReplicateRow.study_id)
+        .where(StudyRow.name == name, ReplicateRow.phase == "hold-out")
+    )
+    with engine.connect() as connection:
+        return connection.execute(scored.limit(1)).first() is not None

@@ -44,7 +44,8 @@ CHANCE = {"matched_auc": 0.5, "auc": 0.5, "balanced_accuracy": 0.5, "average_pre
 class WorkItem:
     """One replicate to train. `seed` is the seed's number, not the random key; `fold` is -1 for the hold-out.
 
-    stop_below: ``(E,)``, see :class:`ReplicateTask`. epochs: fixed length of training (hold-out), else None.
+    stop_below: ``(E,)``, see :class:`ReplicateTask`. epochs: fixed length of training (hold-out), else None. study:
+    whose cell it is, where that is not the study of the workers it is given to.
     """
 
     key: str
@@ -57,6 +58,7 @@ class WorkItem:
     stop_below: NDArray[np.float32] | None = None
     epochs: int | None = None
     configuration_id: str = field(default="")
+    study: Study | None = None
 
 
 class Workbench:

@@ -12,7 +12,9 @@ from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.learning.components import stack_key
 from spectrosim_search.learning.engine import single_thread, train_stack
+from spectrosim_search.learning.randomness import RowStream, Stream
 from spectrosim_search.learning.stack import Stack
+from spectrosim_search.learning.views import _POLICY_USE, _USES_EACH, Scene
 from tests.learning.problems import configuration, grouped, task
 
 CPU = torch.device("cpu")
@@ -100,3 +102,40 @@ def test_each_kind_alone_changes_what_is_learnt(kind):
         stack = Stack([task(configuration(augmentations=chosen), data, labels)], {"data": data}, CPU, "fp64")
         losses.append(float(stack.loss(stack.plan(1)[0], 0).detach()))
     assert losses[0] != losses[1]
+
+
+def all_rows(augment, x, stream, axis, partners):
+    """Slow twin: every kind computed for every row, the rows that it changes taken from that."""
+    rows = x.shape[1]
+    chosen = augment._chosen(RowStream(stream, rows, _POLICY_USE))
+    for number, kind in enumerate(augment._kinds):
+        random = RowStream(stream, rows, _USES_EACH * number)
+        changed = kind.module.apply(kind.settings, x, kind.strength, random, Scene(axis, kind.fitted, partners))
+        x = torch.where(chosen[..., number : number + 1], changed, x)
+    return x
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp64"])
+@pytest.mark.parametrize(("probability", "at_once"), [(0.5, 0), (0.05, 0), (1.0, 1), (1.0, 2), (1.0, 0)])
+def test_kinds_computed_for_their_rows_alone_give_the_same_bits(precision, probability, at_once):
+    data, labels = grouped(length=211)
+    config = configuration(
+        augmentations={k: {"probability": probability} for k in KINDS}, training={"augmentations_at_once": at_once}
+    )
+    stack = Stack([task(config, data, labels)], {"data": data}, CPU, precision)
+    every = stack.plan(1)[0]
+    changed = 0
+    for step, count in enumerate((1, 2, 7, every.shape[1])):
+        rows = every[:, :count]
+
+        def partners(uniform, rows=rows):
+            return stack.spectra[stack._partners.draw(rows, uniform)]
+
+        x = stack.spectra[rows]
+        given = x.clone()
+        stream = Stream.at(stack._seeds[:, 1], step)
+        out = stack._augment(x, stream, stack.axis, partners)
+        assert torch.equal(out, all_rows(stack._augment, x, stream, stack.axis, partners))
+        assert torch.equal(x, given)
+        changed += int((out != x).any(dim=-1).sum())
+    assert changed > 0

@@ -12,6 +12,7 @@ from spectrosim_search.report.page import render
 from spectrosim_search.report.table import plain_text
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import plan_study, prepare_study, read_study, run_study
+from spectrosim_search.search.store_tables import ConfirmationRow, ReplicateRow
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.simulators import simulate
 
@@ -113,6 +114,41 @@ def test_going_on_keeps_what_was_trained(tmp_path: Path) -> None:
     kept = {r.key: r.started_at for r in more.replicates}
     assert all(kept[r.key] == r.started_at for r in first.replicates)
     assert len(more.replicates) > len(first.replicates)
+
+
+def test_a_scored_hold_out_closes_its_study(tmp_path: Path) -> None:
+    first = study(tmp_path, batches=64)
+    again = study(tmp_path, batches=64)  # the same command reports again
+    assert [(r.key, r.started_at) for r in again.replicates] == [(r.key, r.started_at) for r in first.replicates]
+    assert again.confirmation is not None and first.confirmation is not None
+    assert again.confirmation.winner_trial == first.confirmation.winner_trial
+    for option in ("budget.trials=4", "budget.minutes=9", "confirmation.seeds=3", "confirmation.finalists=1"):
+        with pytest.raises(InputError, match=r"'s' is closed: .* another --name"):
+            study(tmp_path, option, batches=64)
+    left = read_study("s", f"sqlite:///{tmp_path}/s.db")
+    assert (left.study.budget, left.study.confirmation) == (first.study.budget, first.study.confirmation)
+    assert len(left.trials) == len(first.trials) and len(left.replicates) == len(first.replicates)
+
+
+def test_a_hold_out_scored_in_part_is_finished_for_the_same_winner(tmp_path: Path) -> None:
+    import sqlite3
+
+    whole = study(tmp_path, batches=64)
+    assert whole.confirmation is not None
+    with sqlite3.connect(f"{tmp_path}/s.db") as database:  # as if the machine had died after the first of two
+        keys = [r.key for r in whole.replicates if r.phase == "hold-out"]
+        assert len(keys) == 2
+        lost = [keys[1], *(r.key for r in whole.replicates if r.phase == "confirm" and r.seed == 1001)]
+        marks = ",".join("?" * len(lost))
+        database.execute(f"DELETE FROM {ReplicateRow.__tablename__} WHERE key IN ({marks})", lost)
+        database.execute(f"DELETE FROM {ConfirmationRow.__tablename__}")
+    database.close()
+    after = study(tmp_path, batches=64)
+    assert after.confirmation is not None
+    assert after.confirmation.winner_trial >= 0
+    # seeds that were never trained before the hold-out was opened are not trained after it
+    assert {r.seed for r in after.replicates if r.phase == "confirm"} == {1000}
+    assert {r.seed for r in after.replicates if r.phase == "hold-out"} == {1000}
 
 
 def test_spectra_with_negative_values_leave_transforms_out() -> None:

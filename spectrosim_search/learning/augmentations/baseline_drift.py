@@ -13,7 +13,9 @@ from spectrosim_search.learning.augmentations._spread import deviation
 from spectrosim_search.learning.randomness import RowStream
 from spectrosim_search.learning.views import Scene
 
-__all__ = ["Settings", "apply"]
+__all__ = ["WHOLE", "Settings", "apply"]
+
+WHOLE = True  # computed for all rows: a matrix product, cheap for all rows
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from spectrosim_search.learning.metric import principal, within_covariance
 from spectrosim_search.learning.randomness import RowStream
 from spectrosim_search.learning.views import Scene
 
-__all__ = ["Settings", "apply", "fit"]
+__all__ = ["WHOLE", "Settings", "apply", "fit"]
+
+WHOLE = True  # computed for all rows: a matrix product of one row alone may be rounded otherwise than among others
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class Trainer:
 
         torch.set_num_threads(1)
         self.bench = Workbench(spectra, study)
+        self._visited = self.bench  # of the last items that belonged to another study on the same spectra
         self._worker = worker
         self._device = device
         self._abandon = abandon
@@ -67,8 +68,15 @@ class Trainer:
         with self._lock:
             self._stopped.update(keys)
 
+    def _bench_of(self, item: WorkItem) -> Workbench:
+        if item.study is None:
+            return self.bench
+        if self._visited.study != item.study:
+            self._visited = Workbench(self.bench.spectra, item.study)
+        return self._visited
+
     def train(self, items: Sequence[WorkItem]) -> Iterator[Finished]:
-        """Train a stack (all items share a stack key) and yield its records.
+        """Train a stack (all items share a stack key and a study) and yield its records.
 
         What a configuration is to blame for (data it cannot take, memory) becomes a record with status failed;
         anything else is an error of the program and is raised.
@@ -81,13 +89,14 @@ class Trainer:
         started = time.time()
         begun = time.perf_counter()
         keys = {item.key for item in items}
+        bench = self._bench_of(items[0])
         try:
-            tasks = [self.bench.task(item) for item in items]
-            results = train_stack(tasks, self.bench.data(items), device=self._device, on_epoch=self._on_epoch)
+            tasks = [bench.task(item) for item in items]
+            results = train_stack(tasks, bench.data(items), device=self._device, on_epoch=self._on_epoch)
         except (InputError, MemoryError, torch.OutOfMemoryError) as error:
             reason = str(error) if isinstance(error, InputError) else "out of memory"
             for item in items:
-                record = self.bench.failed(
+                record = bench.failed(
                     item,
                     reason,
                     worker=self._worker,
@@ -106,7 +115,7 @@ class Trainer:
             result = by_key[item.key]
             if result.status == "stopped" and item.key in cancelled:
                 result = replace(result, reason=CANCELLED)
-            record = self.bench.record(
+            record = bench.record(
                 item,
                 result,
                 worker=self._worker,

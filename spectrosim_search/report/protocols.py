@@ -1,0 +1,158 @@
+"""Methods under every protocol side by side: rows for a terminal, CSV, JSON, and one HTML page without scripts."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import math
+from pathlib import Path
+
+from spectrosim_search.baselines import title
+from spectrosim_search.config.errors import InputError
+from spectrosim_search.report.numbers import interval, metric_title, score
+from spectrosim_search.report.page import stylesheet
+from spectrosim_search.search.protocols import METRICS, PROTOCOLS, Comparison, ProtocolScore
+
+__all__ = ["SUFFIXES", "comparison_rows", "comparison_tables", "explanation", "write_comparison"]
+
+SUFFIXES = (".html", ".csv", ".json")
+_KINDS = ("audit", "baseline", "model", "oracle")
+_GAP = "random-pairs (leaking) - batch-disjoint"
+
+
+def _column(protocol: str) -> str:
+    return f"{protocol} (leaking)" if protocol == "random-pairs" else protocol
+
+
+def _title(found: ProtocolScore) -> str:
+    return found.method if found.kind == "model" else title(found.method)
+
+
+def _cell(found: ProtocolScore | None, metric: str) -> str:
+    if found is None:
+        return ""
+    if found.protocol == "batch-disjoint":
+        return interval(found.metrics[metric])
+    sd = found.sd[metric]
+    return score(found.metrics[metric].value) + (f" ± {score(sd)}" if math.isfinite(sd) else "")
+
+
+def comparison_tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]:
+    """Return a table a metric, by its title: a row a method, a column a protocol, and the step from the first to the
+    last.
+
+    Reference rows first, in the order of the study; the word stands in the name of every column that leaks.
+    """
+    found = {(s.protocol, s.method): s for s in comparison.scores}
+    names: dict[str, ProtocolScore] = {}
+    for s in comparison.scores:
+        names.setdefault(s.method, s)
+    ordered = sorted(names, key=lambda name: _KINDS.index(names[name].kind))
+    tables: dict[str, list[dict[str, str]]] = {}
+    for metric in METRICS:
+        rows = []
+        for name in ordered:
+            row = {"method": _title(names[name])}
+            row |= {_column(p): _cell(found.get((p, name)), metric) for p in PROTOCOLS}
+            ends = [found.get((p, name)) for p in ("random-pairs", "batch-disjoint")]
+            gap = [e.metrics[metric].value for e in ends if e is not None]
+            row[_GAP] = score(gap[0] - gap[1]) if len(gap) == 2 else ""
+            rows.append(row)
+        tables[metric_title(metric)] = rows
+    return tables
+
+
+def comparison_rows(comparison: Comparison) -> list[dict[str, str | float | bool | int]]:
+    """Return one plain row for each protocol, method and metric; undefined numbers are NaN."""
+    return [
+        {
+            "protocol": s.protocol,
+            "leaking": s.leaks,
+            "method": s.method,
+            "kind": s.kind,
+            "metric": metric,
+            "value": s.metrics[metric].value,
+            "low": s.metrics[metric].low,
+            "high": s.metrics[metric].high,
+            "sd_over_repeats": s.sd[metric],
+            "repeats": s.repeats,
+            "note": "; ".join(n for n in (s.note, s.metrics[metric].note) if n),
+        }
+        for s in comparison.scores
+        for metric in METRICS
+    ]
+
+
+def explanation(comparison: Comparison) -> list[str]:
+    """Say in sentences what was compared and how each column is to be read."""
+    data, share = comparison.dataset, comparison.pair_split
+    how = f"{comparison.folds} folds" if not share else f"{share:.0%} of the pairs in training, the rest judged"
+    expected = score(comparison.expected["random-pairs"])
+    lines = [
+        f"{data.name}: {data.spectra} spectra, {data.groups} groups; study {comparison.study}; repeats, each with "
+        f"splits and training drawn anew: {comparison.repeats}.",
+        f"random-pairs ({how}) leaks: judged pairs share spectra and batches with training pairs. The union-find, "
+        f"which sees no intensity, is expected at {expected} there; its numbers reproduce published ones, no more. "
+        "± is the spread over repeats and no interval for new batches.",
+        "shared-batch: one spectrum of every judged pair was seen in training; its batches were seen. ± as above.",
+        f"batch-disjoint ({comparison.folds} folds): no batch of a judged pair was seen; in brackets the 95 % interval "
+        "over groups.",
+    ]
+    notes = dict.fromkeys(f"{s.method}: {s.note}." for s in comparison.scores if s.note)
+    return [*lines, *notes, *(f"Warning: {w}" for w in comparison.warnings)]
+
+
+def _html(comparison: Comparison) -> str:
+    parts = [f'<p class="leak">{html.escape(text)}</p>' for text in explanation(comparison)[1:2]]
+    parts += [f"<p>{html.escape(text)}</p>" for i, text in enumerate(explanation(comparison)) if i != 1]
+    for name, rows in comparison_tables(comparison).items():
+        head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in rows[0])
+        body = ""
+        for row in rows:
+            first, *rest = row.values()
+            cells = "".join(f"<td>{html.escape(text)}</td>" for text in rest)
+            body += f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
+        parts.append(
+            f'<section class="card"><h3>{html.escape(name)}</h3><div class="scroll"><table>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+        )
+    name = html.escape(f"{comparison.dataset.name}: protocols side by side")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{name}</title>\n<style>\n{stylesheet()}</style>\n</head>\n<body>\n"
+        f'<main class="page section">\n<h1>{name}</h1>\n{"".join(parts)}\n</main>\n</body>\n</html>\n'
+    )
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """Write an HTML page, CSV or JSON, by the suffix. Raises InputError for another one."""
+    rows = comparison_rows(comparison)
+    if path.suffix == ".html":
+        text = _html(comparison)
+    elif path.suffix == ".csv":
+        stream = io.StringIO(newline="")
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        text = stream.getvalue()
+    elif path.suffix == ".json":
+        clean = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()} for r in rows]
+        document = {
+            "data": comparison.dataset.name,
+            "fingerprint": comparison.dataset.fingerprint,
+            "study": comparison.study,
+            "folds": comparison.folds,
+            "pair_split": comparison.pair_split,
+            "repeats": comparison.repeats,
+            "union_find_expected": dict(comparison.expected),
+            "rows": clean,
+            "warnings": list(comparison.warnings),
+        }
+        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    else:
+        raise InputError(f"{path}: name a file that ends in {', '.join(SUFFIXES)}")
+    path.write_text(text, encoding="utf-8", newline="")
