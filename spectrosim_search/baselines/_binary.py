@@ -23,11 +23,10 @@ from spectrosim_search.spectra.preprocessing import describe, fit
 
 __all__ = ["CHAPTER", "TRAINING", "chapter_encoder", "fit_score_binary", "known_pairs"]
 
+TRAINING = BinaryTraining()  # of all rows; tests of what does not depend on it put a shorter one in its place
 Transform = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-TRAINING = BinaryTraining()  # of all rows; tests of what does not depend on it put a shorter one in its place
-
-# SpectroSim chapter, table of settings; batch and weight decay are not printed
+# SpectroSim chapter, table of settings; all pairs, batch 16 as in the paper; weight decay and schedule are not printed
 CHAPTER = BinaryTraining(
     epochs=100,
     batch_size=16,

@@ -5,7 +5,7 @@ encoders read x₁ - x₂ and a weighted cross-entropy asks whether both are of 
 so the score depends on which spectrum comes first; of |x₁ - x₂| it does not.
 
 The encoders normalise what they read, which a spectrum can bear but a difference cannot: how large it is says most. So
-the logarithm of its root mean square stands beside the embedding in front of the logit, and what is trained starts as
+the logarithm of its mean square stands beside the embedding in front of the logit, and what is trained starts as
 minus that logarithm: at the start pairs rank as by Euclidean distance. Without it, most of these networks learn the
 training pairs by heart and tell nothing of others.
 """
@@ -37,7 +37,7 @@ from spectrosim_search.learning.stack import values_of
 __all__ = ["BinaryClassifier", "BinaryTraining", "train_binary", "weighted_cross_entropy"]
 
 _SMALLEST = 1e-6  # mean square of a difference, relative to the usual one, below which it counts as none
-_SIZE_GAIN = 8.0  # one feature among many: with this gain its weight moves as much as theirs do together
+_SIZE_GAIN = 4.0  # one feature among many: with this gain its weight moves as much as theirs do together
 _PAIRS_AT_ONCE = 256  # pairs scored at a time
 
 
@@ -117,7 +117,7 @@ class BinaryClassifier:
         added = [] if penalties is None else penalties
         context = Context(self._axis.to(x.dtype), values, stream, 0, constants, x, added, self._silent)
         h = self._module.forward(self._settings, p, x, context)
-        size = 0.5 * x.square().mean(dim=-1, keepdim=True).clamp(min=_SMALLEST).log()
+        size = x.square().mean(dim=-1, keepdim=True).clamp(min=_SMALLEST).log()
         logit = linear(h, p["logit.weight"], p["logit.bias"]) + linear(_SIZE_GAIN * size, p["logit.size"])
         return logit.squeeze(-1)
 
