@@ -45,6 +45,12 @@ class Layout:
                 decayed = place
         return cls(tuple(entries), place, decayed)
 
+    def initial(self, seeds: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """Return starting values ``(R, size)`` on the CPU."""
+        values = torch.zeros(len(seeds), self.size, dtype=dtype)
+        _start([p for _, p, _ in self.entries], list(self.views(values).values()), seeds)
+        return values
+
     def views(self, buffer: Tensor) -> dict[str, Tensor]:
         """Return each tensor as a view ``(R, *shape)`` of a buffer ``(R, size)``."""
         return {name: buffer[:, at : at + p.size].view(buffer.shape[0], *p.shape) for name, p, at in self.entries}
@@ -52,6 +58,16 @@ class Layout:
     def leaves(self, values: Tensor) -> dict[str, Tensor]:
         """Return views of `values` to differentiate by; changes of `values` show in them."""
         return {name: view.requires_grad_() for name, view in self.views(values.detach()).items()}
+
+
+def _start(declared: Sequence[Parameter], views: Sequence[Tensor], seeds: Sequence[int]) -> None:
+    """Fill views ``(R, *shape)`` of zeros with starting values, each tensor from randomness of its own."""
+    for index, (parameter, view) in enumerate(zip(declared, views)):
+        stream = Stream.of_seeds(seeds, index // USES, purpose="start")
+        drawn = stream.normal(index % USES, parameter.size if parameter.start != "constant" else 0).to(view.dtype)
+        for row in range(len(seeds)):
+            filler = drawn[row] if parameter.start != "constant" else view.new_zeros(1)
+            view[row] = parameter.initial(filler)
 
 
 class Model:
@@ -125,19 +141,9 @@ class Model:
     def initial(self, seeds: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return starting parameters ``(R, size)``, the same on every device."""
         values = torch.zeros(len(seeds), self.size, dtype=dtype)
-        declared = {f"{part}.{n}": p for part in ("encoder", "head", "objective") for n, p, _ in self._layout(part)}
-        for index, (name, view) in enumerate(self.trained(values).items()):
-            parameter = declared[name]
-            stream = Stream.of_seeds(seeds, index // USES, purpose="start")
-            drawn = stream.normal(index % USES, parameter.size if parameter.start != "constant" else 0).to(dtype)
-            for row in range(len(seeds)):
-                filler = drawn[row] if parameter.start != "constant" else values.new_zeros(1)
-                view[row] = parameter.initial(filler)
+        parts = (self.encoder, self.head, self.objective)
+        _start([p for part in parts for _, p, _ in part.entries], list(self.trained(values).values()), seeds)
         return values.to(device)
-
-    def _layout(self, part: str) -> tuple[tuple[str, Parameter, int], ...]:
-        layout: Layout = getattr(self, part)
-        return layout.entries
 
     def fit(self, fitter: Fitter, encoders: Sequence[Component], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return what the encoder fits on training spectra ``(R, fitted.size)``; encoders: each replicate's own."""

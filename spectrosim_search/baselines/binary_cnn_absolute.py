@@ -1,0 +1,17 @@
+"""Binary classifier: a convolutional network on |x₁ - x₂|; their order does not matter."""
+
+from __future__ import annotations
+
+from spectrosim_search.baselines._binary import fit_score_binary
+from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
+
+__all__ = ["SEEDED", "SYMMETRIC", "TITLE", "fit_score"]
+
+TITLE = "binary CNN on |x₁ - x₂|"
+SEEDED = True
+SYMMETRIC = True
+
+
+def fit_score(data: BaselineInput) -> BaselineOutput:
+    """Train on the known training pairs and score by the logit."""
+    return fit_score_binary(data, "cnn", absolute=True)
