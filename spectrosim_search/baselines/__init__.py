@@ -1,7 +1,7 @@
 """Methods that need no search: one module each, with ``TITLE`` and ``fit_score(BaselineInput) -> BaselineOutput``.
 
 Everything is fitted on training rows; settings are chosen by inner grouped folds of the training rows.
-``SEEDED = True``: the method draws by the training seed. ``SYMMETRIC = False``: its score depends on which spectrum of
+``SEEDED = True``: the method draws by the training seed. ``DIRECTED = True``: its score depends on which spectrum of
 a pair comes first.
 """
 

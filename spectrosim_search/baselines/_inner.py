@@ -14,7 +14,7 @@ from spectrosim_search.config.errors import InputError
 from spectrosim_search.evaluation.verification import auc, matched_auc
 from spectrosim_search.protocol.folds import grouped_folds
 
-__all__ = ["InnerFold", "InnerScore", "best", "chosen_line", "inner_folds", "score"]
+__all__ = ["InnerFold", "InnerScore", "best", "chosen_line", "draw_groups", "inner_folds", "score"]
 
 _FOLDS = 3
 _MOST_SPECTRA = 1500  # whole groups drawn for choosing; the final fit uses all training spectra
@@ -36,8 +36,8 @@ class InnerFold:
     stratum: NDArray[np.int64]
 
 
-def _draw_groups(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Places of whole groups, drawn until `_MOST_SPECTRA` is reached; all where they fit."""
+def draw_groups(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Places of whole groups ``(m,)`` of codes ``(n,)``, drawn until `_MOST_SPECTRA` is reached; all where they fit."""
     if groups.size <= _MOST_SPECTRA:
         return np.arange(groups.size)
     codes = rng.permutation(np.unique(groups))
@@ -51,7 +51,7 @@ def inner_folds(data: BaselineInput) -> list[InnerFold]:
     fail)."""
     rng = np.random.default_rng([data.seed, 0x1FE])
     groups = training_groups(data)
-    kept = _draw_groups(groups, rng)
+    kept = draw_groups(groups, rng)
     groups, rows = groups[kept], data.train[kept]
     fold: NDArray[np.int64] | None = None
     for k in range(_FOLDS, 1, -1):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from spectrosim_search.baselines._binary import fit_score_binary
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 
-__all__ = ["SEEDED", "SYMMETRIC", "TITLE", "fit_score"]
+__all__ = ["SEEDED", "TITLE", "fit_score"]
 
 TITLE = "binary Mamba on |x₁ - x₂|"
 SEEDED = True
-SYMMETRIC = True
 
 
 def fit_score(data: BaselineInput) -> BaselineOutput:

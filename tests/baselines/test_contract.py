@@ -10,12 +10,15 @@ import pytest
 
 from spectrosim_search import baselines
 from spectrosim_search.baselines import BaselineInput, _binary
+from spectrosim_search.baselines._pair_methods import METHODS
 from spectrosim_search.config import registry
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.spectra.simulators import simulate
 
 NAMES = registry.names("baselines")
+DIRECTED = {n for n in NAMES if getattr(registry.load("baselines", n), "DIRECTED", False)}
+SEEDED = {n for n in NAMES if getattr(registry.load("baselines", n), "SEEDED", False)}
 Make = Callable[..., BaselineInput]
 SMALL = {"batches": 12, "channels": 96, "mz_high": 120.0, "peaks": 20}
 
@@ -35,7 +38,12 @@ def test_the_promised_members_are_there() -> None:
         "linear-metric-tuned",
         "training-centroid",
         "oracle",
+        "weighted-cosine",
+        "spectral-entropy",
+        "plda",
     }
+    classical = (*METHODS, "ensemble")
+    promised |= {f"{name}-{kind}" for name in classical for kind in ("difference", "absolute")}
     assert promised <= set(NAMES)
     assert len({baselines.title(n) for n in NAMES}) == len(NAMES)
 
@@ -52,10 +60,8 @@ def test_contract(name: str, held_out: Make) -> None:
     out = baselines.run(name, data)
     assert [s.shape for s in out.similarities] == [(len(p),) for p in data.pairs]
     assert all(s.dtype == np.float32 for s in out.similarities)
-    if getattr(registry.load("baselines", name), "SYMMETRIC", True):
+    if name not in DIRECTED:  # those say that they read a pair as it comes
         np.testing.assert_allclose(out.similarities[1], out.similarities[0], rtol=1e-5, atol=1e-6)
-    else:
-        assert not np.allclose(out.similarities[1], out.similarities[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(out.similarities[2], out.similarities[0][3:9], rtol=1e-5, atol=1e-6)
     again = baselines.run(name, data)
     assert all((a == b).all() for a, b in zip(out.similarities, again.similarities, strict=True))
@@ -123,6 +129,18 @@ def test_two_training_groups_are_enough(name: str) -> None:
     pairs = PairSet(np.array([6, 0]), np.array([7, 8]), np.array([True, False]), np.array([0, 0]))
     out = baselines.run(name, BaselineInput(s, np.arange(6), groups, np.zeros(9, np.int64), None, (pairs,)))
     assert np.isfinite(out.similarities[0]).all()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in SEEDED])
+def test_what_does_not_say_that_it_draws_does_not(name: str, held_out: Make) -> None:
+    data = held_out(simulate(**SMALL))
+    a, b = (baselines.run(name, replace(data, training_seed=seed)) for seed in (0, 1))
+    assert (a.similarities[0] == b.similarities[0]).all()
+
+
+def test_those_that_read_a_pair_as_it_comes_are_the_signed_differences() -> None:
+    assert {n for n in NAMES if n.endswith("-difference")} == DIRECTED
+    assert {n for n in NAMES if n.endswith(("-difference", "-absolute"))} <= SEEDED
 
 
 def test_unknown_names_and_missing_truth(held_out: Make) -> None:

@@ -1,0 +1,75 @@
+"""Probabilistic linear discriminant analysis, as the two-covariance model.
+
+A spectrum in principal coordinates is mean + y + e, where y ~ N(0, B) is its group's and e ~ N(0, W) its own (Ioffe
+2006; Brümmer and de Villiers 2010). W is the covariance within groups, shrunk as that of the linear metric; B follows
+from the covariance M between group means weighted by size, E[M] = W + n0 B, where n0 = (N - Σ n_g² / N) / (G - 1) is
+the size of groups of unequal sizes (Searle 1971). In coordinates where W is the identity and B is diagonal, ψ, the
+log likelihood ratio of a pair is a sum over directions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.config.errors import DataError
+from spectrosim_search.learning.metric import whitening, within_covariance
+
+__all__ = ["Plda", "fit_plda"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Plda:
+    """Coordinates (x - mean) @ projection, in which W is the identity and B is diag(`between`), largest first."""
+
+    mean: Floats  # (k,)
+    projection: Floats  # (k, d)
+    between: Floats  # (d,), above 0
+
+    def project(self, x: NDArray[np.floating]) -> Floats:
+        """``(N, k)`` → ``(N, d)``."""
+        return np.asarray((np.asarray(x, np.float64) - self.mean) @ self.projection)
+
+    def ratio(self, z: Floats, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
+        """log p(u, v | same) - log p(u, v | different) of pairs of projected rows ``(N, d)`` → ``(P,)``.
+
+        With s = 1 + ψ: (u, v) has covariance [[s, ψ], [ψ, s]], of determinant 1 + 2ψ, if the same, and s·I if not.
+        """
+        psi = self.between
+        total, both = 1 + psi, 1 + 2 * psi
+        constant = float((np.log(total) - 0.5 * np.log(both)).sum())
+        alone = (z * z) @ (0.5 * (total / both - 1 / total))
+        weighted = z * (psi / both)
+        out = np.empty(left.size, np.float32)
+        for start in range(0, left.size, 65_536):
+            part = slice(start, start + 65_536)
+            a, b = left[part], right[part]
+            out[part] = constant + np.einsum("pd,pd->p", weighted[a], z[b]) - alone[a] - alone[b]
+        return out
+
+
+def fit_plda(x: Floats, groups: NDArray[np.int64], shrinkage: float) -> Plda:
+    """Fit coordinates ``(n, k)`` with group codes ``(n,)`` by moments.
+
+    Directions in which groups differ no more than their spectra do within (ψ ≤ 0) are left out: there the ratio is 0.
+    Raises DataError with less than two groups or no group of two.
+    """
+    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    if sizes.size < 2:
+        raise DataError("PLDA needs two training groups")
+    mean = x.mean(axis=0)
+    white = whitening(within_covariance(x, groups), shrinkage)
+    z = (x - mean) @ white
+    means = np.zeros((sizes.size, z.shape[1]))
+    np.add.at(means, codes, z)
+    means /= sizes[:, None]
+    between = (means * sizes[:, None]).T @ means / (sizes.size - 1)
+    usual = (codes.size - float((sizes**2).sum()) / codes.size) / (sizes.size - 1)
+    value, vector = np.linalg.eigh(between)
+    psi = (value[::-1] - 1) / usual
+    kept = psi > 0
+    return Plda(mean, white @ vector[:, ::-1][:, kept], psi[kept])

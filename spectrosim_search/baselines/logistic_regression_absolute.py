@@ -1,0 +1,16 @@
+"""Logistic regression on |x1 - x2| of two spectra."""
+
+from __future__ import annotations
+
+from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
+from spectrosim_search.baselines._pair_classifier import classify
+
+__all__ = ["TITLE", "fit_score"]
+
+TITLE = "logistic regression on |x1 - x2|"
+SEEDED = True
+
+
+def fit_score(data: BaselineInput) -> BaselineOutput:
+    """Fit on the known training pairs and score."""
+    return classify(data, "logistic-regression", "absolute")

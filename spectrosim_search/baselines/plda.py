@@ -1,0 +1,36 @@
+"""PLDA with fixed settings: square root, 60 principal axes, shrinkage .1; score: the log likelihood ratio."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
+from spectrosim_search.baselines._known import training_groups
+from spectrosim_search.baselines._plda import fit_plda
+from spectrosim_search.baselines._preprocessing import fixed
+from spectrosim_search.baselines.linear_metric import AXES, SHRINKAGE
+from spectrosim_search.config.configuration import Preprocessing
+from spectrosim_search.learning.metric import principal
+from spectrosim_search.spectra.preprocessing import describe, fit
+
+__all__ = ["TITLE", "fit_score", "with_settings"]
+
+TITLE = "PLDA"
+
+
+def with_settings(data: BaselineInput, settings: Preprocessing, k: int, shrinkage: float, line: str) -> BaselineOutput:
+    """Fit with the given settings on all training rows and score."""
+    raw = data.spectra.intensities
+    state = fit(settings, raw[data.train])
+    pca = principal(state.transform(raw[data.train]), k)
+    model = fit_plda(pca.scores, training_groups(data), shrinkage)
+    rows = np.unique(np.concatenate([data.train, *(np.concatenate([p.left, p.right]) for p in data.pairs)]))
+    z = model.project((state.transform(raw[rows]) - pca.mean) @ pca.axes)
+    places = ((np.searchsorted(rows, p.left), np.searchsorted(rows, p.right)) for p in data.pairs)
+    return BaselineOutput(tuple(model.ratio(z, left, right) for left, right in places), line)
+
+
+def fit_score(data: BaselineInput) -> BaselineOutput:
+    """Fit and score; SNV takes the place of the square root where intensities can be negative."""
+    settings = fixed(data)
+    return with_settings(data, settings, AXES, SHRINKAGE, f"{describe(settings)}, k {AXES}, shrinkage {SHRINKAGE}")
