@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError
 
-__all__ = ["LinearMetric", "Principal", "fit_metric", "principal", "whitening", "within_covariance"]
+__all__ = ["LinearMetric", "Principal", "between_axes", "fit_metric", "principal", "whitening", "within_covariance"]
 
 _RANK = 1e-10  # eigenvalues below this share of the largest are rounding
 
@@ -88,6 +88,27 @@ def whitening(covariance: NDArray[np.float64], shrinkage: float) -> NDArray[np.f
     value, vector = np.linalg.eigh(shrunk)
     root = 1 / np.sqrt(np.maximum(value, 1e-12 * size))
     return np.asarray((vector * root) @ vector.T)
+
+
+def between_axes(
+    white: NDArray[np.float64], groups: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Axes ``(k, k)`` along which group means of whitened spectra ``(n, k)`` differ, most first, and the variance
+    between groups along them ``(k,)``, in units of the variance within; 0 where groups differ no more than spectra.
+
+    By moments: the covariance M between group means weighted by size has the expectation I + n0 B, n0 the size of
+    groups of unequal sizes (Searle 1971). Raises DataError with fewer than two groups.
+    """
+    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    if sizes.size < 2:
+        raise DataError("one training group: there is no variation between groups")
+    means = np.zeros((sizes.size, white.shape[1]))
+    np.add.at(means, codes, white - white.mean(axis=0))
+    means /= sizes[:, None]
+    moment = (means * sizes[:, None]).T @ means / (sizes.size - 1)
+    usual = (codes.size - float((sizes**2).sum()) / codes.size) / (sizes.size - 1)
+    value, vector = np.linalg.eigh(moment)
+    return np.asarray(vector[:, ::-1]), np.maximum((value[::-1] - 1) / usual, 0.0)
 
 
 def fit_metric(x: NDArray[np.floating], groups: NDArray[np.int64], k: int, shrinkage: float) -> LinearMetric:

@@ -8,7 +8,9 @@ import pytest
 from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
 from spectrosim_search.baselines._known import components
 from spectrosim_search.config.errors import DataError
-from spectrosim_search.learning.metric import fit_metric, principal, whitening, within_covariance
+from spectrosim_search.learning.encoders import whitened
+from spectrosim_search.learning.fitting import Fitting
+from spectrosim_search.learning.metric import between_axes, fit_metric, principal, whitening, within_covariance
 
 
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20), (30, 30)])
@@ -58,6 +60,39 @@ def test_whitening_whitens_what_it_was_given() -> None:
     np.testing.assert_allclose(w @ mixed @ w, np.eye(5), atol=1e-9)
     assert np.isfinite(whitening(np.zeros((3, 3)), 0.1)).all()
     assert np.isfinite(whitening(np.diag([1.0, 0.0]), 0.0)).all()
+
+
+def test_axes_between_groups_are_found_with_their_variance() -> None:
+    """Whitened spectra whose groups differ along two known directions, by 9 and by 1 within-group variances."""
+    rng = np.random.default_rng(6)
+    sizes = rng.integers(2, 6, size=600)
+    groups = np.repeat(np.arange(600), sizes)
+    axes = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    means = rng.normal(size=(600, 2)) * [3.0, 1.0] @ axes[:, :2].T
+    found, variance = between_axes(means[groups] + rng.normal(size=(groups.size, 5)), groups)
+    np.testing.assert_allclose(found.T @ found, np.eye(5), atol=1e-9)
+    np.testing.assert_allclose(variance, [9, 1, 0, 0, 0], rtol=0.12, atol=0.12)
+    assert (np.abs((found * axes).sum(axis=0))[:2] > 0.98).all()
+    with pytest.raises(DataError, match="no variation between groups"):
+        between_axes(rng.normal(size=(4, 2)), np.zeros(4, np.int64))
+
+
+def test_whitened_encoder_weighs_axes_as_the_posterior_mean_of_a_group_does() -> None:
+    rng = np.random.default_rng(7)
+    groups = np.repeat(np.arange(12), 4).astype(np.int64)
+    x = (rng.normal(size=(12, 20)) * np.linspace(3, 0, 20))[groups] + rng.normal(size=(48, 20))
+    fitting = Fitting(x.astype(np.float32), groups, np.arange(20.0))
+    fits = {b: whitened.fit(whitened.Settings(components=8, between=b), fitting) for b in (0.0, 0.5, 1.0)}
+    metric = fit_metric(x.astype(np.float32), groups, 8, 0.1)
+    turn, variance = between_axes(metric.embed(x.astype(np.float32)), groups)
+    np.testing.assert_allclose(fits[1.0]["weights"], variance / (1 + variance), rtol=1e-5)
+    np.testing.assert_allclose(fits[0.5]["weights"] ** 2, fits[1.0]["weights"], rtol=1e-5)
+    np.testing.assert_allclose(fits[1.0]["projection"], metric.projection @ turn, atol=1e-5)
+    assert (fits[0.0]["weights"] == 1).all()
+    alike = Fitting(
+        np.tile(x[:4], (12, 1)).astype(np.float32), groups, np.arange(20.0)
+    )  # every group has the same spectra
+    assert (whitened.fit(whitened.Settings(components=3, between=1.0), alike)["weights"] == 1).all()
 
 
 def test_the_metric_sees_through_nuisance() -> None:

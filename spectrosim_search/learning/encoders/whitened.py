@@ -5,6 +5,11 @@ Spectra are projected on principal axes of the training spectra and whitened by 
 size one, so Gaussian noise of a fraction of one is a data-driven augmentation. The embedding is ``z = W u + branch``: u
 the coordinates, W the identity at the start and pulled back to it by weight decay, the branch zero at the start.
 Without training (epochs 0) this is the linear metric itself.
+
+With `between` above 0 the coordinates are turned to the axes along which groups differ and each is weighed by
+``(ψ / (1 + ψ)) ** between``, ψ the variance between groups there: what the mean of a group's posterior does to
+a spectrum in probabilistic linear discriminant analysis (Ioffe 2006), at 1; whitening alone weighs an axis that tells
+nothing like one that tells much.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from spectrosim_search.config import registry
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.fitting import Fitting
 from spectrosim_search.learning.layers import Context, linear
-from spectrosim_search.learning.metric import fit_metric
+from spectrosim_search.learning.metric import between_axes, fit_metric
 from spectrosim_search.learning.parameters import Parameter, bias, fitted, weight
 
 __all__ = ["Settings", "check", "fit", "forward", "outputs", "parameters"]
@@ -43,6 +48,9 @@ class Settings:
         shapes=True,
     )
     shrinkage: float = field(0.1, "share of the mean variance mixed into the covariance within groups", low=0, high=1)
+    between: float = field(
+        0.0, "how strongly axes along which groups hardly differ are weighed down; 0: not at all", low=0.0, high=2.0
+    )
     noise: float = field(
         0.5, "Gaussian noise in training, in standard deviations within groups of each coordinate", low=0.0, high=5.0
     )
@@ -79,14 +87,21 @@ def outputs(settings: Settings, length: int) -> int:
 
 
 def fit(settings: Settings, fitting: Fitting) -> dict[str, NDArray[np.float32]]:
-    """Fit the linear metric; mean ``(L,)``, projection ``(L, components)`` with zero columns beyond the rank.
+    """Fit the linear metric: mean ``(L,)``, projection ``(L, components)`` with zero columns beyond the rank, weights
+    ``(components,)`` of its axes.
 
     Raises DataError where no training group has two spectra or all training spectra are equal.
     """
     metric = fit_metric(fitting.spectra, fitting.groups, settings.components, settings.shrinkage)
+    found, weights = metric.projection, np.ones(settings.components, dtype=np.float32)
     projection = np.zeros((fitting.spectra.shape[1], settings.components), dtype=np.float32)
-    projection[:, : metric.projection.shape[1]] = metric.projection
-    return {"mean": metric.mean.astype(np.float32), "projection": projection}
+    if settings.between > 0:
+        turn, variance = between_axes(metric.embed(fitting.spectra), fitting.groups)
+        if variance[0] > 0:  # else groups do not differ at all, and no axis is better than another
+            found = found @ turn
+            weights[: variance.size] = (variance / (1 + variance)) ** settings.between
+    projection[:, : found.shape[1]] = found
+    return {"mean": metric.mean.astype(np.float32), "projection": projection, "weights": weights}
 
 
 def _branch(settings: Settings) -> tuple[ModuleType, Any]:
@@ -108,7 +123,7 @@ def check(settings: Settings) -> list[str]:
 def parameters(settings: Settings, length: int) -> dict[str, Parameter]:
     """Declare the tensors for spectra of `length` channels."""
     k = settings.components
-    out = {"mean": fitted(length), "projection": fitted(length, k), "turn": _zero(k, k)}
+    out = {"mean": fitted(length), "projection": fitted(length, k), "weights": fitted(k), "turn": _zero(k, k)}
     if settings.branch == "none":
         return out
     if settings.branch == "mlp":
@@ -132,7 +147,7 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     spectra = x if context.spectra is None else context.spectra
     kind = p["projection"].dtype
     u = torch.bmm(spectra.to(kind) - p["mean"].unsqueeze(1), p["projection"])
-    u = context.noise(u, "noise")
+    u = context.noise(u, "noise") * p["weights"].unsqueeze(1)  # the noise is in deviations within groups
     z = (u + linear(u, p["turn"].to(kind))).to(x.dtype)
     if settings.branch == "none":
         return z
