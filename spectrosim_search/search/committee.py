@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.config.fields import content_hash
+from spectrosim_search.config.configuration import Configuration, committee_identity
 from spectrosim_search.config.study import Confirmation
 from spectrosim_search.evaluation.committee import SMALLEST, CommitteeBias, average, committee_bbc
 from spectrosim_search.evaluation.scores import PairScores
@@ -21,7 +20,7 @@ from spectrosim_search.search.candidates import Candidate, best_trials
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 
-__all__ = ["Committee", "choose_committee", "committee_bias", "committee_identity"]
+__all__ = ["Committee", "choose_committee", "committee_bias"]
 
 
 @dataclass
@@ -38,7 +37,7 @@ class Committee(Contender):
     @property
     def identity(self) -> str:
         """Of the members' configurations, in their order."""
-        return committee_identity(self.configurations)
+        return committee_identity([m.identity for m in self.members])
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
@@ -84,11 +83,6 @@ class Committee(Contender):
     def epochs(self) -> int:
         """Median over the members; each is trained for its own."""
         return round(statistics.median(m.epochs() for m in self.members))
-
-
-def committee_identity(configurations: Sequence[Configuration]) -> str:
-    """Sixteen hexadecimal digits that name a committee of these configurations."""
-    return content_hash({"kind": "committee", "members": [c.identity for c in configurations]})
 
 
 def choose_committee(trials: Sequence[TrialRecord], asked: Confirmation, metric: str) -> Committee | None:

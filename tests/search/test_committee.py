@@ -136,9 +136,7 @@ def test_held_out_groups_are_scored_once_and_by_the_winner_alone(tmp_path: Path)
     if won:
         mean = np.mean([r.pairs[0].similarity for r in held], axis=0)
         np.testing.assert_allclose(record.confirmation.pairs[0].similarity, mean, atol=1e-6)
-        assert {r.configuration_id for r in held} == {
-            t.configuration_id for t in record.trials if t.number in won
-        }
+        assert {r.configuration_id for r in held} == {t.configuration_id for t in record.trials if t.number in won}
 
 
 def test_a_budget_of_replicates_still_holds(tmp_path: Path) -> None:
