@@ -43,7 +43,7 @@ def select(
     scores. Raises RunError where no finalist has a complete seed.
     """
     design, seed = workbench.design, workbench.study.seed
-    first = pick_winner([c for c in contenders if len(c.trials) < 2] or contenders, design.folds, _nothing)
+    first = pick_winner(contenders, design.folds, _nothing)
     metric = _defined_metric(first.cells(design.folds), design.units, workbench.study.metric)
     members = max(len(c.trials) for c in contenders)
     if design.hold_out is not None and members < 2:  # nothing to correct, nothing to weigh against each other
