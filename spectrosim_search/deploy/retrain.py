@@ -187,7 +187,10 @@ def _fit_committee(
         def part(what: str, share: float, done: int = number - 1) -> None:
             tell(f"{what}, member {done + 1} of {len(members)}", (done + share) / len(members))
 
-        crossed.append(cross_fit_network(configuration, spectra, design, cells, device=device, progress=part))
+        try:
+            crossed.append(cross_fit_network(configuration, spectra, design, cells, device=device, progress=part))
+        except RunError as error:
+            raise RunError(f"member {number} of the committee: {error}") from error
         epochs.append(_epochs(configuration, crossed[-1], own))
         notes += [f"member {number}: {note}" for note in own]
     decision = _decide(averaged(crossed), design, notes)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectrosim_search.config.errors import ConfigurationError, DataError, InputError
+from spectrosim_search.config.errors import ConfigurationError, DataError, InputError, RunError
 from spectrosim_search.deploy.cross_fit import CrossFit, averaged
 from spectrosim_search.deploy.decision import OutOfFold
 from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
@@ -141,6 +141,15 @@ def test_training_twice_gives_the_same_files(committee: ModelFolder, known: Spec
     for file in sorted(committee.path.glob("*.safetensors")):
         assert file.read_bytes() == (tmp_path / "committee" / file.name).read_bytes(), file.name
     assert load(tmp_path / "committee").decision == committee.decision
+
+
+def test_a_member_that_cannot_be_trained_is_named(known: SpectraSet, tmp_path: Path) -> None:
+    text = DOCUMENT.replace("intensity: tic, scale: none, binning: 2", "intensity: none, scale: none")
+    text += "    optimiser: {learning_rate: 1.0, gradient_clip: 1.0e+6}\n"
+    huge = replace(known, intensities=known.intensities * np.float32(1e30))
+    with pytest.raises(RunError, match="member 3 of the committee: training diverged in every fold"):
+        train(document_from_yaml(text), huge, tmp_path / "m", seeds=1)
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.mark.parametrize("name", ["weights-2.safetensors", "preprocessing-3.safetensors"])

@@ -107,6 +107,19 @@ def test_the_winner_is_picked_by_corrected_scores(record: StudyRecord) -> None:
     assert committee.complete_seeds(3) == [1000]
 
 
+def test_a_failed_replicate_was_tried_and_has_no_score(record: StudyRecord) -> None:
+    """What a member cannot train is not waited for when the time is up."""
+    committee = choose_committee(record.trials, record.study.confirmation, "matched_auc")
+    assert committee is not None
+    for member in committee.members:
+        for r in confirmed(record):
+            if r.configuration_id == member.identity:
+                failed = member is committee.members[1] and r.seed == 1001
+                member.add(replace(r, status="failed", pairs=()) if failed else r)
+    assert committee.tried_seeds(3) == [1000, 1001]
+    assert committee.complete_seeds(3) == [1000]
+
+
 def test_resumed_or_not_it_is_the_same_number_for_number(record: StudyRecord, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/s.db"
     asked = prepared()
