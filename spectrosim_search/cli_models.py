@@ -30,6 +30,9 @@ def export(
     study: StudyArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="YAML file to write; with --pareto a folder.")],
     trial: Annotated[int | None, typer.Option(help="This trial instead of the confirmed winner.")] = None,
+    committee: Annotated[
+        bool, typer.Option("--committee", help="The best finished trials, their similarities averaged.")
+    ] = False,
     pareto: Annotated[bool, typer.Option("--pareto", help="Every configuration of the Pareto front.")] = False,
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
@@ -39,8 +42,8 @@ def export(
     from spectrosim_search.deploy.export import export_front
     from spectrosim_search.search.run import read_study
 
-    if pareto and trial is not None:
-        raise InputError("--pareto exports the whole front, --trial one configuration: give one of them")
+    if pareto + (trial is not None) + committee > 1:
+        raise InputError("--trial, --committee and --pareto export different things: give one of them")
     record = read_study(study, storage_url(storage))
     if pareto:
         texts = export_front(record)
@@ -51,7 +54,7 @@ def export(
             (output / f"trial-{number}.yaml").write_text(text, encoding="utf-8")
             typer.echo(str(output / f"trial-{number}.yaml"))
         return
-    text = export_configuration(record, trial)
+    text = export_configuration(record, trial, committee=committee)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
     typer.echo(str(output))

@@ -8,7 +8,7 @@ encoders, heads, objectives and augmentations are declared beside their code as 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ __all__ = [
     "Preprocessing",
     "Scalar",
     "Training",
+    "committee_identity",
 ]
 
 Scalar = bool | int | float | str
@@ -206,3 +207,8 @@ class Configuration:
     def identity(self) -> str:
         """Sixteen hexadecimal digits that name this configuration."""
         return content_hash(self.to_dict())
+
+
+def committee_identity(members: Sequence[str]) -> str:
+    """Sixteen hexadecimal digits that name a committee by the identities of its members, in their order."""
+    return content_hash({"kind": "committee", "members": list(members)})

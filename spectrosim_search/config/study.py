@@ -134,6 +134,9 @@ class Confirmation:
     minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
     presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
     front: int = field(0, "further finalists from the Pareto front, best score first (needs several objectives)", low=0)
+    committee: int = field(
+        0, "best trials whose similarities are averaged, as one more finalist (3 at least); 0: none", low=0, high=100
+    )
     share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)
 
 

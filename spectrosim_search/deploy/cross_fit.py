@@ -5,8 +5,8 @@ Always batch-disjoint, whatever protocol the study had: a model that is handed o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.preprocessing import describe
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["CrossFit", "Progress", "cross_fit_linear", "cross_fit_network", "fit_linear", "train_cells"]
+__all__ = ["CrossFit", "Progress", "averaged", "cross_fit_linear", "cross_fit_network", "fit_linear", "train_cells"]
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of all the work that is done, 0..1."""
@@ -68,6 +68,21 @@ def cross_fit_network(
         if result.status != "diverged" and len(split.halves[1]):
             epochs.extend(result.chosen_epochs)
     return CrossFit(tuple(parts), tuple(epochs), len(diverged))
+
+
+def averaged(members: Sequence[CrossFit]) -> CrossFit:
+    """The mean of the members' similarities over the very same pairs: what a committee says out of fold.
+
+    A member's cell that diverged says 0 of every pair. Raises ValueError where the members scored other pairs.
+    """
+    parts: list[OutOfFold] = []
+    for same in zip(*(m.parts for m in members), strict=True):
+        first = same[0]
+        if any(not (np.array_equal(p.left, first.left) and np.array_equal(p.right, first.right)) for p in same):
+            raise ValueError("members of a committee were not scored on the same pairs")
+        mean = np.mean([p.similarity for p in same], axis=0, dtype=np.float64)
+        parts.append(replace(first, similarity=mean.astype(np.float32)))
+    return CrossFit(tuple(parts), (), sum(m.diverged for m in members))
 
 
 def train_cells(

@@ -1,7 +1,8 @@
 """The document that `export` writes and `train` reads: what to train, and where that came from.
 
-Two kinds. ``kind: model`` holds a configuration of a contrastive model, key for key as a configuration file has it;
-``kind: linear-metric`` holds the settings of a linear metric. Both may carry a ``provenance`` section. A plain
+Three kinds. ``kind: model`` holds a configuration of a contrastive model, key for key as a configuration file has it;
+``kind: committee`` holds a list of such configurations under ``members``, whose similarities are averaged;
+``kind: linear-metric`` holds the settings of a linear metric. All may carry a ``provenance`` section. A plain
 configuration file without `kind` is a model without provenance.
 """
 
@@ -11,15 +12,15 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from spectrosim_search.config.configuration import Configuration, Preprocessing
+from spectrosim_search.config.configuration import Configuration, Preprocessing, committee_identity
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.fields import content_hash, field, plain
 
 __all__ = ["ExportDocument", "Kind", "LinearMetric", "document_from_yaml", "document_to_yaml", "load_export"]
 
-Kind = Literal["model", "linear-metric"]
+Kind = Literal["model", "committee", "linear-metric"]
 
 
 _DEFAULT = Preprocessing()
@@ -49,24 +50,38 @@ class LinearMetric:
 
 @dataclass(frozen=True)
 class ExportDocument:
-    """What to train: `configuration` for ``kind: model``, `linear_metric` for the other kind; the one not meant is
-    None."""
+    """What to train: `configuration` for ``kind: model``, `members` for ``kind: committee`` (two at least),
+    `linear_metric` for the third kind; those not meant are empty."""
 
     kind: Kind
     configuration: Configuration | None = None
     linear_metric: LinearMetric | None = None
+    members: tuple[Configuration, ...] = ()
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        given = {"model": self.configuration, "linear-metric": self.linear_metric}
-        if given[self.kind] is None or sum(v is not None for v in given.values()) != 1:
+        given = {
+            "model": self.configuration is not None,
+            "committee": bool(self.members),
+            "linear-metric": self.linear_metric is not None,
+        }
+        if not given[self.kind] or sum(given.values()) != 1:
             raise InputError(f"a document of kind '{self.kind}' holds exactly what that kind needs")
+        if self.kind == "committee" and len(self.members) < 2:
+            raise InputError("a committee has two members at least: train one configuration as kind 'model'")
+
+    @property
+    def configurations(self) -> tuple[Configuration, ...]:
+        """What is trained: the one of a model, those of a committee, none of a linear metric."""
+        return self.members if self.configuration is None else (self.configuration,)
 
     @property
     def identity(self) -> str:
         """Sixteen hexadecimal digits that name what is trained; the provenance is not part of it."""
         if self.configuration is not None:
             return self.configuration.identity
+        if self.members:
+            return committee_identity([c.identity for c in self.members])
         return content_hash({"kind": self.kind, "linear_metric": plain(self.linear_metric)})
 
 
@@ -80,12 +95,20 @@ def document_to_yaml(document: ExportDocument, header: str = "") -> str:
     text = "\n".join(lines) + ("\n\n" if lines else "") + f"kind: {document.kind}\n\n"
     if document.configuration is not None:
         text += configuration_to_yaml(document.configuration)
+    elif document.members:
+        text += "members:\n" + "\n".join(_item(configuration_to_yaml(c)) for c in document.members)
     else:
         text += yaml.safe_dump({"linear_metric": plain(document.linear_metric)}, sort_keys=False)
     if document.provenance:
         provenance = {"provenance": plain(dict(document.provenance))}
         text += "\n" + yaml.safe_dump(provenance, sort_keys=False, width=110, allow_unicode=True)
     return text
+
+
+def _item(text: str) -> str:
+    """A mapping as an item of a list: its first line after a dash, the rest below it."""
+    first, *rest = text.splitlines()
+    return "\n".join([f"  - {first}", *(f"    {line}" if line else "" for line in rest)]) + "\n"
 
 
 def document_from_yaml(text: str, where: str = "document") -> ExportDocument:
@@ -100,15 +123,34 @@ def document_from_yaml(text: str, where: str = "document") -> ExportDocument:
     kind = rest.pop("kind", "model")
     provenance = rest.pop("provenance", None)
     provenance = {} if provenance is None else provenance
-    if kind not in ("model", "linear-metric"):
-        raise ConfigurationError(
-            [f"{where}: kind: unknown kind '{kind}'{nearest(str(kind), ['model', 'linear-metric'])}"]
-        )
+    if kind not in get_args(Kind):
+        raise ConfigurationError([f"{where}: kind: unknown kind '{kind}'{nearest(str(kind), get_args(Kind))}"])
     if not isinstance(provenance, Mapping):
         raise ConfigurationError([f"{where}: provenance: is not a mapping of keys and values"])
     if kind == "model":
         return ExportDocument("model", configuration=configuration_from_mapping(rest, where), provenance=provenance)
+    if kind == "committee":
+        return ExportDocument("committee", members=_members(rest, where), provenance=provenance)
     return ExportDocument("linear-metric", linear_metric=_linear_metric(rest, where), provenance=provenance)
+
+
+def _members(rest: Mapping[str, Any], where: str) -> tuple[Configuration, ...]:
+    from spectrosim_search.search.documents.configurations import configuration_from_mapping
+
+    problems = [f"{where}: {key}: unknown key{nearest(str(key), ['members'])}" for key in rest if key != "members"]
+    given = rest.get("members")
+    if not isinstance(given, list) or len(given) < 2:
+        problems.append(f"{where}: members: a committee lists two configurations at least")
+        raise ConfigurationError(problems)
+    found: list[Configuration] = []
+    for number, one in enumerate(given, 1):
+        try:
+            found.append(configuration_from_mapping(one, f"{where}: member {number}"))
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(found)
 
 
 def _linear_metric(rest: Mapping[str, Any], where: str) -> LinearMetric:

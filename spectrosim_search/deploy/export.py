@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from spectrosim_search.config.configuration import committee_identity
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.deploy.document import ExportDocument, LinearMetric, document_to_yaml
+from spectrosim_search.evaluation.committee import SMALLEST
 from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.search.candidates import best_trials
 from spectrosim_search.search.pareto import pareto_trials
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, StudyRecord, TrialRecord
 
 __all__ = ["export", "export_document", "export_front"]
 
+DEFAULT_COMMITTEE = 10  # members where the study asked for no committee
 _METRICS = {
     "matched_auc": "matched-label AUC",
     "auc": "AUC",
@@ -23,14 +28,16 @@ _METRICS = {
 }
 
 
-def export(record: StudyRecord, trial: int | None = None) -> str:
-    """Return the YAML of what a study recommends, or of one trial.
+def export(record: StudyRecord, trial: int | None = None, *, committee: bool = False) -> str:
+    """Return the YAML of what a study recommends, of one trial, or of the committee of its best finished trials.
 
-    Where the linear metric won the confirmation, its document is what is exported; `trial` asks for a network all the
-    same. Without a confirmation the best complete trial is exported and its header says that its score is too good.
-    Raises InputError where there is no such trial, none is complete, or what leads needs no model.
+    Where the linear metric won the confirmation, its document is what is exported; `trial` asks for a network and
+    `committee` for the committee all the same. Without a confirmation the best complete trial is exported and its
+    header says that its score is too good.
+    Raises InputError where there is no such trial, none is complete, too few are for a committee, what leads needs no
+    model, or both a trial and the committee are asked for.
     """
-    document = export_document(record, trial)
+    document = export_document(record, trial, committee=committee)
     return document_to_yaml(document, _header(document, record))
 
 
@@ -50,9 +57,13 @@ def export_front(record: StudyRecord) -> dict[int, str]:
     return {t.number: export(record, t.number) for t in trials}
 
 
-def export_document(record: StudyRecord, trial: int | None = None) -> ExportDocument:
+def export_document(record: StudyRecord, trial: int | None = None, *, committee: bool = False) -> ExportDocument:
     """The document itself; see :func:`export`."""
     confirmation = record.confirmation
+    if committee:
+        if trial is not None:
+            raise InputError("a trial and the committee are asked for: export one of them")
+        return _committee(record, _members(record))
     if trial is not None:
         chosen = _trial(record, trial)
         on_front = chosen.number in {t.number for t in pareto_trials(record)}
@@ -68,6 +79,8 @@ def export_document(record: StudyRecord, trial: int | None = None) -> ExportDocu
             f"study '{record.study.name}' has nothing to export: it had too few groups to search, and what leads its "
             f"fixed methods ({leads}) needs no trained model; measure more groups, or use it as it is"
         )
+    if confirmation.winner_members:
+        return _committee(record, [_trial(record, number) for number in confirmation.winner_members])
     chosen = _trial(record, confirmation.winner_trial)
     how = f"best of {_counted(record)} trials, confirmed with fresh seeds"
     return _model(record, chosen, _row_of(confirmation, chosen), how)
@@ -113,6 +126,32 @@ def _model(record: StudyRecord, trial: TrialRecord, row: MethodRow | None, how: 
     if confirmation and trial.configuration_id == confirmation.winner_configuration_id:
         provenance["epochs"] = confirmation.epochs
     return ExportDocument("model", configuration=trial.configuration, provenance=provenance)
+
+
+def _members(record: StudyRecord) -> list[TrialRecord]:
+    """The committee that the study asked for, or of as many as the bundled studies ask for."""
+    found = best_trials(record.trials, record.study.confirmation.committee or DEFAULT_COMMITTEE)
+    if len(found) < SMALLEST:
+        raise InputError(
+            f"study '{record.study.name}' has {len(found)} finished trials of different configurations, a committee "
+            f"needs {SMALLEST}: run it on (--trials)"
+        )
+    return found
+
+
+def _committee(record: StudyRecord, trials: Sequence[TrialRecord]) -> ExportDocument:
+    members = tuple(t.configuration for t in trials if t.configuration is not None)
+    identity = committee_identity([c.identity for c in members])
+    rows = record.confirmation.rows if record.confirmation else ()
+    row = next((r for r in rows if r.configuration_id == identity), None)
+    how = f"the {len(members)} best of {_counted(record)} trials, their similarities averaged"
+    how += ", confirmed with fresh seeds" if row is not None else "; not confirmed"
+    provenance = _provenance(record, how, row)
+    provenance["members"] = [
+        {"trial": t.number, "configuration": t.configuration_id, "search_score": round(t.value or 0.0, 6)}
+        for t in trials
+    ]
+    return ExportDocument("committee", members=members, provenance=provenance)
 
 
 def _linear(record: StudyRecord, confirmation: ConfirmationRecord) -> ExportDocument:
@@ -177,7 +216,11 @@ def _plain(estimate: Estimate) -> dict[str, float | str]:
 
 def _header(document: ExportDocument, record: StudyRecord) -> str:
     p, study, data = document.provenance, record.study, record.dataset
-    what = f"trial {p['trial']}" if document.kind == "model" else "the linear metric"
+    what = "the linear metric"
+    if document.kind == "model":
+        what = f"trial {p['trial']}"
+    elif document.kind == "committee":
+        what = f"the committee of trials {', '.join(str(m['trial']) for m in p['members'])}"
     lines = [
         f"{what[0].upper()}{what[1:]} of study '{study.name}': {p['chosen']}.",
         f"Data: {data.name} ({data.spectra} spectra, {data.groups} groups, fingerprint {data.fingerprint}).",
@@ -185,8 +228,9 @@ def _header(document: ExportDocument, record: StudyRecord) -> str:
     ]
     if record.confirmation is not None:
         lines.append(f"Verdict of the study: {record.confirmation.verdict.sentence}")
-        if document.kind == "model" and record.confirmation.export_kind == "linear-metric":
-            lines.append("The study recommends the linear metric instead of a network: export without naming a trial.")
+        asked = {"model": "naming a trial", "committee": "--committee"}.get(document.kind, "")
+        if asked and record.confirmation.export_kind == "linear-metric":
+            lines.append(f"The study recommends the linear metric instead: export without {asked}.")
     if study.protocol.name == "random-pairs":
         lines.append("Protocol random-pairs leaks: its scores say nothing about new batches.")
     lines += ["", "Train it:  spectrosim-search train THIS_FILE --data YOUR_SPECTRA --out MODEL"]

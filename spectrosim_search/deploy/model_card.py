@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from spectrosim_search.evaluation.scores import Estimate
@@ -21,11 +22,11 @@ def model_card(folder: ModelFolder) -> str:
 
 
 def _what(folder: ModelFolder) -> str:
-    kind = (
-        "a contrastive neural network"
-        if folder.document.kind == "model"
-        else "a linear metric (principal components, whitened by the spread within groups)"
-    )
+    kind = {
+        "model": "a contrastive neural network",
+        "committee": f"a committee of {len(folder.parts)} contrastive models, whose similarities are averaged",
+        "linear-metric": "a linear metric (principal components, whitened by the spread within groups)",
+    }[folder.document.kind]
     return (
         f"# {folder.name}\n\n"
         f"Tells whether two spectra come from the same group (batch, lot, culture, individual: whatever `group` "
@@ -45,12 +46,22 @@ def _data(folder: ModelFolder) -> str:
         + f" from '{d['name']}' (fingerprint `{d['fingerprint']}`)",
         f"- axis: {len(folder.axis)} channels, {folder.axis[0]:g} to {folder.axis[-1]:g}{unit}",
         f"- mean intensity of a spectrum {folder.intensities.level_low:.3g} to {folder.intensities.level_high:.3g}, "
-        f"in the units of the file; preprocessing: {describe(folder.preprocessing.settings)}",
+        f"in the units of the file; preprocessing: {_preprocessing(folder)}",
     ]
     for key, title in (("epochs", "epochs"), ("settings", "settings chosen")):
         if folder.training.get(key):
-            lines.append(f"- {title}: {folder.training[key]}")
+            value = folder.training[key]
+            each = " of the members" if isinstance(value, list) else ""
+            lines.append(f"- {title}{each}: {', '.join(map(str, value)) if each else value}")
     return "\n".join(lines)
+
+
+def _preprocessing(folder: ModelFolder) -> str:
+    """In words; of a committee each kind once, with how many members it serves."""
+    kinds = Counter(describe(part.preprocessing.settings) for part in folder.parts)
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return "; ".join(f"{kind} ({count} {'member' if count == 1 else 'members'})" for kind, count in kinds.items())
 
 
 def _quality(folder: ModelFolder) -> str:

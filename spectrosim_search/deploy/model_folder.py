@@ -9,6 +9,8 @@
     axis.safetensors         the axis the model knows, float64 (L,)
     README.md                the same for a person to read
 
+A committee has ``weights-1.safetensors`` and ``preprocessing-1.safetensors`` for its first member, and so on.
+
 ``model.json`` names the SHA-256 of every other file but README.md. Nothing is unpickled. A folder appears complete or
 not at all.
 """
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,36 +27,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.config.configuration import Preprocessing
+from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import plain
 from spectrosim_search.deploy._folder_writing import write_folder
 from spectrosim_search.deploy.alignment import IntensityRange
 from spectrosim_search.deploy.decision import Decision
 from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
+from spectrosim_search.deploy.embedding import Part, embed_prepared
 from spectrosim_search.spectra.preprocessing import State
 
 __all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "save"]
 
 SCHEMA_VERSION = 1
 MARKER = "model.json"
-_HASHED = ("configuration.yaml", "weights.safetensors", "preprocessing.safetensors", "axis.safetensors")
+_DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class ModelFolder:
     """A trained model with all that is known of it. L channels.
 
-    `parameters`: weights of the network; for a linear metric ``mean (L,)`` and ``projection (L, k)``. `decision` is
-    None where the data had too few groups to choose and judge a threshold. `data`: name, fingerprint, spectra, groups,
+    `parts`: the one network or linear metric, or the members of a committee in the document's order. `decision` is None
+    where the data had too few groups to choose and judge a threshold. `data`: name, fingerprint, spectra, groups,
     labels. `training`: epochs, seed, what was chosen, seconds. `notes`: warnings of the training, told to every
     reader.
     """
 
     name: str
     document: ExportDocument
-    parameters: Mapping[str, NDArray[Any]]
-    preprocessing: State
+    parts: tuple[Part, ...]
     axis: NDArray[np.float64]
     axis_unit: str
     intensities: IntensityRange
@@ -68,6 +70,7 @@ class ModelFolder:
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes."""
+        settings = [plain(part.preprocessing.settings) for part in self.parts]
         return {
             "schema_version": SCHEMA_VERSION,
             "name": self.name,
@@ -81,7 +84,7 @@ class ModelFolder:
                 "high": float(self.axis[-1]),
             },
             "intensities": self.intensities.to_dict(),
-            "preprocessing": plain(self.preprocessing.settings),
+            "preprocessing": settings[0] if len(settings) == 1 else settings,
             "decision": self.decision.to_dict() if self.decision else None,
             "data": dict(self.data),
             "training": dict(self.training),
@@ -104,16 +107,13 @@ def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> Model
 
     path = Path(path)
     content = {
-        "configuration.yaml": document_to_yaml(
-            folder.document, f"what the model '{folder.name}' was trained from"
-        ).encode(),
-        "weights.safetensors": pack({k: np.ascontiguousarray(v) for k, v in folder.parameters.items()}),
-        "preprocessing.safetensors": pack(
-            {k: np.ascontiguousarray(v) for k, v in folder.preprocessing.to_arrays().items()}
-        ),
-        "axis.safetensors": pack({"axis": np.ascontiguousarray(folder.axis, dtype=np.float64)}),
+        _DOCUMENT: document_to_yaml(folder.document, f"what the model '{folder.name}' was trained from").encode(),
+        _AXIS: pack({"axis": np.ascontiguousarray(folder.axis, dtype=np.float64)}),
     }
-    facts = folder.facts() | {"files": {name: hashlib.sha256(content[name]).hexdigest() for name in _HASHED}}
+    for part, (weights, prepared) in zip(folder.parts, _part_files(len(folder.parts)), strict=True):
+        content[weights] = pack({k: np.ascontiguousarray(v) for k, v in part.parameters.items()})
+        content[prepared] = pack({k: np.ascontiguousarray(v) for k, v in part.preprocessing.to_arrays().items()})
+    facts = folder.facts() | {"files": {name: hashlib.sha256(text).hexdigest() for name, text in content.items()}}
     content["model.json"] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
     content["README.md"] = model_card(folder).encode()
     write_folder(path, content, force=force, marker=MARKER)
@@ -128,18 +128,18 @@ def load(path: str | Path) -> ModelFolder:
     """
     path = Path(path)
     facts = _read_facts(path)
-    content = {name: _read(path, name, facts["files"]) for name in _HASHED}
-    arrays = {name: _unpack(content[name], path / name) for name in _HASHED if name.endswith(".safetensors")}
+
+    def arrays(name: str) -> dict[str, NDArray[Any]]:
+        return _unpack(_read(path, name, facts["files"]), path / name)
+
     try:
-        document = document_from_yaml(content["configuration.yaml"].decode(), where=str(path / "configuration.yaml"))
+        document = document_from_yaml(_read(path, _DOCUMENT, facts["files"]).decode(), where=str(path / _DOCUMENT))
+        parts = _read_parts(document, facts["preprocessing"], arrays)
         folder = ModelFolder(
             name=str(facts["name"]),
             document=document,
-            parameters=arrays["weights.safetensors"],
-            preprocessing=State.from_arrays(
-                Preprocessing(**facts["preprocessing"]), arrays["preprocessing.safetensors"]
-            ),
-            axis=arrays["axis.safetensors"]["axis"],
+            parts=parts,
+            axis=arrays(_AXIS)["axis"],
             axis_unit=str(facts["axis"]["unit"]),
             intensities=IntensityRange(**facts["intensities"]),
             decision=Decision.from_dict(facts["decision"]) if facts["decision"] is not None else None,
@@ -154,6 +154,26 @@ def load(path: str | Path) -> ModelFolder:
         raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error
     _check_shapes(folder, facts)
     return folder
+
+
+def _part_files(count: int) -> list[tuple[str, str]]:
+    """Names of the weights and of the preprocessing of each part."""
+    ends = [""] if count == 1 else [f"-{i}" for i in range(1, count + 1)]
+    return [(f"weights{end}.safetensors", f"preprocessing{end}.safetensors") for end in ends]
+
+
+def _read_parts(
+    document: ExportDocument, settings: Any, arrays: Callable[[str], dict[str, NDArray[Any]]]
+) -> tuple[Part, ...]:
+    """The parts a document asks for; `settings` of their preprocessing are one mapping, or a list of them."""
+    configurations: tuple[Configuration | None, ...] = document.configurations or (None,)
+    given = list(settings) if len(configurations) > 1 else [settings]
+    if len(given) != len(configurations):
+        raise KeyError(f"{len(given)} preprocessings for {len(configurations)} members")
+    return tuple(
+        Part(configuration, arrays(weights), State.from_arrays(Preprocessing(**one), arrays(prepared)))
+        for configuration, one, (weights, prepared) in zip(configurations, given, _part_files(len(given)), strict=True)
+    )
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
@@ -205,27 +225,25 @@ def _unpack(content: bytes, file: Path) -> dict[str, NDArray[Any]]:
 
 
 def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:
-    """Every array must fit the axis; the network must give an embedding for a spectrum of zeros."""
-    from spectrosim_search.deploy.embedding import embed_prepared
-
+    """Every array must fit the axis; every network must give an embedding for a spectrum of zeros."""
     length = len(folder.axis)
     where = f"'{folder.path}'"
-    wrong = [
-        f"{what} has {found} channels"
-        for what, found in (
-            (MARKER, facts["axis"].get("channels")),
-            ("preprocessing.safetensors", folder.preprocessing.channels),
-        )
-        if found != length
-    ]
+    found = facts["axis"].get("channels")
+    wrong = [f"{MARKER} has {found} channels"] if found != length else []
+    files = _part_files(len(folder.parts))
+    for part, (_, name) in zip(folder.parts, files, strict=True):
+        if part.preprocessing.channels != length:
+            wrong.append(f"{name} has {part.preprocessing.channels} channels")
     if wrong:
         raise DataError(f"{where}: {wrong[0]}, the axis {length}: the files do not belong together")
     if folder.document.kind != facts["kind"]:
         raise DataError(
             f"{where}: configuration.yaml is of kind '{folder.document.kind}', {MARKER} says '{facts['kind']}'"
         )
-    try:
-        embed_prepared(folder, np.zeros((1, folder.preprocessing.settings.channels(length)), np.float32))
-    except (RuntimeError, ValueError, KeyError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{where}: weights.safetensors does not fit the configuration ({reason})") from error
+    for part, (name, _) in zip(folder.parts, files, strict=True):
+        zeros = np.zeros((1, part.preprocessing.settings.channels(length)), np.float32)
+        try:
+            embed_prepared(part, zeros, folder.axis)
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(f"{where}: {name} does not fit the configuration ({reason})") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import tempfile
 import warnings
@@ -16,10 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError, MissingExtraError, RunError
 from spectrosim_search.deploy._onnx_preprocessing import PreprocessingGraph
+from spectrosim_search.deploy.embedding import Part
 from spectrosim_search.deploy.model_folder import ModelFolder
 
 __all__ = ["check_onnx", "export_onnx"]
@@ -98,12 +102,25 @@ def _metadata(folder: ModelFolder) -> dict[str, str]:
 
 
 class _Embedding(torch.nn.Module):
-    """Raw intensities to unit rows."""
+    """Raw intensities to unit rows; those of a committee's members joined, so that dot products are mean cosines."""
 
     def __init__(self, folder: ModelFolder) -> None:
         super().__init__()
-        self.preprocessing = PreprocessingGraph(folder.preprocessing)
-        self.network = _Linear(folder) if folder.document.configuration is None else _Network(folder)
+        self.parts = torch.nn.ModuleList([_Part(part, folder.axis) for part in folder.parts])
+
+    def forward(self, intensities: Tensor) -> Tensor:
+        units = [part(intensities) for part in self.parts]
+        joined: Tensor = units[0] if len(units) == 1 else torch.cat(units, dim=1) / math.sqrt(len(units))
+        return joined
+
+
+class _Part(torch.nn.Module):
+    """Raw intensities to the unit rows of one model."""
+
+    def __init__(self, part: Part, axis: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.preprocessing = PreprocessingGraph(part.preprocessing)
+        self.network = _Linear(part) if part.configuration is None else _Network(part, part.configuration, axis)
 
     def forward(self, intensities: Tensor) -> Tensor:
         z = self.network(self.preprocessing(intensities).float())
@@ -115,10 +132,10 @@ class _Embedding(torch.nn.Module):
 class _Linear(torch.nn.Module):
     """The linear metric."""
 
-    def __init__(self, folder: ModelFolder) -> None:
+    def __init__(self, part: Part) -> None:
         super().__init__()
         for name in ("mean", "projection"):
-            self.register_buffer(name, torch.from_numpy(np.asarray(folder.parameters[name], np.float64)))
+            self.register_buffer(name, torch.from_numpy(np.asarray(part.parameters[name], np.float64)))
 
     def forward(self, x: Tensor) -> Tensor:
         return ((x.double() - self.get_buffer("mean")) @ self.get_buffer("projection")).float()
@@ -127,20 +144,17 @@ class _Linear(torch.nn.Module):
 class _Network(torch.nn.Module):
     """Encoder and head of one replicate, without dropout."""
 
-    def __init__(self, folder: ModelFolder) -> None:
+    def __init__(self, part: Part, configuration: Configuration, measured: NDArray[np.float64]) -> None:
         from spectrosim_search.learning.model import Model
         from spectrosim_search.learning.stack import values_of
 
         super().__init__()
-        configuration = folder.document.configuration
-        if configuration is None:
-            raise InputError("a linear metric has no network")
         members = configuration.training.members
-        axis = folder.preprocessing.axis(folder.axis)
+        axis = part.preprocessing.axis(measured)
         self.model = Model(configuration, len(axis))
         flat, fitted = torch.zeros(members, self.model.size), torch.zeros(members, self.model.fitted.size)
         for name, view in self.model.named(flat, fitted).items():
-            view.copy_(torch.from_numpy(np.asarray(folder.parameters[name], np.float32)))
+            view.copy_(torch.from_numpy(np.asarray(part.parameters[name], np.float32)))
         self.register_buffer("flat", flat)
         self.register_buffer("fitted", fitted)
         self.register_buffer("where", torch.from_numpy(axis).float().repeat(members, 1))

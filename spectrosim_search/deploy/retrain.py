@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -12,18 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import DataError, InputError, RunError
 from spectrosim_search.config.study import Protocol
 from spectrosim_search.deploy._folder_writing import check_target
 from spectrosim_search.deploy.alignment import IntensityRange
-from spectrosim_search.deploy.cross_fit import CrossFit, Progress, cross_fit_linear, cross_fit_network, fit_linear
+from spectrosim_search.deploy.cross_fit import (
+    CrossFit,
+    Progress,
+    averaged,
+    cross_fit_linear,
+    cross_fit_network,
+    fit_linear,
+)
 from spectrosim_search.deploy.decision import Decision, decide
 from spectrosim_search.deploy.document import ExportDocument, LinearMetric, load_export
+from spectrosim_search.deploy.embedding import Part
 from spectrosim_search.deploy.model_folder import MARKER, ModelFolder, save
 from spectrosim_search.learning.tasks import ReplicateTask, TrainingData
+from spectrosim_search.protocol.cells import Cell
 from spectrosim_search.protocol.design import Design, make_design
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.preprocessing import State
@@ -50,7 +57,9 @@ def train(
 
     First K grouped folds × `seeds` training runs (`folds` 0: 3, or 2 below 12 groups) give out-of-fold similarities:
     from them come the number of epochs (median of the chosen), threshold, calibration and expected error rates. Then
-    one model is trained on every spectrum that has a group, from `seed`, for that many epochs. An epoch is ⌈spectra /
+    one model is trained on every spectrum that has a group, from `seed`, for that many epochs. Members of a committee
+    are trained one after the other, each for its own number of epochs; threshold, calibration and error rates come from
+    the mean of their out-of-fold similarities. An epoch is ⌈spectra /
     batch size⌉ steps, so the last training takes more steps than the folds' did, in proportion to its data.
 
     With 4 to 7 groups of two or more spectra no epoch can be chosen and the configuration's own number is used; below
@@ -74,8 +83,7 @@ def train(
     folder = ModelFolder(
         name=Path(out).name,
         document=document,
-        parameters=fitted[1],
-        preprocessing=fitted[0],
+        parts=fitted,
         axis=spectra.axis,
         axis_unit=spectra.axis_unit,
         intensities=IntensityRange.of(spectra.intensities),
@@ -120,9 +128,6 @@ def _design(spectra: SpectraSet, folds: int) -> tuple[Design, list[str]]:
     return design, list(dict.fromkeys((*spectra.warnings, *design.warnings)))
 
 
-Fitted = tuple[State, Mapping[str, NDArray[Any]]]
-
-
 def _fit(
     document: ExportDocument,
     spectra: SpectraSet,
@@ -132,7 +137,7 @@ def _fit(
     seed: int,
     device: str,
     tell: Progress,
-) -> tuple[Fitted, Decision | None, dict[str, Any]]:
+) -> tuple[tuple[Part, ...], Decision | None, dict[str, Any]]:
     """Cross-fit, decide, and fit on everything; adds to `notes` what a reader of the model must know."""
 
     def part(what: str, share: float) -> None:
@@ -145,7 +150,9 @@ def _fit(
         decision = _decide(crossed, design, notes)
         tell("training on all spectra", _CROSS_VALIDATION)
         fitted = _fit_network(document.configuration, spectra, design, epochs, seed, device)
-        return fitted, decision, {"epochs": epochs, "epochs_chosen": list(crossed.epochs)}
+        return (fitted,), decision, {"epochs": epochs, "epochs_chosen": list(crossed.epochs)}
+    if document.members:
+        return _fit_committee(document.members, spectra, design, notes, cells, seed, device, part)
     settings = document.linear_metric or LinearMetric()
     decision = _decide(cross_fit_linear(settings, spectra, design, cells, progress=part), design, notes)
     tell("fitting on all spectra", _CROSS_VALIDATION)
@@ -157,7 +164,39 @@ def _fit(
     state = State.from_arrays(
         output.preprocessing, {k.removeprefix("preprocessing."): v for k, v in arrays.items() if "." in k}
     )
-    return (state, {k: arrays[k] for k in ("mean", "projection")}), decision, {"settings": output.settings}
+    metric = Part(None, {k: arrays[k] for k in ("mean", "projection")}, state)
+    return (metric,), decision, {"settings": output.settings}
+
+
+def _fit_committee(
+    members: tuple[Configuration, ...],
+    spectra: SpectraSet,
+    design: Design,
+    notes: list[str],
+    cells: tuple[Cell, ...],
+    seed: int,
+    device: str,
+    tell: Progress,
+) -> tuple[tuple[Part, ...], Decision | None, dict[str, Any]]:
+    """Cross-fit every member on the same cells, decide on the mean of their similarities, fit each on everything."""
+    crossed: list[CrossFit] = []
+    epochs: list[int] = []
+    for number, configuration in enumerate(members, 1):
+        own: list[str] = []
+
+        def part(what: str, share: float, done: int = number - 1) -> None:
+            tell(f"{what}, member {done + 1} of {len(members)}", (done + share) / len(members))
+
+        try:
+            crossed.append(cross_fit_network(configuration, spectra, design, cells, device=device, progress=part))
+        except RunError as error:
+            raise RunError(f"member {number} of the committee: {error}") from error
+        epochs.append(_epochs(configuration, crossed[-1], own))
+        notes += [f"member {number}: {note}" for note in own]
+    decision = _decide(averaged(crossed), design, notes)
+    tell("training on all spectra", 1.0)
+    parts = tuple(_fit_network(c, spectra, design, e, seed, device) for c, e in zip(members, epochs, strict=True))
+    return parts, decision, {"epochs": epochs, "epochs_chosen": [list(c.epochs) for c in crossed]}
 
 
 def _epochs(configuration: Configuration, crossed: CrossFit, notes: list[str]) -> int:
@@ -195,7 +234,7 @@ def _decide(crossed: CrossFit, design: Design, notes: list[str]) -> Decision | N
 
 def _fit_network(
     configuration: Configuration, spectra: SpectraSet, design: Design, epochs: int, seed: int, device: str
-) -> Fitted:
+) -> Part:
     from spectrosim_search.learning.engine import train_stack
 
     rows = design.codes.usable()
@@ -214,7 +253,7 @@ def _fit_network(
     result = train_stack([task], data, device=device, precision=configuration.training.precision)[0]
     if result.status == "diverged":
         raise RunError(f"training on all spectra diverged ({result.reason}): lower the learning rate")
-    return state, result.parameters
+    return Part(configuration, result.parameters, state)
 
 
 def _packages() -> dict[str, str]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.deploy.alignment import align
 from spectrosim_search.deploy.decision import Decision
-from spectrosim_search.deploy.embedding import embed_prepared
+from spectrosim_search.deploy.embedding import embed_parts
 from spectrosim_search.deploy.model_folder import ModelFolder, load
 from spectrosim_search.deploy.verdicts import GalleryVerdicts, PairVerdicts
 from spectrosim_search.spectra.spectra_set import SpectraSet
@@ -64,7 +64,7 @@ class Verifier:
         intensities, found = self._prepare(spectra)
         for message in found:
             warnings.warn(message, OutsideTrainingWarning, stacklevel=stacklevel)
-        return embed_prepared(self.folder, self.folder.preprocessing.transform(intensities), self.device)
+        return embed_parts(self.folder.parts, intensities, self.folder.axis, self.device)
 
     def verify_pairs(self, spectra: SpectraSet, pairs: Pairs | None = None, *, prior: float = 0.5) -> PairVerdicts:
         """Judge pairs of spectra: rows ``(P, 2)`` or pairs of sample ids; None: every two spectra, once.

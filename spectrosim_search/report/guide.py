@@ -28,6 +28,8 @@ _LEADS: dict[Section, str] = {
         "Confirmed scores only. The table has a row for each method: winner, other finalists, presets, reference rows "
         "that need no search, on simulated data the ceiling, and the leakage audit. Where the winner was chosen on the "
         "groups it is judged on, what this flatters it by is taken off, and the text above the table says by how much. "
+        "A committee is the mean similarity of the best trials; where it won, its members are marked in the figures of "
+        "the search. "
         "What each method used stands in the fold under the table."
     ),
     "search": (

@@ -13,6 +13,7 @@ from typing import Any
 from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
+from spectrosim_search.report.trials import winners
 from spectrosim_search.search.records import MethodRow, StudyRecord
 
 __all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
@@ -130,13 +131,16 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
     if c is not None:
         if row is not None:
             title = metric_title(c.metric)
-            out.append(("Winner", f"trial {c.winner_trial}: {title} {interval(row.metrics.get(c.metric))}"))
+            who = ", ".join(map(str, winners(record)))
+            who = f"committee of trials {who}" if c.winner_members else f"trial {who}"
+            out.append(("Winner", f"{who}: {title} {interval(row.metrics.get(c.metric))}"))
         difference = interval(c.verdict.difference, difference=True)
         if only_fixed(record):
             out.append(("Lead over the next method", difference))
         else:
             out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
-        out.append(("Recommended for export", _EXPORTS[c.export_kind]))
+        recommended = "the committee" if c.winner_members and c.export_kind == "model" else _EXPORTS[c.export_kind]
+        out.append(("Recommended for export", recommended))
     out.append(("Data", _data(record)))
     protocol = record.study.protocol.name
     out.append(("Protocol", _PROTOCOLS.get(protocol, protocol)))

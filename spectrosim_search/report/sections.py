@@ -16,7 +16,7 @@ from spectrosim_search.report.headline import facts, only_fixed, verdict_sentenc
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, metric_title, scalar, score
 from spectrosim_search.report.table import ordered_methods, result_rows
-from spectrosim_search.report.trials import flatten, scored_trials
+from spectrosim_search.report.trials import flatten, scored_trials, winners
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["environment", "headline", "result_table", "trial_table"]
@@ -190,22 +190,26 @@ def _limits(dimension: Dimension) -> str:
 
 
 def _configuration(record: StudyRecord) -> str:
-    """The winner's configuration (or the best trial's), with what was searched."""
+    """The winner's configuration, those of a committee's members, or the best trial's, with what was searched."""
     scored = scored_trials(record)
-    wanted = record.confirmation.winner_trial if record.confirmation is not None else None
-    if wanted is None and scored:
-        wanted = max(scored, key=lambda t: (t.complete, t.value)).number
-    trial = next((t for t in record.trials if t.number == wanted), None)
-    if trial is None or trial.configuration is None:
-        return ""
+    wanted = winners(record)
+    who = "a member of the winning committee" if len(wanted) > 1 else "the winner"
+    if record.confirmation is None and scored:
+        wanted, who = (max(scored, key=lambda t: (t.complete, t.value)).number,), "the best trial so far"
+    by_number = {t.number: t for t in record.trials}
     limits = {d.path: _limits(d) for d in record.study.dimensions}
-    rows = [(path, scalar(value), limits.get(path, "")) for path, value in flatten(trial.configuration).items()]
-    who = "the winner" if record.confirmation is not None else "the best trial so far"
-    return (
-        f"<details><summary>Configuration of {who}, trial {trial.number} "
-        f"({html.escape(trial.configuration_id)})</summary>"
-        f"{_table(('setting', 'value', 'searched over'), rows, 'Configuration')}</details>"
-    )
+    parts = []
+    for number in wanted:
+        trial = by_number.get(number)
+        if trial is None or trial.configuration is None:
+            continue
+        rows = [(path, scalar(value), limits.get(path, "")) for path, value in flatten(trial.configuration).items()]
+        parts.append(
+            f"<details><summary>Configuration of {who}, trial {trial.number} "
+            f"({html.escape(trial.configuration_id)})</summary>"
+            f"{_table(('setting', 'value', 'searched over'), rows, f'Configuration of trial {number}')}</details>"
+        )
+    return "".join(parts)
 
 
 def _design_text(value: Any) -> str:

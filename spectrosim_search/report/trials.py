@@ -22,7 +22,8 @@ __all__ = [
     "search_note",
     "thin",
     "varied",
-    "winner_number",
+    "winner_name",
+    "winners",
 ]
 
 
@@ -102,9 +103,18 @@ def scored_trials(record: StudyRecord) -> tuple[ScoredTrial, ...]:
     return tuple(out)
 
 
-def winner_number(record: StudyRecord) -> int | None:
-    """Trial that the confirmation named the winner; None before a confirmation."""
-    return record.confirmation.winner_trial if record.confirmation is not None else None
+def winners(record: StudyRecord) -> tuple[int, ...]:
+    """Trial that the confirmation named the winner, or members of the committee that won, best first; empty before a
+    confirmation or where nothing was searched."""
+    c = record.confirmation
+    if c is None or c.winner_trial < 0:
+        return c.winner_members if c is not None else ()
+    return (c.winner_trial,)
+
+
+def winner_name(record: StudyRecord) -> str:
+    """What the marks of these trials are called in a legend."""
+    return "winning committee" if len(winners(record)) > 1 else "winner"
 
 
 def score_title(record: StudyRecord) -> str:

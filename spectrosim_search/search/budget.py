@@ -6,12 +6,13 @@ replicates trained so far by whoever runs the confirmation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spectrosim_search.config.study import Budget, Study
+from spectrosim_search.config.study import Budget, Confirmation, Study
 
-__all__ = ["Allowance", "Usage", "confirmation_replicates", "reserve_for"]
+__all__ = ["Allowance", "Usage", "committee_seeds", "confirmation_replicates", "reserve_for"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,13 @@ def confirmation_replicates(study: Study, folds: int) -> int:
     """Replicates a confirmation of `folds` folds trains with all the seeds the study asks for."""
     asked = study.confirmation
     presets = len(asked.presets) * min(asked.preset_seeds, asked.seeds)
-    return ((asked.finalists + asked.front) * asked.seeds + presets) * folds
+    members = max(0, asked.committee - asked.finalists) * committee_seeds(asked, asked.committee)
+    return ((asked.finalists + asked.front) * asked.seeds + presets + members) * folds
+
+
+def committee_seeds(asked: Confirmation, members: int) -> int:
+    """Fresh seeds of each member of a committee: averaging over members removes training noise as seeds do."""
+    return min(asked.seeds, max(asked.minimum_seeds, math.ceil(asked.seeds / max(1, members))))
 
 
 def reserve_for(study: Study, folds: int) -> Reserve:

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
-
-import numpy as np
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.config.errors import RunError
 from spectrosim_search.evaluation.scores import PairScores
-from spectrosim_search.evaluation.verification import choose_threshold
+from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.spectra.preprocessing import describe
 
-__all__ = [
-    "Candidate",
-    "choose_candidates",
-    "confirm_items",
-    "held_out_items",
-    "pick_winner",
-    "rankable",
-]
-
-Method = list[tuple[PairScores, ...]]
+__all__ = ["Candidate", "best_trials", "choose_candidates", "confirm_items", "held_out_items", "within"]
 
 
 @dataclass
-class Candidate:
-    """A finalist or a preset on its way through the confirmation."""
+class Candidate(Contender):
+    """One configuration: a finalist, a preset, or a member of the committee."""
 
-    name: str
-    title: str
-    kind: Literal["finalist", "preset"]
     configuration: Configuration
     trial: int | None
     seeds: int
     replicates: dict[tuple[int, int], ReplicateRecord] = field(default_factory=dict)  # (seed, fold)
+    failed: set[tuple[int, int]] = field(default_factory=set)
     held_out: dict[int, ReplicateRecord] = field(default_factory=dict)  # seed
 
     def add(self, record: ReplicateRecord) -> None:
@@ -47,49 +33,64 @@ class Candidate:
             self.held_out[record.seed] = record
         elif record.pairs:
             self.replicates[record.seed, record.fold] = record
+        else:
+            self.failed.add((record.seed, record.fold))
 
-    def complete_seeds(self, folds: int) -> list[int]:
-        """Seeds of which every fold has ended with a score."""
-        seeds = sorted({seed for seed, _ in self.replicates})
-        return [s for s in seeds if all((s, f) in self.replicates for f in range(folds))]
+    @property
+    def identity(self) -> str:
+        """The configuration's."""
+        return self.configuration.identity
 
-    def cells(self, folds: int) -> Method:
-        """Scored pairs in the order seeds, then folds."""
-        return [self.replicates[s, f].pairs for s in self.complete_seeds(folds) for f in range(folds)]
+    @property
+    def configurations(self) -> tuple[Configuration, ...]:
+        """The one."""
+        return (self.configuration,)
 
-    def score(self, folds: int) -> float:
-        """Mean of the study's metric over complete seeds and folds."""
-        scores = [self.replicates[s, f].score for s in self.complete_seeds(folds) for f in range(folds)]
-        known = [s for s in scores if s == s]
-        return statistics.fmean(known) if known else float("nan")
+    @property
+    def trials(self) -> tuple[int, ...]:
+        """The one, or none of a preset."""
+        return () if self.trial is None else (self.trial,)
+
+    def settings(self) -> str:
+        """Encoder, head, preprocessing and how it is trained; what is fitted and not trained has fewer choices."""
+        return _summary(self.configuration)
+
+    def places(self) -> Collection[tuple[int, int]]:
+        """(seed, fold) of the replicates that have a score."""
+        return self.replicates.keys()
+
+    def tried(self) -> Collection[tuple[int, int]]:
+        """(seed, fold) of the replicates that have ended."""
+        return self.replicates.keys() | self.failed
+
+    def cell(self, seed: int, fold: int) -> ScoredCell:
+        """The replicate's pairs and score; a diverged one scores chance."""
+        record = self.replicates[seed, fold]
+        return ScoredCell(record.pairs, record.score)
+
+    def held_out_parts(self) -> dict[int, tuple[PairScores, ...]]:
+        """Seed → held-out pairs."""
+        return {seed: r.pairs for seed, r in self.held_out.items() if r.pairs}
+
+    def chosen_epochs(self) -> list[int]:
+        """Two of every replicate."""
+        return [e for r in self.replicates.values() for e in r.chosen_epochs]
 
     def epochs(self) -> int:
         """Median of the epochs that validation chose; at least one where the configuration trains at all."""
         least = min(1, self.configuration.training.epochs)
-        chosen = [e for r in self.replicates.values() for e in r.chosen_epochs]
+        chosen = self.chosen_epochs()
         return max(least, round(statistics.median(chosen))) if chosen else least
 
-    def threshold(self) -> float:
-        """Threshold over the out-of-fold pairs of all replicates; NaN without any."""
-        pairs = [p for r in self.replicates.values() for p in r.pairs]
-        if not pairs:
-            return float("nan")
-        return choose_threshold(
-            np.concatenate([p.similarity for p in pairs]), np.concatenate([p.positive for p in pairs])
-        )
 
-    def held_out_cells(self) -> Method:
-        """The held-out pairs of each seed, judged by the threshold of the out-of-fold pairs."""
-        threshold = self.threshold()
-        return [tuple(replace(p, threshold=threshold) for p in self.held_out[s].pairs) for s in sorted(self.held_out)]
-
-    def seed_sd(self, folds: int) -> float:
-        """Spread of the fold means over seeds: training noise. NaN below two seeds."""
-        means = [
-            statistics.fmean(self.replicates[s, f].score for f in range(folds)) for s in self.complete_seeds(folds)
-        ]
-        means = [m for m in means if m == m]
-        return statistics.stdev(means) if len(means) > 1 else float("nan")
+def best_trials(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
+    """The `count` best finished trials of distinct configurations, best first."""
+    finished = [t for t in trials if t.state == "COMPLETE" and t.configuration is not None and t.value is not None]
+    finished.sort(key=lambda t: (-(t.value or 0.0), t.number))
+    first: dict[str, TrialRecord] = {}
+    for t in finished:
+        first.setdefault(t.configuration_id, t)
+    return list(first.values())[:count]
 
 
 def choose_candidates(
@@ -105,11 +106,9 @@ def choose_candidates(
 
     The winner is whoever scores best with fresh seeds, wherever it came from.
     """
-    finished = [t for t in trials if t.state == "COMPLETE" and t.configuration is not None and t.value is not None]
-    finished.sort(key=lambda t: (-(t.value or 0.0), t.number))
     out: list[Candidate] = []
     seen: set[str] = set()
-    for t in (*_best(finished, finalists), *further):
+    for t in (*best_trials(trials, finalists), *further):
         if t.configuration_id in seen or t.configuration is None:
             continue
         seen.add(t.configuration_id)
@@ -117,14 +116,6 @@ def choose_candidates(
     for name, configuration in presets.items():
         out.append(Candidate(name, f"Preset {name}", "preset", configuration, None, preset_seeds))
     return out
-
-
-def _best(ranked: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
-    """The first `count` trials of distinct configurations."""
-    first: dict[str, TrialRecord] = {}
-    for t in ranked:
-        first.setdefault(t.configuration_id, t)
-    return list(first.values())[:count]
 
 
 def confirm_items(candidates: Sequence[Candidate], workbench: Workbench) -> list[tuple[Candidate, WorkItem]]:
@@ -138,6 +129,14 @@ def confirm_items(candidates: Sequence[Candidate], workbench: Workbench) -> list
     return out
 
 
+def within(work: Sequence[tuple[Candidate, WorkItem]], allowed: int | None) -> list[tuple[Candidate, WorkItem]]:
+    """The first `allowed` replicates (all for None), for everyone who needs them: a trial may be a finalist and a
+    member of the committee, and is trained once."""
+    keys = list(dict.fromkeys(item.key for _, item in work))[:allowed]
+    kept = set(keys)
+    return [(c, item) for c, item in work if item.key in kept]
+
+
 def held_out_items(candidates: Sequence[Candidate], workbench: Workbench) -> list[tuple[Candidate, WorkItem]]:
     """Replicates trained on all searched groups that score the held-out pairs, once the winner is known."""
     out: list[tuple[Candidate, WorkItem]] = []
@@ -148,16 +147,19 @@ def held_out_items(candidates: Sequence[Candidate], workbench: Workbench) -> lis
     return out
 
 
-def pick_winner(candidates: Sequence[Candidate], folds: int) -> Candidate:
-    """The finalist with the best score over its fresh seeds."""
-    finalists = [c for c in candidates if c.kind == "finalist" and c.complete_seeds(folds)]
-    if not finalists:
-        raise RunError(
-            "no finalist has a complete seed: give the study more time (--minutes) or more trials (--trials)"
-        )
-    return max(finalists, key=lambda c: (rankable(c.score(folds)), -(c.trial or 0)))
-
-
-def rankable(score: float) -> float:
-    """An undefined score ranks below all others."""
-    return score if score == score else -1.0
+def _summary(c: Configuration) -> str:
+    encoder = c.encoder.type
+    if c.encoder.get("branch", "none") != "none":
+        encoder += f" + {c.encoder['branch']}"
+    if c.training.members > 1:
+        encoder += f" x {c.training.members}"
+    read = [encoder, f"{c.head.type} head", describe(c.preprocessing)]
+    if c.training.epochs == 0:
+        return ", ".join([*read, "not trained"])
+    objective = c.objective.type
+    if (temperature := c.objective.get("temperature")) is not None:
+        objective += f" at temperature {temperature:.3g}"
+    augmentations = "+".join(a.type for a in c.augmentations) or "no augmentation"
+    return ", ".join(
+        [*read, objective, f"positives from {c.positives.source}", f"batch {c.training.batch_size}", augmentations]
+    )

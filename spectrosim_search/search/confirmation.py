@@ -15,14 +15,10 @@ from dataclasses import replace
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
-from spectrosim_search.search.candidates import (
-    Candidate,
-    choose_candidates,
-    confirm_items,
-    held_out_items,
-    pick_winner,
-)
+from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
+from spectrosim_search.search.committee import Committee, choose_committee
 from spectrosim_search.search.conclusion import conclude
+from spectrosim_search.search.contenders import Contender
 from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.embedding_map import embedding_map
@@ -30,6 +26,7 @@ from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
 from spectrosim_search.search.records import ReplicateRecord, StudyRecord
 from spectrosim_search.search.reference import baseline_record
+from spectrosim_search.search.selection import select
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.pool import Pool
@@ -56,18 +53,23 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     )
     if not any(c.kind == "finalist" for c in candidates):
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
-    go_on = _go_on(study, record, started, candidates, bench.design.folds)
+    committee = choose_committee(record.trials, study.confirmation, study.metric)
+    contenders: list[Contender] = [*candidates, committee] if committee else [*candidates]
+    trained = [*candidates, *(committee.members if committee else ())]
+    go_on = _go_on(study, record, started, contenders, bench.design.folds)
     if any(r.phase == "hold-out" for r in record.replicates):
         go_on = _never  # with more seeds another winner might be scored on the held-out groups
-    say(f"confirmation: {len(candidates)} configurations with fresh seeds")
-    work = confirm_items(candidates, bench)[: _allowed(study, record, len(candidates), bench)]
-    _train(work, study, store, pool, go_on, listener)
-    finished = [c for c in candidates if len(c.complete_seeds(bench.design.folds)) > 0]
-    winner = pick_winner(finished, bench.design.folds)
-    if bench.design.hold_out is not None:
-        say("the held-out groups are scored once")
-        last = [winner, *(c for c in finished if c.kind == "preset")]
-        _train(held_out_items(last, bench), study, store, pool, lambda: True, listener)
+    different = len({c.identity for c in trained})
+    say(f"confirmation: {different} configurations with fresh seeds")
+    _train(
+        within(confirm_items(trained, bench), _allowed(study, record, different, bench)),
+        study,
+        store,
+        pool,
+        go_on,
+        listener,
+    )
+    finished = [c for c in contenders if len(c.complete_seeds(bench.design.folds)) > 0]
     search = {
         t.number: [
             r for r in record.replicates if r.phase == "search" and r.configuration_id == t.configuration_id and r.pairs
@@ -75,8 +77,16 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
         for t in record.trials
         if t.state == "COMPLETE"
     }
-    conclusion, references = conclude(bench, finished, search, on_step=say)
-    conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configuration))
+    say("what choosing among the trials adds to a score")
+    selection = select(bench, finished, search)
+    winner = selection.winner
+    if bench.design.hold_out is not None:
+        say("the held-out groups are scored once")
+        last = [c for c in finished if c is winner or c.kind == "preset"]
+        alone = [one for c in last for one in _alone(c)]
+        _train(held_out_items(alone, bench), study, store, pool, lambda: True, listener)
+    conclusion, references = conclude(bench, finished, selection, on_step=say)
+    conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configurations))
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion)
@@ -84,6 +94,13 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
 
 def _never() -> bool:
     return False
+
+
+def _alone(contender: Contender) -> tuple[Candidate, ...]:
+    """What it trains: itself, or its members."""
+    if isinstance(contender, Committee):
+        return contender.members
+    return (contender,) if isinstance(contender, Candidate) else ()
 
 
 def _allowed(study: Study, record: StudyRecord, candidates: int, bench: Workbench) -> int | None:
@@ -101,7 +118,7 @@ def _allowed(study: Study, record: StudyRecord, candidates: int, bench: Workbenc
 
 
 def _go_on(
-    study: Study, record: StudyRecord, started: float, candidates: Sequence[Candidate], folds: int
+    study: Study, record: StudyRecord, started: float, contenders: Sequence[Contender], folds: int
 ) -> Callable[[], bool]:
     """Whether the budget allows one more replicate of the choice of the winner.
 
@@ -109,10 +126,10 @@ def _go_on(
     """
     if study.budget.minutes <= 0:
         return lambda: True
-    finalists = [c for c in candidates if c.kind == "finalist"]
+    finalists = [c for c in contenders if c.kind == "finalist"]
 
     def enough() -> bool:
-        return all(len(c.complete_seeds(folds)) >= study.confirmation.minimum_seeds for c in finalists)
+        return all(len(c.tried_seeds(folds)) >= study.confirmation.minimum_seeds for c in finalists)
 
     used = sum(s for s in (record.search_seconds, record.confirmation_seconds) if s == s)
     deadline = started + study.budget.minutes * 60 - used

@@ -12,7 +12,7 @@ from spectrosim_search.evaluation.statistics import jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import Verdict, lead
 from spectrosim_search.protocol.design import SEARCHABLE
 from spectrosim_search.protocol.leakage import audit
-from spectrosim_search.search.candidates import rankable
+from spectrosim_search.search.contenders import rankable
 from spectrosim_search.search.records import ConfirmationRecord, VerdictRecord
 from spectrosim_search.search.reference import (
     ReferenceScores,

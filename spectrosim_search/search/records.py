@@ -154,8 +154,8 @@ class ConfirmationRecord:
     metric: str
     rows: tuple[MethodRow, ...]
     verdict: VerdictRecord
-    winner_trial: int  # -1 where nothing was searched
-    winner_configuration_id: str
+    winner_trial: int  # -1 where nothing was searched or a committee won
+    winner_configuration_id: str  # of a committee: the hash of its members' configurations
     export_kind: Literal["model", "linear-metric", "none"]  # what `export` recommends
     leakage: Mapping[str, float]  # union-find: auc, balanced_accuracy, expected
     threshold: float  # from the winner's out-of-fold pairs
@@ -163,6 +163,7 @@ class ConfirmationRecord:
     pairs: tuple[PairScores, ...]  # the winner's, for distributions, ROC and calibration
     embedding: FloatArray  # (N, 2) map of out-of-fold embeddings, or (0, 2)
     warnings: tuple[str, ...] = ()
+    winner_members: tuple[int, ...] = ()  # trials of a committee that won, best first; else empty
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from spectrosim_search.config.configuration import committee_identity
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.deploy.document import LinearMetric, document_from_yaml
@@ -185,3 +186,56 @@ def test_the_score_falls_back_to_all_pairs(record: StudyRecord) -> None:
     undefined = replace(row, metrics={**row.metrics, "matched_auc": Estimate(math.nan, note="no labels")})
     without = replace(record, confirmation=replace(record.confirmation, rows=(undefined,)))
     assert "Score: AUC 0.830, protocol" in export(without)
+
+
+def _with_committee(record: StudyRecord) -> StudyRecord:
+    """Three different configurations, whose committee won."""
+    assert record.confirmation is not None
+    third = replace(_PAPER, training=replace(_PAPER.training, batch_size=_PAPER.training.batch_size * 2))
+    trials = (
+        *record.trials[1:3],
+        replace(_trial(6, 0.85), configuration=third, configuration_id=third.identity),
+    )
+    identity = committee_identity([_CHAPTER.identity, third.identity, _PAPER.identity])
+    rows = (_row("winner", "winner", identity, 0.83), *record.confirmation.rows[1:])
+    won = replace(
+        record.confirmation,
+        rows=rows,
+        winner_trial=-1,
+        winner_members=(2, 6, 1),
+        winner_configuration_id=identity,
+    )
+    return replace(record, trials=trials, confirmation=won)
+
+
+def test_a_committee_that_won(record: StudyRecord) -> None:
+    won = _with_committee(record)
+    text = export(won)
+    document = document_from_yaml(text)
+    assert document.kind == "committee"
+    assert [c.identity for c in document.members][::2] == [_CHAPTER.identity, _PAPER.identity]
+    assert won.confirmation is not None
+    assert document.identity == won.confirmation.winner_configuration_id
+    header = text.split("kind:")[0]
+    assert "The committee of trials 2, 6, 1 of study 'fish': the 3 best of 3 trials" in header
+    assert "confirmed with fresh seeds" in header
+    assert "matched-label AUC 0.830" in header
+    p = document.provenance
+    assert [m["trial"] for m in p["members"]] == [2, 6, 1]
+    assert p["members"][1] == {"trial": 6, "configuration": document.members[1].identity, "search_score": 0.85}
+    assert document_from_yaml(export(won, trial=1)).configuration == _PAPER
+    with pytest.raises(InputError, match="export one of them"):
+        export(won, trial=1, committee=True)
+
+
+def test_a_committee_asked_for_all_the_same(record: StudyRecord) -> None:
+    with pytest.raises(InputError, match="2 finished trials of different configurations, a committee needs 3"):
+        export(record, committee=True)
+    won = _with_committee(record)
+    assert record.confirmation is not None
+    other = replace(record.confirmation, export_kind="linear-metric")
+    text = export(replace(won, confirmation=other), committee=True)
+    header = text.split("kind:")[0]
+    assert "not confirmed" in header
+    assert "recommends the linear metric instead: export without --committee" in header
+    assert [m["trial"] for m in document_from_yaml(text).provenance["members"]] == [2, 6, 1]

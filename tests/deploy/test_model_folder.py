@@ -29,9 +29,9 @@ def test_round_trip(linear: ModelFolder) -> None:
     assert again.document == linear.document
     assert again.decision == linear.decision
     np.testing.assert_array_equal(again.axis, linear.axis)
-    for name, values in linear.parameters.items():
-        np.testing.assert_array_equal(again.parameters[name], values)
-    np.testing.assert_array_equal(again.preprocessing.factor, linear.preprocessing.factor)
+    for name, values in linear.parts[0].parameters.items():
+        np.testing.assert_array_equal(again.parts[0].parameters[name], values)
+    np.testing.assert_array_equal(again.parts[0].preprocessing.factor, linear.parts[0].preprocessing.factor)
 
 
 def test_no_file_holds_code(linear: ModelFolder) -> None:
@@ -130,7 +130,9 @@ def test_a_folder_from_before_there_was_binning(linear_path: Path, linear: Model
     facts["preprocessing"] = {k: facts["preprocessing"][k] for k in ("intensity", "derivative", "window", "scale")}
     (linear_path / "model.json").write_text(json.dumps(facts))
     x = np.random.default_rng(0).gamma(2.0, size=(3, 160)).astype(np.float32)
-    np.testing.assert_array_equal(load(linear_path).preprocessing.transform(x), linear.preprocessing.transform(x))
+    np.testing.assert_array_equal(
+        load(linear_path).parts[0].preprocessing.transform(x), linear.parts[0].preprocessing.transform(x)
+    )
 
 
 def test_weights_that_are_not_numbers(linear_path: Path) -> None:

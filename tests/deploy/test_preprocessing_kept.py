@@ -34,8 +34,8 @@ def test_a_linear_metric(asked: Preprocessing, known: SpectraSet, new: SpectraSe
     assert document_from_yaml(document_to_yaml(document)) == document
     folder = train(document, known, tmp_path / "m", seeds=1)
     again = Verifier.load(tmp_path / "m")
-    assert again.folder.preprocessing.settings == asked
-    assert again.folder.parameters["mean"].shape == (asked.channels(160),)
+    assert again.folder.parts[0].preprocessing.settings == asked
+    assert again.folder.parts[0].parameters["mean"].shape == (asked.channels(160),)
     found = again.embed(new)
     np.testing.assert_array_equal(found, Verifier(folder).embed(new))
     np.testing.assert_array_equal(again.embed(new.select(np.arange(len(new)) == 4))[0], found[4])
@@ -58,7 +58,7 @@ def test_a_network_over_bins(encoder: str, known: SpectraSet, new: SpectraSet, t
     folder = train(document_from_yaml(text), known, tmp_path / "m", seeds=1, folds=2)
     again = Verifier.load(tmp_path / "m")
     assert len(again.folder.axis) == 160
-    assert len(again.folder.preprocessing.axis(again.folder.axis)) == 54
+    assert len(again.folder.parts[0].preprocessing.axis(again.folder.axis)) == 54
     np.testing.assert_array_equal(again.embed(new), Verifier(folder).embed(new))
 
 

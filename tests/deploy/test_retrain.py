@@ -70,8 +70,8 @@ def test_the_same_seed_gives_the_same_model(
     document: ExportDocument, network: ModelFolder, known: SpectraSet, tmp_path: Path
 ) -> None:
     again = train(document, known, tmp_path / "network", seeds=2, folds=2)
-    for name, values in network.parameters.items():
-        np.testing.assert_array_equal(again.parameters[name], values)
+    for name, values in network.parts[0].parameters.items():
+        np.testing.assert_array_equal(again.parts[0].parameters[name], values)
     assert again.decision == network.decision
 
 
@@ -107,8 +107,8 @@ def test_linear_metrics(settings: str, known: SpectraSet, new: SpectraSet, tmp_p
     folder = train(ExportDocument("linear-metric", linear_metric=metric), known, tmp_path / "m", seeds=1)
     assert "k " in str(folder.training["settings"])
     if settings == "given":
-        assert folder.parameters["projection"].shape == (160, 15)
-        assert folder.preprocessing.settings == log
+        assert folder.parts[0].parameters["projection"].shape == (160, 15)
+        assert folder.parts[0].preprocessing.settings == log
     left, right = np.triu_indices(len(new), 1)
     similarity = Verifier.load(tmp_path / "m").verify_pairs(new).similarity
     assert auc(similarity, new.groups[left] == new.groups[right]) > 0.7

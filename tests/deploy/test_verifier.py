@@ -26,7 +26,7 @@ def verifier(linear: ModelFolder) -> Verifier:
 def test_embedding_is_unit_rows_and_similarity_their_dot_product(verifier: Verifier, new: SpectraSet) -> None:
     z = verifier.embed(new)
     assert z.dtype == np.float32
-    assert z.shape == (len(new), verifier.folder.parameters["projection"].shape[1])
+    assert z.shape == (len(new), verifier.folder.parts[0].parameters["projection"].shape[1])
     np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1, atol=1e-5)
     result = verifier.verify_pairs(new)
     left, right = np.triu_indices(len(new), 1)

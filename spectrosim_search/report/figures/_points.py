@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import plotly.graph_objects as go
 
 from spectrosim_search.report.theme import colour
-from spectrosim_search.report.trials import ScoredTrial, label, winner_number
+from spectrosim_search.report.trials import ScoredTrial, label, winner_name, winners
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["add_points"]
@@ -21,11 +21,11 @@ def add_points(
     words: Callable[[ScoredTrial], str],
 ) -> None:
     """Add the score of each trial against `across` to a figure; `words` go into the hover text behind its label."""
-    won = winner_number(record)
+    won = winners(record)
     for name, own, symbol, tone, size in (
         ("pruned", [t for t in trials if not t.complete], "circle-open", "muted", 6),
-        ("finished", [t for t in trials if t.complete and t.number != won], "circle", "sky", 8),
-        ("winner", [t for t in trials if t.complete and t.number == won], "diamond", "blue", 12),
+        ("finished", [t for t in trials if t.complete and t.number not in won], "circle", "sky", 8),
+        (winner_name(record), [t for t in trials if t.complete and t.number in won], "diamond", "blue", 12),
     ):
         if own:
             made.add_trace(

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from spectrosim_search.report.numbers import metric_title
 from spectrosim_search.report.theme import colour, figure
-from spectrosim_search.report.trials import scored_trials, search_note, winner_number
+from spectrosim_search.report.trials import scored_trials, search_note, winner_name, winners
 from spectrosim_search.search.records import ReplicateRecord, StudyRecord
 
 __all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
@@ -43,18 +43,18 @@ def build(record: StudyRecord) -> go.Figure | None:
     drawn = [r for r in record.replicates if r.phase == "search" and r.curve.ndim == 2 and np.isfinite(r.curve).any()]
     if not trials or not drawn:
         return None
-    won = winner_number(record)
-    lead = won if won is not None else max(trials, key=lambda t: (t.complete, t.value)).number
+    won = winners(record)
+    leading = won or (max(trials, key=lambda t: (t.complete, t.value)).number,)
     ranked = {t.number: place for place, t in enumerate(sorted(trials, key=lambda t: -t.value))}
-    others = [r for r in drawn if r.cell == 0 and r.trial_number != lead and r.trial_number in ranked]
+    others = [r for r in drawn if r.cell == 0 and r.trial_number not in leading and r.trial_number in ranked]
     others.sort(key=lambda r: ranked.get(r.trial_number if r.trial_number is not None else -1, 0))
-    own = [r for r in drawn if r.trial_number == lead]
+    own = [r for r in drawn if r.trial_number in leading]
     made = figure(height=400)
     if len(others) > _MOST:
         made.layout.meta["note"] = f"Shown: the best {_MOST} of {len(others):,} trials on the first cell."
     for name, some, tone, width, opacity in (
         ("other trials, first cell", others[:_MOST], "faint", 1.0, 0.6),
-        ("winner" if won is not None else "best trial", own, "blue", 2.0, 0.85),
+        (winner_name(record) if won else "best trial", own, "blue", 2.0, 0.85),
     ):
         x, y = _path(some)
         made.add_trace(

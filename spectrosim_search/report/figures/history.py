@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from spectrosim_search.report.theme import colour, figure, translucent
-from spectrosim_search.report.trials import label, score_title, scored_trials, search_note, thin, winner_number
+from spectrosim_search.report.trials import label, score_title, scored_trials, search_note, thin, winner_name, winners
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
@@ -78,14 +78,14 @@ def build(record: StudyRecord) -> go.Figure | None:
                 hoverinfo="y",
             )
         )
-    won = [t for t in complete if t.number == winner_number(record)]
+    won = [t for t in complete if t.number in winners(record)]
     if won:
         made.add_trace(
             go.Scatter(
-                x=[won[0].number],
-                y=[won[0].value],
+                x=[t.number for t in won],
+                y=[t.value for t in won],
                 mode="markers",
-                name="winner of the confirmation",
+                name=f"{winner_name(record)} of the confirmation",
                 marker={"symbol": "diamond-open", "size": 15, "color": colour("blue"), "line": {"width": 2.5}},
                 hoverinfo="skip",
             )

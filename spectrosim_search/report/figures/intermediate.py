@@ -12,7 +12,8 @@ from spectrosim_search.report.trials import (
     scored_trials,
     search_note,
     thin,
-    winner_number,
+    winner_name,
+    winners,
 )
 from spectrosim_search.search.records import StudyRecord
 
@@ -46,11 +47,17 @@ def build(record: StudyRecord) -> go.Figure | None:
     if not every:
         return None
     trials, note = thin(every, 600)
-    won = winner_number(record)
+    won = winners(record)
     groups = (
         ("pruned", [t for t in trials if not t.complete], "faint", 1.0, "solid"),
-        ("finished", [t for t in trials if t.complete and t.number != won], "sky", 1.25, "solid"),
-        ("winner of the confirmation", [t for t in trials if t.complete and t.number == won], "blue", 3.0, "solid"),
+        ("finished", [t for t in trials if t.complete and t.number not in won], "sky", 1.25, "solid"),
+        (
+            f"{winner_name(record)} of the confirmation",
+            [t for t in trials if t.complete and t.number in won],
+            "blue",
+            3.0,
+            "solid",
+        ),
     )
     made = figure(height=380)
     alone = sum(max(t.trial.intermediate) == 1 for t in every)

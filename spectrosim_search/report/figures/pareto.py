@@ -15,7 +15,8 @@ from spectrosim_search.report.trials import (
     scored_trials,
     search_note,
     thin,
-    winner_number,
+    winner_name,
+    winners,
 )
 from spectrosim_search.search.objectives import OBJECTIVES, titled
 from spectrosim_search.search.pareto import pareto_trials
@@ -83,12 +84,12 @@ def build(record: StudyRecord) -> go.Figure | None:
 def _traces(
     record: StudyRecord, name: str, trials: tuple[ScoredTrial, ...], on_front: set[int], *, legend: bool
 ) -> list[go.Scatter]:
-    won = winner_number(record)
+    won = winners(record)
     classes = (
         ("pruned", [t for t in trials if not t.complete], "circle-open", "muted", 6),
         ("finished", [t for t in trials if t.complete and t.number not in on_front], "circle", "sky", 7),
-        ("on the front", [t for t in trials if t.number in on_front and t.number != won], "circle", "orange", 10),
-        ("winner", [t for t in trials if t.complete and t.number == won], "diamond", "blue", 13),
+        ("on the front", [t for t in trials if t.number in on_front and t.number not in won], "circle", "orange", 10),
+        (winner_name(record), [t for t in trials if t.complete and t.number in won], "diamond", "blue", 13),
     )
     traces = []
     for title, own, symbol, tone, size in classes:

@@ -46,6 +46,10 @@ def study_problems(study: Study, where: str) -> list[str]:
             f"confirmation.minimum_seeds: {confirmation.minimum_seeds} is above confirmation.seeds "
             f"({confirmation.seeds}): a confirmation would never be shown; lower it too"
         )
+    if confirmation.committee in (1, 2):
+        found.append(
+            f"confirmation.committee: {confirmation.committee} trials make no committee: give 3 or more, or 0 for none"
+        )
     found += _objective_problems(study)
     if study.data.path and study.data.simulator_parameters:
         found.append("data: has a path and simulator_parameters: spectra are read or simulated, not both")
