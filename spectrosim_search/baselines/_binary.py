@@ -74,7 +74,7 @@ def fit_score_binary(
     negatives = "all" if math.isinf(how.negatives) else f"{how.negatives:g} times as many"
     line = (
         f"{describe(settings)}, {shown} over its root mean square, {how.epochs} epochs, {negatives} negatives, "
-        f"rate {how.optimiser.learning_rate:g}"
+        f"rate {how.optimiser.learning_rate:g}, label smoothing {how.label_smoothing:g}"
     )
     return BaselineOutput(_scores(data, model, state.transform), line, settings)
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Component, Optimiser
-from spectrosim_search.config.errors import DataError
+from spectrosim_search.config.errors import ConfigurationError, DataError
 from spectrosim_search.learning.components import settings_of
 from spectrosim_search.learning.layers import Context, linear
 from spectrosim_search.learning.model import Layout
@@ -73,12 +73,17 @@ class BinaryClassifier:
     def __init__(
         self, encoder: Component, length: int, seed: int, axis: NDArray[np.float64], *, absolute: bool
     ) -> None:
-        """Draw the starting values. Raises ConfigurationError on unknown or contradictory settings."""
+        """Draw the starting values.
+
+        Raises ConfigurationError on unknown or contradictory settings and for encoders that fit on spectra.
+        """
         self._module = registry.load("learning.encoders", encoder.type)
         self._settings = settings_of("encoders", encoder)
         self._absolute = absolute
         size = self._module.outputs(self._settings, length)
         declared: dict[str, Parameter] = dict(self._module.parameters(self._settings, length))
+        if any(p.start == "fitted" for p in declared.values()):
+            raise ConfigurationError([f"encoder {encoder.type} fits on spectra and cannot read differences of them"])
         declared |= {
             "logit.weight": Parameter((size, 1), "constant", 0.0, decay=True),
             "logit.size": Parameter((1, 1), "constant", -1 / _SIZE_GAIN, decay=False),

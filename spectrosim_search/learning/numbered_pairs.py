@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.learning.randomness import Stream
 
-__all__ = ["KnownPairs", "PairBatch", "plan"]
+__all__ = ["KnownPairs", "NumberedPairs", "PairBatch", "plan"]
 
 IntArray = NDArray[np.int64]
 _DRAW, _SHUFFLE, _JITTER, _TURN = 0, 1, 2, 3  # uses of an epoch's stream, for positives; negatives have the next four
@@ -18,7 +18,7 @@ _NEGATIVES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class _Numbered:
+class NumberedPairs:
     """`count` pairs; `at` gives the places ``(m,)``, ``(m,)`` of those with the numbers ``(m,)``."""
 
     count: int
@@ -29,8 +29,8 @@ class _Numbered:
 class KnownPairs:
     """Pairs of training spectra known to be the same, and known to be different; places count training rows."""
 
-    positive: _Numbered
-    negative: _Numbered
+    positive: NumberedPairs
+    negative: NumberedPairs
 
     @classmethod
     def of_groups(cls, groups: NDArray[np.integer]) -> KnownPairs:
@@ -47,7 +47,7 @@ class KnownPairs:
         return cls(*(_listed(*np.nonzero(np.triu(relation == value, 1))) for value in (1, 0)))
 
 
-def _behind(order: IntArray, first: IntArray, last: IntArray) -> _Numbered:
+def _behind(order: IntArray, first: IntArray, last: IntArray) -> NumberedPairs:
     """Pairs of each place of `order` with the places `first` … `last` - 1, numbered row by row."""
     before = np.concatenate([[0], np.cumsum(last - first)])
 
@@ -55,11 +55,11 @@ def _behind(order: IntArray, first: IntArray, last: IntArray) -> _Numbered:
         row = np.searchsorted(before, numbers, side="right") - 1
         return order[row], order[first[row] + numbers - before[row]]
 
-    return _Numbered(int(before[-1]), at)
+    return NumberedPairs(int(before[-1]), at)
 
 
-def _listed(left: IntArray, right: IntArray) -> _Numbered:
-    return _Numbered(left.size, lambda numbers: (left[numbers], right[numbers]))
+def _listed(left: IntArray, right: IntArray) -> NumberedPairs:
+    return NumberedPairs(left.size, lambda numbers: (left[numbers], right[numbers]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,9 @@ def plan(
     return [PairBatch(left[b].astype(np.int64), right[b].astype(np.int64), positive[b], weight[b]) for b in batches]
 
 
-def _drawn(pairs: _Numbered, wanted: int, stream: Stream, use: int) -> tuple[IntArray, IntArray, NDArray[np.float64]]:
+def _drawn(
+    pairs: NumberedPairs, wanted: int, stream: Stream, use: int
+) -> tuple[IntArray, IntArray, NDArray[np.float64]]:
     """Left and right places of `wanted` pairs and their places in the epoch, 0 to 1."""
     numbers = np.arange(wanted)
     if wanted < pairs.count:

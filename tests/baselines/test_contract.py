@@ -26,7 +26,7 @@ SMALL = {"batches": 12, "channels": 96, "mz_high": 120.0, "peaks": 20}
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """What every baseline must do does not depend on how long networks train."""
-    monkeypatch.setattr(_binary, "TRAINING", replace(_binary.TRAINING, epochs=2))
+    monkeypatch.setattr(_binary, "TRAINING", replace(_binary.TRAINING, epochs=1))
 
 
 def test_the_promised_members_are_there() -> None:

@@ -10,7 +10,7 @@ import torch
 from sklearn.metrics import log_loss
 
 from spectrosim_search.config.configuration import Component
-from spectrosim_search.config.errors import DataError
+from spectrosim_search.config.errors import ConfigurationError, DataError
 from spectrosim_search.learning.binary import BinaryClassifier, BinaryTraining, train_binary, weighted_cross_entropy
 from spectrosim_search.learning.numbered_pairs import KnownPairs
 
@@ -105,3 +105,8 @@ def test_both_kinds_of_pairs_are_needed() -> None:
         with pytest.raises(DataError, match=line):
             known = KnownPairs.of_groups(np.array(groups))
             train_binary(Component.of("vae"), spectra()[:3], AXIS, known, 0, SHORT, absolute=False)
+
+
+def test_an_encoder_that_fits_on_spectra_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="whitened fits on spectra"):
+        trained("whitened")

@@ -7,14 +7,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from spectrosim_search.learning.numbered_pairs import KnownPairs, plan
+from spectrosim_search.learning.numbered_pairs import KnownPairs, NumberedPairs, plan
 
 GROUPS = np.array([2, 0, 1, 2, -1, 0, 2, 5, -1, 1])
 
 
-def listed(pairs: object) -> set[frozenset[int]]:
-    numbers = np.arange(pairs.count)  # type: ignore[attr-defined]
-    left, right = pairs.at(numbers)  # type: ignore[attr-defined]
+def listed(pairs: NumberedPairs) -> set[frozenset[int]]:
+    numbers = np.arange(pairs.count)
+    left, right = pairs.at(numbers)
     found = {frozenset(p) for p in zip(left.tolist(), right.tolist(), strict=True)}
     assert len(found) == numbers.size  # none twice
     return found
