@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spectrosim_search.config.configuration import Component
 from spectrosim_search.config.errors import DataError
+from spectrosim_search.learning.augmentations._spread import deviation
 from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.components import settings_of, varying
 from spectrosim_search.learning.fitting import Fitter, training_groups
@@ -19,7 +20,7 @@ from spectrosim_search.learning.optimiser import AdamW
 from spectrosim_search.learning.order import GroupOrder, PlainOrder
 from spectrosim_search.learning.partners import Partners
 from spectrosim_search.learning.precision import Precision, compute_dtype, master_dtype
-from spectrosim_search.learning.randomness import Stream, seed_words
+from spectrosim_search.learning.randomness import RowStream, Stream, seed_words
 from spectrosim_search.learning.tasks import ReplicateTask, TrainingData
 from spectrosim_search.learning.views import Augmenter, Relations, compare, relate
 
@@ -210,16 +211,21 @@ class Stack:
         return total.view(-1, self.members).mean(dim=1) / self.steps
 
     @torch.no_grad()
-    def outputs(self, rows: Tensor) -> Tensor:
+    def outputs(self, rows: Tensor, jitter: float = 0.0) -> Tensor:
         """Return what similarity compares, ``(T, V, D)``, for each replicate's own row numbers ``(T, V)``.
 
-        The cosine of an ensemble's outputs is the mean of its networks' cosines.
+        The cosine of an ensemble's outputs is the mean of its networks' cosines. jitter: standard deviation of noise on
+        every channel in units of the spectrum's own, drawn by the replicate's seed and the place in `rows`.
         """
         first = torch.tensor(self._first, device=self.device).unsqueeze(1)
         encoder = self._encoder | self._fitted
-        pieces = []
+        pieces: list[Tensor] = []
         for part in torch.split(rows.repeat_interleave(self.members, dim=0) + first, _INFERENCE_ROWS, dim=1):
             x = self.spectra[part]
+            if jitter:
+                stream = Stream.at(self._seeds[:, 1], -1 - len(pieces))  # steps of training count from 0
+                noise = RowStream(stream, x.shape[1], 0).normal(x.shape[2])
+                x = x + jitter * deviation(x) * noise.to(x.dtype)
             outputs = self.model.forward(encoder, self._head, x, self.axis, self.values, None, self._constants)
             pieces.append(self.model.similar(outputs))
         return joined(torch.cat(pieces, dim=1), self.members)
