@@ -70,7 +70,14 @@ class Stack:
         seeds = [member_seed(t.seed, m) for t in tasks for m in range(self.members)]
         used = sorted({t.data for t in tasks})
         self.device, self.master = device, master_dtype(precision)
-        self.model = Model(first, data[used[0]].spectra.shape[1])
+        configurations = [t.configuration for t in places]
+        families = {"encoders": "encoder", "heads": "head", "objectives": "objective"}
+        self.values = {
+            family: values_of(family, [getattr(c, part) for c in configurations], self.master, device)
+            for family, part in families.items()
+        }
+        silent = {f: frozenset(n for n, v in own.items() if not v.any()) for f, own in self.values.items()}
+        self.model = Model(first, data[used[0]].spectra.shape[1], silent)
         self.compute = compute_dtype(precision, device, self.model.width)
         self._training, self._positives = first.training, first.positives
         self.steps = steps_of(tasks[0])
@@ -90,19 +97,12 @@ class Stack:
         self.axis = torch.stack([torch.from_numpy(np.asarray(data[t.data].axis)) for t in places]).to(
             device, self.master
         )
-        configurations = [t.configuration for t in places]
         fitter = Fitter(places, data)
         self._augment = Augmenter(configurations, fitter, self.master, device)
         self._partners: Partners | None = None
         if self._augment.wants_partners:
             rows = [t.train + f for t, f in zip(places, self._first)]
             self._partners = Partners(rows, [training_groups(t, data[t.data]) for t in places], device)
-        families = {"encoders": "encoder", "heads": "head", "objectives": "objective"}
-        self.values = {
-            family: values_of(family, [getattr(c, part) for c in configurations], self.master, device)
-            for family, part in families.items()
-        }
-        self.model.silent = {f: frozenset(n for n, v in own.items() if not v.any()) for f, own in self.values.items()}
         weights = [c.positives.group_weight if c.positives.source == "both" else 1.0 for c in configurations]
         self.values["positives"] = {"group_weight": torch.tensor(weights, dtype=self.master, device=device)}
         words = [[seed_words(s, "step"), seed_words(s, "views")] for s in seeds]
