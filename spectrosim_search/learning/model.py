@@ -78,8 +78,13 @@ class Model:
     computes in the type of its weights (bfloat16 for speed); head and everything after compute in the type of theirs.
     """
 
-    def __init__(self, configuration: Configuration, length: int) -> None:
-        """Declare everything. Raises ConfigurationError on unknown or contradictory settings."""
+    def __init__(
+        self, configuration: Configuration, length: int, silent: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
+        """Declare everything. Raises ConfigurationError on unknown or contradictory settings.
+
+        silent: by family, the settings that are zero in every replicate; for them nothing is drawn in training.
+        """
         self.length = length
         self._encoder = registry.load("learning.encoders", configuration.encoder.type)
         self._head = registry.load("learning.heads", configuration.head.type)
@@ -88,7 +93,7 @@ class Model:
         self._head_settings = settings_of("heads", configuration.head)
         self._objective_settings = settings_of("objectives", configuration.objective)
         self._of_head = configuration.training.similarity == "head"
-        self.silent: dict[str, frozenset[str]] = {}  # family → settings that are zero in every replicate
+        self._silent = silent or {}
         inside = self._encoder.outputs(self._encoder_settings, length)
         declared = self._encoder.parameters(self._encoder_settings, length)
         self.encoder = Layout.of({n: p for n, p in declared.items() if p.start != "fitted"})
@@ -174,10 +179,10 @@ class Model:
         constants = {} if constants is None else constants
         penalties = [] if penalties is None else penalties
         kind = encoder[self.encoder.entries[0][0]].dtype if self.encoder.entries else x.dtype
-        silent = self.silent.get("encoders", frozenset())
+        silent = self._silent.get("encoders", frozenset())
         context = Context(axis, values["encoders"], stream, 0, constants, x, penalties, silent)
         h = self._encoder.forward(self._encoder_settings, encoder, x.to(kind), context).to(x.dtype)
-        silent = self.silent.get("heads", frozenset())
+        silent = self._silent.get("heads", frozenset())
         context = Context(axis, values["heads"], stream, _HEAD_USE, constants, x, penalties, silent)
         return h, self._head.forward(self._head_settings, head, h, x, context)
 

@@ -1,4 +1,4 @@
-"""Area under the ROC curve of many replicates at once, over all pairs or inside strata.
+"""Scores of many replicates at once: area under the ROC curve over all pairs or inside strata, and what needs no label.
 
 Matched-label AUC compares a positive pair with negative pairs of the same stratum (unordered label pair) only; strata
 are averaged by their positives and strata that lack either kind are skipped.
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["auc", "effective_rank", "usable_strata"]
+__all__ = ["alignment", "auc", "effective_rank", "uniformity", "usable_strata"]
 
 
 def auc(similarity: Tensor, positive: Tensor, stratum: Tensor, strata: int) -> Tensor:
@@ -71,3 +71,24 @@ def effective_rank(z: Tensor) -> Tensor:
     share = values / values.sum(dim=-1, keepdim=True).clamp(min=1e-12)
     rank: Tensor = torch.special.entr(share).sum(dim=-1).exp()
     return rank
+
+
+def alignment(z: Tensor, other: Tensor) -> Tensor:
+    """Return the mean squared distance of two views' embeddings ``(R, M, D)`` on the unit sphere, ``(R,)``; 0 is best.
+
+    Wang and Isola 2020, eq. 1 with exponent 2.
+    """
+    first, second = (torch.nn.functional.normalize(v.float(), dim=-1, eps=1e-8) for v in (z, other))
+    return (first - second).square().sum(dim=-1).mean(dim=-1)
+
+
+def uniformity(z: Tensor) -> Tensor:
+    """Return how evenly embeddings z ``(R, M, D)`` lie on the unit sphere, ``(R,)``; lower is better, 0 is a collapse.
+
+    Logarithm of the mean of exp(-2 d²) over all pairs of spectra, d their distance (Wang and Isola 2020, eq. 2 with
+    t = 2). NaN below two spectra.
+    """
+    unit = torch.nn.functional.normalize(z.float(), dim=-1, eps=1e-8)
+    left, right = torch.triu_indices(unit.shape[1], unit.shape[1], 1, device=z.device)
+    cosine = torch.bmm(unit, unit.transpose(1, 2))[:, left, right]
+    return (4 * cosine - 4).exp().mean(dim=-1).log()  # the squared distance of unit vectors is 2 - 2 cosine

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spectrosim_search.config.configuration import Component
 from spectrosim_search.config.errors import DataError
+from spectrosim_search.learning.augmentations._spread import deviation
 from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.components import settings_of, varying
 from spectrosim_search.learning.fitting import Fitter, training_groups
@@ -19,7 +20,7 @@ from spectrosim_search.learning.optimiser import AdamW
 from spectrosim_search.learning.order import GroupOrder, PlainOrder
 from spectrosim_search.learning.partners import Partners
 from spectrosim_search.learning.precision import Precision, compute_dtype, master_dtype
-from spectrosim_search.learning.randomness import Stream, seed_words
+from spectrosim_search.learning.randomness import RowStream, Stream, seed_words
 from spectrosim_search.learning.tasks import ReplicateTask, TrainingData
 from spectrosim_search.learning.views import Augmenter, Relations, compare, relate
 
@@ -69,7 +70,14 @@ class Stack:
         seeds = [member_seed(t.seed, m) for t in tasks for m in range(self.members)]
         used = sorted({t.data for t in tasks})
         self.device, self.master = device, master_dtype(precision)
-        self.model = Model(first, data[used[0]].spectra.shape[1])
+        configurations = [t.configuration for t in places]
+        families = {"encoders": "encoder", "heads": "head", "objectives": "objective"}
+        self.values = {
+            family: values_of(family, [getattr(c, part) for c in configurations], self.master, device)
+            for family, part in families.items()
+        }
+        silent = {f: frozenset(n for n, v in own.items() if not v.any()) for f, own in self.values.items()}
+        self.model = Model(first, data[used[0]].spectra.shape[1], silent)
         self.compute = compute_dtype(precision, device, self.model.width)
         self._training, self._positives = first.training, first.positives
         self.steps = steps_of(tasks[0])
@@ -89,19 +97,12 @@ class Stack:
         self.axis = torch.stack([torch.from_numpy(np.asarray(data[t.data].axis)) for t in places]).to(
             device, self.master
         )
-        configurations = [t.configuration for t in places]
         fitter = Fitter(places, data)
         self._augment = Augmenter(configurations, fitter, self.master, device)
         self._partners: Partners | None = None
         if self._augment.wants_partners:
             rows = [t.train + f for t, f in zip(places, self._first)]
             self._partners = Partners(rows, [training_groups(t, data[t.data]) for t in places], device)
-        families = {"encoders": "encoder", "heads": "head", "objectives": "objective"}
-        self.values = {
-            family: values_of(family, [getattr(c, part) for c in configurations], self.master, device)
-            for family, part in families.items()
-        }
-        self.model.silent = {f: frozenset(n for n, v in own.items() if not v.any()) for f, own in self.values.items()}
         weights = [c.positives.group_weight if c.positives.source == "both" else 1.0 for c in configurations]
         self.values["positives"] = {"group_weight": torch.tensor(weights, dtype=self.master, device=device)}
         words = [[seed_words(s, "step"), seed_words(s, "views")] for s in seeds]
@@ -210,16 +211,21 @@ class Stack:
         return total.view(-1, self.members).mean(dim=1) / self.steps
 
     @torch.no_grad()
-    def outputs(self, rows: Tensor) -> Tensor:
+    def outputs(self, rows: Tensor, jitter: float = 0.0) -> Tensor:
         """Return what similarity compares, ``(T, V, D)``, for each replicate's own row numbers ``(T, V)``.
 
-        The cosine of an ensemble's outputs is the mean of its networks' cosines.
+        The cosine of an ensemble's outputs is the mean of its networks' cosines. jitter: standard deviation of noise on
+        every channel in units of the spectrum's own, drawn by the replicate's seed and the place in `rows`.
         """
         first = torch.tensor(self._first, device=self.device).unsqueeze(1)
         encoder = self._encoder | self._fitted
-        pieces = []
+        pieces: list[Tensor] = []
         for part in torch.split(rows.repeat_interleave(self.members, dim=0) + first, _INFERENCE_ROWS, dim=1):
             x = self.spectra[part]
+            if jitter:
+                stream = Stream.at(self._seeds[:, 1], -1 - len(pieces))  # steps of training count from 0
+                noise = RowStream(stream, x.shape[1], 0).normal(x.shape[2])
+                x = x + jitter * deviation(x) * noise.to(x.dtype)
             outputs = self.model.forward(encoder, self._head, x, self.axis, self.values, None, self._constants)
             pieces.append(self.model.similar(outputs))
         return joined(torch.cat(pieces, dim=1), self.members)

@@ -76,4 +76,6 @@ class ReplicateResult:
     train_seconds: float
     total_seconds: float
     embedding_rank: float  # effective rank of validation embeddings at the end: collapse shows as 1
+    alignment: float = float("nan")  # of the same embeddings with those of slightly noisy spectra
+    uniformity: float = float("nan")  # of the same embeddings
     parameters: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

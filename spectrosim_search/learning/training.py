@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectrosim_search.learning.scores import effective_rank
+from spectrosim_search.learning.scores import alignment, effective_rank, uniformity
 from spectrosim_search.learning.stack import Stack
 from spectrosim_search.learning.tasks import EvaluationPairs, ReplicateResult, ReplicateTask
 from spectrosim_search.learning.validation import Choice, PairTable
 
 __all__ = ["Run"]
 
-_RANK_ROWS = 256  # embeddings the effective rank is taken over at most
+_RANK_ROWS = 256  # embeddings the label-free scores are taken over at most
+_JITTER = 0.1  # noise of the second view that alignment looks at, in standard deviations of the spectrum
 
 
 @dataclass
@@ -156,6 +157,7 @@ class Run:
 
     def _write(self, ended: list[int]) -> None:
         z = self._stack.outputs(self._pairs.rows)
+        shaken = self._stack.outputs(self._pairs.rows[:, :_RANK_ROWS], _JITTER)
         if not self._halves:
             self._best = self._pairs.similarities(z).unsqueeze(1)
         for i in ended:
@@ -169,7 +171,8 @@ class Run:
                 choosing = (best[1, 1, : counts[1]].copy(), best[0, 0, : counts[0]].copy())
             elif task.test is not None:
                 tests = (best[0, 0, : counts[0]].copy(),)
-            looked_at = z[i : i + 1, : min(self._pairs.own[i], _RANK_ROWS)]
+            own = min(self._pairs.own[i], _RANK_ROWS)
+            looked_at, other = z[i : i + 1, :own], shaken[i : i + 1, :own]
             named = self._stack.named(i) if task.return_parameters else {}
             assert record.status is not None
             record.result = ReplicateResult(
@@ -184,5 +187,7 @@ class Run:
                 train_seconds=record.train_seconds,
                 total_seconds=record.total_seconds,
                 embedding_rank=float(effective_rank(looked_at)[0]) if sound else float("nan"),
+                alignment=float(alignment(looked_at, other)[0]) if sound else float("nan"),
+                uniformity=float(uniformity(looked_at)[0]) if sound else float("nan"),
                 parameters={n: v.numpy() for n, v in named.items()},
             )

@@ -49,7 +49,7 @@ class ReplicateRecord:
     status: Literal["finished", "stopped", "diverged", "failed"]
     reason: str
     score: float  # the study's metric, mean of the two halves; NaN where undefined
-    metrics: Mapping[str, float]  # auc, matched_auc, balanced_accuracy, eer, average_precision, mcc
+    metrics: Mapping[str, float]  # verification.METRICS; without labels: embedding_rank, alignment, uniformity
     curve: FloatArray  # (epochs + 1, 2): score of each validation half after each epoch, epoch 0 first
     loss: FloatArray  # (epochs,) mean training loss
     chosen_epochs: tuple[int, int]

@@ -287,7 +287,12 @@ class Workbench:
             status=result.status,
             reason=result.reason,
             score=float(score),
-            metrics={**values, "embedding_rank": float(result.embedding_rank)},
+            metrics={
+                **values,
+                "embedding_rank": float(result.embedding_rank),
+                "alignment": float(result.alignment),
+                "uniformity": float(result.uniformity),
+            },
             curve=result.curve,
             loss=result.loss,
             chosen_epochs=(int(first_epoch), int(second_epoch)),

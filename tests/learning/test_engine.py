@@ -131,6 +131,8 @@ def test_training_tells_groups_apart(source):
         assert r.curve[-1].mean() > 0.88
         assert r.curve[-1].mean() > r.curve[0].mean() + 0.04
         assert r.embedding_rank > 2
+        assert 0 < r.alignment < 0.5
+        assert -4 < r.uniformity < -0.5
 
 
 def test_views_alone_learn_without_groups():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
-from spectrosim_search.baselines._known import components
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.encoders import whitened
 from spectrosim_search.learning.fitting import Fitting
@@ -121,8 +120,3 @@ def test_cosine_by_loops_and_of_zeros() -> None:
     for k, (a, b) in enumerate(zip(left, right, strict=True)):
         norm = np.linalg.norm(x[a]) * np.linalg.norm(x[b])
         assert got[k] == pytest.approx(x[a] @ x[b] / norm if norm else 0.0, abs=1e-6)
-
-
-def test_components_by_hand() -> None:
-    assert components(6, np.array([0, 4, 5]), np.array([4, 2, 3])).tolist() == [0, 1, 0, 2, 0, 2]
-    assert components(3, np.empty(0, np.int64), np.empty(0, np.int64)).tolist() == [0, 1, 2]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spectrosim_search.learning.scores import auc, effective_rank, usable_strata
+from spectrosim_search.learning.scores import alignment, auc, effective_rank, uniformity, usable_strata
 
 
 def slow(similarity, positive, stratum):
@@ -56,3 +56,16 @@ def test_strata_that_lack_a_kind_do_not_count():
 def test_effective_rank():
     rank = effective_rank(torch.stack([torch.eye(6), torch.ones(6, 6)]))
     torch.testing.assert_close(rank, torch.tensor([6.0, 1.0]), atol=1e-3, rtol=0)
+
+
+def test_alignment_and_uniformity_equal_loops_over_pairs():
+    z, other = (torch.randn(3, 7, 5, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+    for r in range(3):
+        a, b = ([v / np.linalg.norm(v) for v in t[r].double().numpy()] for t in (z, other))
+        near = np.mean([np.sum((x - y) ** 2) for x, y in zip(a, b)])
+        even = np.log(np.mean([np.exp(-2 * np.sum((a[i] - a[j]) ** 2)) for i in range(7) for j in range(i)]))
+        assert float(alignment(z, other)[r]) == pytest.approx(near, abs=1e-5)
+        assert float(uniformity(z)[r]) == pytest.approx(even, abs=1e-5)
+    one = torch.ones(1, 4, 3)
+    assert float(alignment(one, one)[0]) == 0 and float(uniformity(one)[0]) == pytest.approx(0, abs=1e-5)
+    assert torch.isnan(uniformity(one[:, :1])).all()

@@ -151,6 +151,8 @@ def make_search(trials: int, seed: int = 0) -> tuple[tuple[TrialRecord, ...], tu
                         "matched_auc": value,
                         "auc": value + 0.03,
                         "embedding_rank": 1.2 if value < 0.7 else 9.0 * value,
+                        "alignment": 0.1 + 0.01 * (number % 7),
+                        "uniformity": -1.0 - 0.02 * (number % 11),
                     },
                     curve=curve,
                     loss=np.linspace(3, 1, epochs, dtype=np.float32),

@@ -317,6 +317,34 @@ def test_collapsed_trials_are_counted(rich: StudyRecord) -> None:
     assert min(min(t.x) for t in figure.data) == pytest.approx(min(ranks[n] for n in shown), rel=1e-3)
 
 
+def test_choices_without_labels_are_the_first_of_each_criterion(rich: StudyRecord) -> None:
+    from scipy.stats import spearmanr
+
+    from spectrosim_search.report.label_free import choices
+
+    finished = [t for t in scored_trials(rich) if t.complete]
+
+    def mean(number: int, *names: str) -> float:
+        own = [r.metrics for r in rich.replicates if r.trial_number == number and r.phase == "search"]
+        return float(np.mean([sum(m[name] for name in names) for m in own]))
+
+    rank = {t.number: mean(t.number, "embedding_rank") for t in finished}
+    even = {t.number: -mean(t.number, "uniformity") for t in finished}
+    both = {t.number: -mean(t.number, "alignment", "uniformity") for t in finished}
+    labels, *others = choices(rich)
+    assert labels.value == max(t.value for t in finished) and np.isnan(labels.correlation)
+    assert len(others) == 3
+    for choice, criterion in zip(others, (rank, even, both), strict=True):
+        scores = {t.number: t.value for t in finished}
+        assert criterion[choice.trial] == max(criterion.values())
+        assert choice.value == scores[choice.trial]
+        expected = spearmanr(list(criterion.values()), list(scores.values())).statistic
+        assert choice.correlation == pytest.approx(expected, abs=1e-9)
+    figure = drawn("label-free", rich)
+    shown = [t.text[0] for t in figure.data]
+    assert len(shown) == 4 and all(f"trial {c.trial}:" in text for c, text in zip((labels, *others), shown))
+
+
 def test_long_studies_are_thinned_and_say_so(build: Callable[..., StudyRecord]) -> None:
     trials = scored_trials(build(120, confirmed=False))
     kept, note = thin(trials, 40)

@@ -15,6 +15,7 @@ from torch import Tensor
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.layers import Context
+from spectrosim_search.learning.objectives._centring import centring, pull
 from spectrosim_search.learning.objectives._pairs import symmetric_weights
 
 __all__ = ["Settings", "loss"]
@@ -27,12 +28,7 @@ class Settings:
     redundancy: float = field(
         0.02, "weight of the correlations between different features (the paper's lambda)", low=1e-5, high=10.0
     )
-    centring: float = field(
-        1.0,
-        "weight of the squared mean of each feature: the paper's loss does not see it, cosine similarity does",
-        low=0.0,
-        high=100.0,
-    )
+    centring: float = centring()
 
 
 def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Context) -> Tensor:
@@ -48,5 +44,4 @@ def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Con
     agreement = (1 - same).square().sum(dim=-1)
     redundancy = correlation.square().sum(dim=(1, 2)) - same.square().sum(dim=-1)
     total = agreement + context.values["redundancy"] * redundancy
-    total = total + context.values["centring"] * mean.square().sum(dim=(1, 2))
-    return torch.where(any_pair, total, 0.0)
+    return torch.where(any_pair, total + pull(mean, context), 0.0)

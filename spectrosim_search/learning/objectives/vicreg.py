@@ -17,6 +17,7 @@ from torch import Tensor
 from spectrosim_search.config.fields import field
 from spectrosim_search.learning.batch import Batch
 from spectrosim_search.learning.layers import Context
+from spectrosim_search.learning.objectives._centring import centring, pull
 from spectrosim_search.learning.objectives._pairs import symmetric_weights
 
 __all__ = ["Settings", "loss"]
@@ -29,12 +30,7 @@ class Settings:
     invariance: float = field(25.0, "weight of the distance of positive pairs (lambda)", low=0.0, high=1000.0)
     variance: float = field(25.0, "weight of features that spread less than 1 (mu)", low=0.0, high=1000.0)
     covariance: float = field(1.0, "weight of the covariances between features (nu)", low=0.0, high=1000.0)
-    centring: float = field(
-        1.0,
-        "weight of the squared mean of each feature: the paper's loss does not see it, cosine similarity does",
-        low=0.0,
-        high=100.0,
-    )
+    centring: float = centring()
 
 
 def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Context) -> Tensor:
@@ -57,5 +53,4 @@ def loss(settings: Settings, p: Mapping[str, Tensor], batch: Batch, context: Con
     covariance = (covariances.square().sum(dim=(1, 2)) - own.square().sum(dim=-1)) / size
     both_sides = values["variance"] * variance + values["covariance"] * covariance  # equal on either side of the pairs
     total = values["invariance"] * invariance + 2 * both_sides
-    total = total + values["centring"] * mean.square().sum(dim=(1, 2)) / size
-    return torch.where(any_pair, total, 0.0)
+    return torch.where(any_pair, total + pull(mean, context) / size, 0.0)
