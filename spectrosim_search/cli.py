@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import spectrosim_search
-from spectrosim_search import cli_models
+from spectrosim_search import cli_baselines, cli_models
 from spectrosim_search.cli_options import (
     DEFAULT_STORAGE,
     GroupOption,
@@ -321,6 +321,7 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
 
 for _command in (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed, cli_models.models):
     app.command()(_command)
+app.command()(cli_baselines.baselines)
 
 
 def main() -> None:

@@ -24,17 +24,20 @@ if TYPE_CHECKING:
     from spectrosim_search.search.doctor import Check
     from spectrosim_search.search.progress import Event, SearchProgress
     from spectrosim_search.search.records import StudyRecord
+    from spectrosim_search.search.run_baselines import Compared
     from spectrosim_search.search.store import StudyStatus
 
 __all__ = [
     "ProgressDisplay",
     "measuring",
+    "print_baselines",
     "print_checks",
     "print_comparison",
     "print_costs",
     "print_inspection",
     "print_mapping",
     "print_plan",
+    "print_ranking",
     "print_result",
     "print_rows",
     "print_spaces",
@@ -122,6 +125,45 @@ def print_result(record: StudyRecord, report: str = "") -> None:
     from spectrosim_search.report.table import plain_text
 
     console.print(plain_text(record), highlight=False, markup=False, soft_wrap=True)
+    if report:
+        console.print(f"Report: {report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def print_baselines(*, json_: bool) -> None:
+    """Every baseline there is: name, title, and whether it is run once for each seed."""
+    from spectrosim_search.baselines import seeded, title
+    from spectrosim_search.config import registry
+
+    rows = [(name, title(name), seeded(name)) for name in registry.names("baselines")]
+    if json_:
+        print(json.dumps([{"name": n, "title": t, "seeded": s} for n, t, s in rows], indent=2))
+        return
+    console.print(table(("name", "title", "seeds"), [(n, t, "each" if s else "") for n, t, s in rows]))
+
+
+def print_ranking(compared: Compared, report: str = "") -> None:
+    """Verdict, then every method by its score with interval, seeds and seconds; what has no score says why."""
+    from spectrosim_search.report.numbers import duration
+    from spectrosim_search.report.table import ordered_methods, plain_text, result_rows
+
+    record = compared.record
+    console.print(plain_text(record).split("\n\n")[0], highlight=False, markup=False, soft_wrap=True)
+    methods, rows = ordered_methods(record), result_rows(record)
+    kept = [c for c in list(rows[0])[2:5] if any(row[c] for row in rows)] + ["seeds"] if rows else []
+    shown, rank, without = [], 0, []
+    for method, row in sorted(zip(methods, rows, strict=True), key=lambda pair: pair[0].note.startswith("n/a")):
+        if method.note.startswith("n/a"):
+            without.append(f"{row['method']}: {method.note}")
+            continue
+        rank += method.kind not in ("oracle", "audit")
+        place = "" if method.kind in ("oracle", "audit") else str(rank)
+        spent = duration(compared.seconds[method.name]) if method.name in compared.seconds else ""
+        shown.append((place, row["method"], *(row[c] for c in kept), spent))
+    made = table(("", "method", *kept, "fitted in"), shown)
+    needed = Measurement.get(console, console.options.update(max_width=500), made).maximum
+    (console if needed <= console.width else Console(file=console.file, width=needed)).print(made)
+    for line in without:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if report:
         console.print(f"Report: {report}", highlight=False, markup=False, soft_wrap=True)
 
@@ -250,6 +292,9 @@ class ProgressDisplay:
         elif isinstance(event, events.ReplicateDone) and event.phase != "search":
             self._confirmed += 1
             self._show(f"confirmation: {self._confirmed} replicates trained")
+        elif isinstance(event, events.BaselineDone):
+            left = f", {event.remaining_seconds / 60:.1f} min left" if math.isfinite(event.remaining_seconds) else ""
+            self._show(f"baselines: {event.done} of {event.total} fits, last {event.baseline} ({event.status}){left}")
 
     def _show(self, line: str) -> None:
         if self._status is not None:

@@ -1,9 +1,10 @@
 """Methods that need no search: one module each, with ``TITLE`` and ``fit_score(BaselineInput) -> BaselineOutput``.
 
-Everything is fitted on training rows; settings are chosen by inner grouped folds of the training rows.
+Everything is fitted on training rows; settings are chosen by inner grouped folds of the training rows. A module whose
+method draws (initial weights, trees) by ``training_seed`` says ``SEEDED = True``.
 """
 
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
-from spectrosim_search.baselines._run import run, title
+from spectrosim_search.baselines._run import every, run, seeded, title
 
-__all__ = ["BaselineInput", "BaselineOutput", "run", "title"]
+__all__ = ["BaselineInput", "BaselineOutput", "every", "run", "seeded", "title"]

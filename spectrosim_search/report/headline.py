@@ -46,7 +46,7 @@ _EXPORTS = {
 
 
 def only_fixed(record: StudyRecord) -> bool:
-    """Whether there were too few groups to search, so that fixed methods alone were compared."""
+    """Whether nothing was searched (too few groups, or not asked for), so that fixed methods alone were compared."""
     return record.confirmation is not None and record.confirmation.scoring == "fixed"
 
 
@@ -89,7 +89,7 @@ def _title(record: StudyRecord, name: str) -> str:
 
 def _searched(record: StudyRecord) -> str:
     if only_fixed(record):
-        return "nothing: too few groups"
+        return "nothing: fixed methods alone were compared"
     states = Counter[str](t.state for t in record.trials)
     parts = [f"{count(states['COMPLETE'])} finished", f"{count(states['PRUNED'])} pruned"]
     parts += [f"{count(states[s])} {word}" for s, word in (("FAIL", "failed"), ("RUNNING", "running")) if states[s]]
@@ -135,7 +135,9 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
         if only_fixed(record):
             out.append(("Lead over the next method", difference))
         else:
-            out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
+            known = [r for r in c.rows if r.kind == "baseline" and not r.note.startswith("n/a")]
+            best = f"{_title(record, c.verdict.best_baseline)}, best of {len(known)}"
+            out.append(("Against the best baseline", f"{difference} ({best})"))
         out.append(("Recommended for export", _EXPORTS[c.export_kind]))
     out.append(("Data", _data(record)))
     protocol = record.study.protocol.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,8 +24,6 @@ from spectrosim_search.search.reference import (
     ReferenceScores,
     baselines_of,
     method_row,
-    reference_names,
-    score_reference,
 )
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.preprocessing import describe
@@ -79,29 +77,23 @@ def conclude(
     workbench: Workbench,
     candidates: Sequence[Candidate],
     search: Mapping[int, Sequence[ReplicateRecord]],
-    *,
-    on_step: Callable[[str], None] | None = None,
-) -> tuple[ConfirmationRecord, list[ReferenceScores]]:
+    references: Sequence[ReferenceScores],
+) -> ConfirmationRecord:
     """Statistics over everything that was trained.
 
     `search` maps the number of every COMPLETE trial to its search replicates in cell order: the selection that has to
-    be corrected for. Raises RunError when no finalist has a complete seed.
+    be corrected for. `references` are scored on the winner's seeds. Raises RunError when no finalist has a complete
+    seed.
     """
-    say = on_step or (lambda _: None)
-    study, design = workbench.study, workbench.design
+    design = workbench.design
     winner = pick_winner(candidates, design.folds)
     seeds = winner.complete_seeds(design.folds)
-    references: list[ReferenceScores] = []
-    for name in reference_names(study, workbench.spectra):
-        say(f"reference row {name}")
-        references.append(score_reference(name, study, workbench.spectra, design, seeds))
-    say("intervals and verdict")
     compared = _compare(workbench, candidates, winner, references, search)
     tests = _tests(compared)
     verdict, export_kind = _verdict(compared, tests)
     rows = [*_candidate_rows(compared), *_reference_rows(compared, tests)]
     leak = audit(design, seeds)
-    record = ConfirmationRecord(
+    return ConfirmationRecord(
         created_at=time.time(),
         scoring="hold-out" if compared.held_out else "corrected-cv",
         metric=compared.metric,
@@ -117,7 +109,6 @@ def conclude(
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=tuple(design.warnings),
     )
-    return record, references
 
 
 def _compare(
@@ -239,6 +230,9 @@ def _reference_rows(
     rows: list[MethodRow] = []
     best = compared.best
     for r in compared.references:
+        if r.reason:
+            rows.append(method_row(r, [], compared.units))
+            continue
         cells = compared.cells(r)
         untested = compared.difference(compared.cells(compared.winner), cells, -compared.optimism), float("nan")
         difference, p = tests.get((compared.winner.name, r.name), untested)

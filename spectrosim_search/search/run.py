@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Prepared",
+    "announce",
     "check_writable",
     "default_workers",
+    "make_pool",
     "plan_study",
     "prepare_study",
     "read_study",
@@ -175,7 +177,7 @@ def run_study(
 ) -> StudyRecord:
     """Search and confirm; on a study that exists, go on where it stopped.
 
-    With 4 to 7 groups nothing is searched and no worker started: the fixed methods are compared and the record says so.
+    With 4 to 7 groups nothing is searched, no worker started: the fixed methods are compared and the record says so.
     Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record.
     Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
@@ -193,11 +195,11 @@ def run_study(
     study, spectra = prepared.study, prepared.spectra
     say = on_note or (lambda text: None)
     bench = Workbench(spectra, study, searchable=False)
-    for line in _announce(bench):
+    for line in announce(bench):
         say(line)
     if not bench.design.searchable:
-        with Store(storage) as store:
-            compare_fixed(store, bench, say)
+        with closing(make_pool(prepared, 0)) as pool, Store(storage) as store:
+            compare_fixed(store, bench, pool, say, on_event or silent)
         return read_study(study.name, storage)
     allowance = Allowance(study.budget)
     if confirm:
@@ -206,7 +208,7 @@ def run_study(
     # What the database refuses anywhere below is one line, not only what Store itself asks of it.
     with (
         optuna_errors(locate(storage)),
-        closing(_pool(prepared, workers, address, gpus_per_trial)) as pool,
+        closing(make_pool(prepared, workers, address, gpus_per_trial)) as pool,
         Store(storage) as store,
     ):
         outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
@@ -223,7 +225,8 @@ def run_study(
     return read_study(study.name, storage)
 
 
-def _pool(prepared: Prepared, workers: int | None, address: str, gpus_per_trial: float) -> Pool:
+def make_pool(prepared: Prepared, workers: int | None, address: str = "", gpus_per_trial: float = 0.0) -> Pool:
+    """Ray workers (None: one a core), or with 0 this process."""
     if workers == 0:
         from spectrosim_search.search.workers.in_process import InProcessPool
 
@@ -258,7 +261,7 @@ def _reserve_replicates(bench: Workbench) -> Callable[[Usage], int]:
     return lambda usage: kept
 
 
-def _announce(bench: Workbench) -> list[str]:
+def announce(bench: Workbench) -> list[str]:
     """What is about to be searched and what it can show, before anything is trained."""
     summary = bench.design.summary()
     lines = [

@@ -40,9 +40,10 @@ from spectrosim_search.search.store_engine import (
     redacted,
     sqlite_file,
 )
-from spectrosim_search.search.store_question import describe, differences, question_of
+from spectrosim_search.search.store_question import describe, differences, question_of, with_baselines_of
 from spectrosim_search.search.store_status import StudyStatus, read_status
 from spectrosim_search.search.store_tables import (
+    BaselineFitRow,
     ConfigurationRow,
     DatasetRow,
     EnvironmentRow,
@@ -117,7 +118,7 @@ class Store:
     # --- studies -----------------------------------------------------------------------------------------------
 
     def open_study(self, study: Study, dataset: DatasetRecord, design: Mapping[str, Any]) -> int:
-        """Create a study or go on with it; budget and confirmation may change. Returns its id.
+        """Create a study or go on with it; budget and confirmation may change, baselines may join. Returns its id.
 
         Raises InputError where the name belongs to other data or to another question, saying what differs.
         """
@@ -141,12 +142,12 @@ class Store:
                         )
                     )
             except IntegrityError:
-                self._check_same(study, dataset)
+                values["study"] = to_json(with_baselines_of(self._check_same(study, dataset), study))
                 with self.engine.begin() as connection:
                     connection.execute(sa.update(StudyRow).where(StudyRow.name == study.name).values(**values))
             return self.study_id(study.name)
 
-    def _check_same(self, study: Study, dataset: DatasetRecord) -> None:
+    def _check_same(self, study: Study, dataset: DatasetRecord) -> Study:
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(StudyRow).where(StudyRow.name == study.name)).one()
             if row.fingerprint != dataset.fingerprint:
@@ -158,11 +159,12 @@ class Store:
                     f"study '{study.name}' was made with other data: {describe(old)}, now {describe(dataset)}; "
                     "give the study another --name"
                 )
-        if row.question != question_of(study):
-            before = from_json(Study, row.study)
+        before = from_json(Study, row.study)
+        if question_of(before) != question_of(study):
             raise InputError(
                 f"study '{study.name}' asks another question: {differences(before, study)}; give it another --name"
             )
+        return before
 
     def study_id(self, name: str) -> int:
         """Id of a study. Raises InputError with the nearest known name."""
@@ -233,7 +235,7 @@ class Store:
                 connection.execute(sa.delete(StudyRow).where(StudyRow.id == study_id))
                 for table, column, users in (
                     (DatasetRow, DatasetRow.fingerprint, (StudyRow.fingerprint,)),
-                    (EnvironmentRow, EnvironmentRow.id, (ReplicateRow.environment_id,)),
+                    (EnvironmentRow, EnvironmentRow.id, (ReplicateRow.environment_id, BaselineFitRow.environment_id)),
                     (ConfigurationRow, ConfigurationRow.id, (ReplicateRow.configuration_id, SlotRow.configuration_id)),
                 ):
                     used = sa.union(*(sa.select(user) for user in users))

@@ -9,14 +9,19 @@ from typing import Any
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.records import DatasetRecord
 
-__all__ = ["describe", "differences", "question_of"]
+__all__ = ["describe", "differences", "question_of", "with_baselines_of"]
 
-FREE = ("name", "description", "budget", "confirmation")  # may change when a study goes on
+FREE = ("name", "description", "budget", "confirmation", "baselines")  # may change when a study goes on
 
 
 def question_of(study: Study) -> str:
     """The study's question with the path of its data left out: the fingerprint stands for the data."""
     return replace(study, data=replace(study.data, path="")).question
+
+
+def with_baselines_of(before: Study, study: Study) -> Study:
+    """The study with every baseline it was compared with before: they may join, but none that was looked at leaves."""
+    return replace(study, baselines=tuple(dict.fromkeys((*before.baselines, *study.baselines))))
 
 
 def describe(data: DatasetRecord) -> str:

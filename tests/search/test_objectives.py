@@ -221,4 +221,4 @@ def test_older_databases_go_on_working(tmp_path: Path) -> None:
     _, record = run_small(file, small_study(4))
     assert len(record.trials) == 4
     with Store(file) as store, store.engine.connect() as connection:
-        assert store_schema.current_revision(connection) == store_schema.head_revision() == "0002_trial_costs"
+        assert store_schema.current_revision(connection) == store_schema.head_revision() == "0003_baseline_fits"

@@ -1,4 +1,4 @@
-"""One worker's work: train replicates, score them, hand their records over one by one."""
+"""One worker's work: train replicates, fit baselines, score them, hand their records over one by one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.baseline_items import BaselineItem, fit_baseline
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.environment import environment
-from spectrosim_search.search.workers.pool import CANCELLED, Finished
+from spectrosim_search.search.workers.pool import CANCELLED, Finished, Fitted, Work
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["Trainer"]
@@ -41,7 +42,7 @@ class Trainer:
         import torch
 
         torch.set_num_threads(1)
-        self.bench = Workbench(spectra, study)
+        self.bench = Workbench(spectra, study, searchable=False)  # whether there are groups enough, the driver asks
         self._worker = worker
         self._device = device
         self._abandon = abandon
@@ -67,7 +68,17 @@ class Trainer:
         with self._lock:
             self._stopped.update(keys)
 
-    def train(self, items: Sequence[WorkItem]) -> Iterator[Finished]:
+    def train(self, items: Sequence[Work]) -> Iterator[Finished | Fitted]:
+        """Do what was handed over: fits of baselines one by one, replicates together."""
+        for item in items:
+            if isinstance(item, BaselineItem):
+                fit = fit_baseline(self.bench, item, worker=self._worker, environment_id=self._environment.id)
+                yield Fitted(fit, self._environment)
+        replicates = [item for item in items if isinstance(item, WorkItem)]
+        if replicates:
+            yield from self._train(replicates)
+
+    def _train(self, items: Sequence[WorkItem]) -> Iterator[Finished]:
         """Train a stack (all items share a stack key) and yield its records.
 
         What a configuration is to blame for (data it cannot take, memory) becomes a record with status failed;

@@ -1,0 +1,112 @@
+"""The front door of baselines: compare them on their own, or set more of them beside a study that was searched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from spectrosim_search.config.errors import InputError
+from spectrosim_search.config.study import Study
+from spectrosim_search.search.confirmation import Extra, confirm
+from spectrosim_search.search.fixed import compare_fixed
+from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
+from spectrosim_search.search.progress import Listener, silent
+from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.run import Prepared, announce, make_pool, read_study
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.store_baselines import read_fits, stored_study
+from spectrosim_search.search.store_question import differences, question_of, with_baselines_of
+from spectrosim_search.search.workbench import Workbench
+from spectrosim_search.search.workers.pool import Pool
+
+__all__ = ["Compared", "compare_baselines"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A study with its baselines, and the seconds that the fits of each took."""
+
+    record: StudyRecord
+    seconds: dict[str, float]
+
+
+def compare_baselines(
+    prepared: Prepared,
+    *,
+    storage: str = "sqlite:///spectrosim.db",
+    seeds: int = 30,
+    workers: int | None = None,
+    minutes: float = 0.0,
+    on_event: Listener | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> Compared:
+    """Score baselines under the study's splits, halves, seeds and metric; on a study that exists, add them to it.
+
+    Where trials are confirmed, the confirmation is concluded again
+    over all baselines, with the models as they were trained; where none are, the fixed methods are compared among
+    themselves. `seeds`: of methods that draw. `minutes` 0: no limit; whatever is stored is not fitted again. Raises
+    InputError for wrong input (nothing is written) and for a study whose trials are not confirmed yet.
+    """
+    if seeds < 1:
+        raise InputError(f"{seeds} seeds: at least one is needed")
+    spectra, say, listener = prepared.spectra, on_note or (lambda _: None), on_event or silent
+    asked = prepared.study
+    Workbench(spectra, asked, searchable=False)  # what cannot be judged at all is refused before anything is written
+    deadline = time.monotonic() + minutes * 60 if minutes > 0 else float("inf")
+    extra = Extra(seeds, lambda: time.monotonic() < deadline)
+    with Store(storage) as store:
+        study = _joined(stored_study(store, asked.name), asked)
+        bench = Workbench(spectra, study, searchable=False)
+        for line in announce(bench):
+            say(line)
+        study_id = store.open_study(study, bench.dataset, bench.design.summary())
+        if not store.shared:
+            refuse_busy(store.engine, study_id, study.name)
+        record = store.record(study.name)
+        if record.trials and (record.confirmation is None or record.confirmation.scoring == "fixed"):
+            raise InputError(
+                f"study '{study.name}' has trials but no confirmation yet: run it to its end first; the baselines "
+                "named here join it then"
+            )
+        with (
+            closing(make_pool(Prepared(study, spectra), workers)) as pool,
+            LeaseKeeper(store.engine, study_id),
+        ):
+            _compare(store, bench, pool, extra, say, listener, searched=bool(record.trials))
+        spent: dict[str, float] = {}
+        for fit in read_fits(store, study.name).values():
+            spent[fit.baseline] = spent.get(fit.baseline, 0.0) + fit.seconds
+    return Compared(read_study(study.name, storage), spent)
+
+
+def _joined(stored: Study | None, asked: Study) -> Study:
+    """The study as it was last run, with the baselines asked for; the one asked for where there is none."""
+    if stored is None:
+        return asked
+    if question_of(stored) != question_of(asked):
+        raise InputError(
+            f"study '{asked.name}' asks another question: {differences(stored, asked)}; give it another --name"
+        )
+    return with_baselines_of(stored, replace(stored, baselines=asked.baselines))
+
+
+def _compare(
+    store: Store,
+    bench: Workbench,
+    pool: Pool,
+    extra: Extra,
+    say: Callable[[str], None],
+    listener: Listener,
+    *,
+    searched: bool,
+) -> None:
+    if not searched:
+        compare_fixed(store, bench, pool, say, listener, drawn_seeds=extra.seeds, go_on=extra.go_on)
+        return
+    started = time.monotonic()
+    try:
+        confirm(store, bench, pool, say, listener, baselines=extra)
+    finally:  # an interrupted comparison has used its time as well
+        store.add_seconds(bench.study.name, "confirmation", time.monotonic() - started)
