@@ -25,7 +25,9 @@ __all__ = ["baselines"]
 
 def baselines(
     data: Annotated[str, typer.Option("--data", help="Table of spectra; without it the study's own data.")] = "",
-    study: Annotated[str, typer.Option("--study", help="Bundled study or a YAML file.")] = "transformer",
+    study: Annotated[
+        str, typer.Option("--study", help="Bundled study, a YAML file, or one in the database.")
+    ] = "transformer",
     name: Annotated[str, typer.Option("--name", help="Name in the database; default: study and data.")] = "",
     only: Annotated[str, typer.Option("--only", help="These alone: cosine,linear-metric.")] = "",
     all_: Annotated[bool, typer.Option("--all", help="Every baseline there is, not the study's few.")] = False,
@@ -53,8 +55,8 @@ def baselines(
         return
     if only and all_:
         raise InputError("--only names some baselines, --all takes every one: give one of them")
-    from spectrosim_search.search.run import check_writable, prepare_study
-    from spectrosim_search.search.run_baselines import compare_baselines
+    from spectrosim_search.search.run import check_writable
+    from spectrosim_search.search.run_baselines import compare_baselines, prepare_baselines
 
     columns = {
         "group_column": group_column,
@@ -66,8 +68,9 @@ def baselines(
     if report:
         check_writable(Path(report))
     named = every() if all_ else tuple(dict.fromkeys(n.strip() for n in only.split(",") if n.strip()))
-    chosen = [f"baselines=[{', '.join(named)}]"] if named else []
-    prepared = prepare_study(study, name=name, data=data, columns=columns, set_=[*(set_ or []), *chosen])
+    prepared = prepare_baselines(
+        study, storage=storage_url(storage), names=named, name=name, data=data, columns=columns, set_=set_ or []
+    )
     with progress_display(quiet=json_) as progress:
         compared = compare_baselines(
             prepared,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import math
 import sys
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from spectrosim_search.learning.costs import Cost
     from spectrosim_search.search.doctor import Check
     from spectrosim_search.search.progress import Event, SearchProgress
-    from spectrosim_search.search.records import StudyRecord
+    from spectrosim_search.search.records import MethodRow, StudyRecord
     from spectrosim_search.search.run_baselines import Compared
     from spectrosim_search.search.store import StudyStatus
 
@@ -144,28 +145,37 @@ def print_baselines(*, json_: bool) -> None:
 def print_ranking(compared: Compared, report: str = "") -> None:
     """Verdict, then every method by its score with interval, seeds and seconds; what has no score says why."""
     from spectrosim_search.report.numbers import duration
-    from spectrosim_search.report.table import ordered_methods, plain_text, result_rows
+    from spectrosim_search.report.table import ordered_methods, result_rows
 
     record = compared.record
-    console.print(plain_text(record).split("\n\n")[0], highlight=False, markup=False, soft_wrap=True)
-    methods, rows = ordered_methods(record), result_rows(record)
-    kept = [c for c in list(rows[0])[2:5] if any(row[c] for row in rows)] + ["seeds"] if rows else []
-    shown, rank, without = [], 0, []
-    for method, row in sorted(zip(methods, rows, strict=True), key=lambda pair: pair[0].note.startswith("n/a")):
-        if method.note.startswith("n/a"):
-            without.append(f"{row['method']}: {method.note}")
-            continue
-        rank += method.kind not in ("oracle", "audit")
-        place = "" if method.kind in ("oracle", "audit") else str(rank)
-        spent = duration(compared.seconds[method.name]) if method.name in compared.seconds else ""
-        shown.append((place, row["method"], *(row[c] for c in kept), spent))
-    made = table(("", "method", *kept, "fitted in"), shown)
-    needed = Measurement.get(console, console.options.update(max_width=500), made).maximum
-    (console if needed <= console.width else Console(file=console.file, width=needed)).print(made)
-    for line in without:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    confirmation = record.confirmation
+    if confirmation is None:
+        return
+
+    def place(pair: tuple[MethodRow, Mapping[str, str]]) -> tuple[bool, float]:
+        value = pair[0].metrics[confirmation.metric].value
+        return pair[0].kind in ("oracle", "audit"), -value if math.isfinite(value) else math.inf
+
+    ranked = sorted(zip(ordered_methods(record), result_rows(record), strict=True), key=place)
+    columns = [c for c in list(ranked[0][1])[2:5] if any(row[c] for _, row in ranked)] + ["seeds"]
+    shown = [(m, row) for m, row in ranked if not m.note.startswith("n/a")]
+    lines = [
+        (
+            "" if m.kind in ("oracle", "audit") else number,
+            row["method"],
+            *(row[c] for c in columns),
+            duration(compared.seconds[m.name]) if m.name in compared.seconds else "",
+        )
+        for number, (m, row) in enumerate(shown, 1)
+    ]
+    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    say(confirmation.verdict.sentence)
+    _wide(table(("", "method", *columns, "fitted in"), lines))
+    for m, row in ranked:
+        if m.note.startswith("n/a"):
+            say(f"{row['method']}: {m.note}")
     if report:
-        console.print(f"Report: {report}", highlight=False, markup=False, soft_wrap=True)
+        say(f"Report: {report}")
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], output: Path | None) -> None:
@@ -218,12 +228,15 @@ def print_costs(costs: Sequence[Cost], caption: str, *, papers: bool) -> None:
     """What encoders cost, one line each, and how it was measured."""
     from spectrosim_search.learning.costs import rows_of
 
-    shown = table(*rows_of(costs, papers=papers))
-    # wider than a narrow terminal rather than cut: a figure without its last digits is none
+    _wide(table(*rows_of(costs, papers=papers)))
+    console.print(caption, highlight=False, markup=False, soft_wrap=True)
+
+
+def _wide(shown: Table) -> None:
+    """Wider than a narrow terminal rather than cut: a figure without its last digits is none."""
     needed = Measurement.get(console, console.options.update(max_width=500), shown).maximum
     wide = console if needed <= console.width else Console(file=console.file, width=needed)
     wide.print(shown)
-    console.print(caption, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -67,7 +68,7 @@ class _Comparison:
         """Reference rows that a winner is tested against: not the ceiling, not the audit."""
         return baselines_of(self.references)
 
-    @property
+    @cached_property
     def best(self) -> ReferenceScores | None:
         """The baseline that leads on the out-of-fold pairs of the searched groups."""
         return max(self.baselines, key=lambda r: rankable(self.score(r.cells)), default=None)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from spectrosim_search.baselines import title
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.confirmation import Extra, confirm
+from spectrosim_search.search.documents.bundled import bundled_names
 from spectrosim_search.search.fixed import compare_fixed
 from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.records import StudyRecord
-from spectrosim_search.search.run import Prepared, announce, make_pool, read_study
+from spectrosim_search.search.run import Prepared, announce, make_pool, prepare_study, read_study
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_baselines import read_fits, stored_study
 from spectrosim_search.search.store_question import differences, question_of, with_baselines_of
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
 
-__all__ = ["Compared", "compare_baselines"]
+__all__ = ["Compared", "compare_baselines", "prepare_baselines"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,39 @@ class Compared:
 
     record: StudyRecord
     seconds: dict[str, float]
+
+
+def prepare_baselines(
+    study: str,
+    *,
+    storage: str,
+    names: Sequence[str] = (),
+    name: str = "",
+    data: str = "",
+    columns: Mapping[str, str] | None = None,
+    set_: Sequence[str] = (),
+) -> Prepared:
+    """As :func:`prepare_study`; `study` may also name one in the database, whose settings then stand.
+
+    `names` takes the place of the study's own baselines. Raises InputError for anything wrong.
+    """
+    stored = None if name or study in bundled_names("studies") or Path(study).exists() else _find(storage, study)
+    if stored is None:
+        chosen = [f"baselines=[{', '.join(names)}]"] if names else []
+        return prepare_study(study, name=name, data=data, columns=columns, set_=[*set_, *chosen])
+    if set_:
+        raise InputError(f"study '{study}' is in {storage} and its settings stand: leave --set out")
+    given: dict[str, Any] = {key: value for key, value in (columns or {}).items() if value} | ({"path": data} if data else {})
+    taken = replace(stored, data=replace(stored.data, **given), baselines=tuple(names) or stored.baselines)
+    return prepare_study(taken, name=stored.name)
+
+
+def _find(storage: str, name: str) -> Study | None:
+    try:
+        with Store(storage, read_only=True) as store:
+            return stored_study(store, name)
+    except InputError:  # no such database: whoever writes there says what is wrong with it
+        return None
 
 
 def compare_baselines(
@@ -53,6 +90,8 @@ def compare_baselines(
         raise InputError(f"{seeds} seeds: at least one is needed")
     spectra, say, listener = prepared.spectra, on_note or (lambda _: None), on_event or silent
     asked = prepared.study
+    for name in asked.baselines:
+        title(name)
     Workbench(spectra, asked, searchable=False)  # what cannot be judged at all is refused before anything is written
     deadline = time.monotonic() + minutes * 60 if minutes > 0 else float("inf")
     extra = Extra(seeds, lambda: time.monotonic() < deadline)
