@@ -55,8 +55,10 @@ def prepare_baselines(
         chosen = [f"baselines=[{', '.join(names)}]"] if names else []
         return prepare_study(study, name=name, data=data, columns=columns, set_=[*set_, *chosen])
     if set_:
-        raise InputError(f"study '{study}' is in {storage} and its settings stand: leave --set out")
-    given: dict[str, Any] = {key: value for key, value in (columns or {}).items() if value} | ({"path": data} if data else {})
+        raise InputError(f"study '{study}' is in the database and its settings stand: leave --set out")
+    given: dict[str, Any] = {key: value for key, value in (columns or {}).items() if value} | (
+        {"path": data} if data else {}
+    )
     taken = replace(stored, data=replace(stored.data, **given), baselines=tuple(names) or stored.baselines)
     return prepare_study(taken, name=stored.name)
 
