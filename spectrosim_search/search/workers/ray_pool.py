@@ -197,7 +197,7 @@ class RayPool:
         except errors.RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
             raise RunError(
-                f"{worker.name} failed on {worker.keys[0]}: {type(cause).__name__}: "
+                f"{worker.name} failed on replicate {worker.keys[0]}: {type(cause).__name__}: "
                 f"{str(cause).splitlines()[0] if str(cause) else ''}"
             ) from error
         return out
