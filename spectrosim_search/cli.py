@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import spectrosim_search
-from spectrosim_search import cli_models, cli_protocols
+from spectrosim_search import cli_baselines, cli_models, cli_protocols
 from spectrosim_search.cli_options import (
     DEFAULT_STORAGE,
     GroupOption,
@@ -322,6 +322,7 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
 _MORE = (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed, cli_models.models)
 for _command in (*_MORE, cli_protocols.protocols):
     app.command()(_command)
+app.command()(cli_baselines.baselines)
 
 
 def main() -> None:

@@ -6,6 +6,6 @@ a pair comes first.
 """
 
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
-from spectrosim_search.baselines._run import run, title
+from spectrosim_search.baselines._run import every, run, seeded, title
 
-__all__ = ["BaselineInput", "BaselineOutput", "run", "title"]
+__all__ = ["BaselineInput", "BaselineOutput", "every", "run", "seeded", "title"]

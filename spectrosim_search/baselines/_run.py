@@ -8,12 +8,23 @@ from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.config import registry
 from spectrosim_search.config.errors import RunError
 
-__all__ = ["run", "title"]
+__all__ = ["every", "run", "seeded", "title"]
+
+
+def every() -> tuple[str, ...]:
+    """What a study means by `all`: every member but the oracle, which joins by itself where the data are simulated."""
+    return tuple(name for name in registry.names("baselines") if name != "oracle")
 
 
 def title(name: str) -> str:
     """How a table names the baseline. Raises InputError for an unknown name."""
     return str(registry.load("baselines", name).TITLE)
+
+
+def seeded(name: str) -> bool:
+    """Whether the baseline draws by `BaselineInput.training_seed`: it is run once for each fold and seed, others once
+    for each fold."""
+    return bool(getattr(registry.load("baselines", name), "SEEDED", False))
 
 
 def run(name: str, data: BaselineInput) -> BaselineOutput:

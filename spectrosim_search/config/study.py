@@ -177,8 +177,9 @@ class Study:
 
     @property
     def question(self) -> str:
-        """Hash of what may not change when a study goes on: everything but budget, confirmation and name."""
-        kept = {k: v for k, v in self.to_dict().items() if k not in ("name", "description", "budget", "confirmation")}
+        """Hash of what may not change when a study goes on: everything but name, budget, confirmation, baselines."""
+        free = ("name", "description", "budget", "confirmation", "baselines")
+        kept = {k: v for k, v in self.to_dict().items() if k not in free}
         if kept["objectives"] == ["score"]:  # so that studies older than this choice keep their question
             del kept["objectives"]
         return content_hash(kept)

@@ -76,8 +76,8 @@ def export_document(record: StudyRecord, trial: int | None = None, *, committee:
     if confirmation.export_kind == "none":
         leads = next((r.title for r in confirmation.rows if r.name == confirmation.verdict.best_baseline), "none")
         raise InputError(
-            f"study '{record.study.name}' has nothing to export: it had too few groups to search, and what leads its "
-            f"fixed methods ({leads}) needs no trained model; measure more groups, or use it as it is"
+            f"study '{record.study.name}' has nothing to export: nothing was searched, and what leads its "
+            f"fixed methods ({leads}) needs no trained model; use it as it is, or search (8 groups are needed)"
         )
     if confirmation.winner_members:
         return _committee(record, [_trial(record, number) for number in confirmation.winner_members])
@@ -161,7 +161,7 @@ def _linear(record: StudyRecord, confirmation: ConfirmationRecord) -> ExportDocu
     row = next((r for r in confirmation.rows if r.name == name), None)
     how = f"the linear metric stood its ground against {_counted(record)} trials"
     if confirmation.scoring == "fixed":
-        how = "it leads the fixed methods; there were too few groups to search"
+        how = "it leads the fixed methods; nothing was searched"
     provenance = _provenance(record, how, row)
     baseline = next((b for b in record.baselines if b.name == name), None)
     settings = (row.settings if row else "") or (baseline.settings if baseline else "")

@@ -99,13 +99,18 @@ def lead(
     needed: int,
     runner_up: str = "",
     difference: Estimate | None = None,
+    among: int = 1,
+    optimism: float = 0.0,
 ) -> Verdict:
-    """What may be said where `groups` independent groups are too few to search: which fixed method leads.
+    """What may be said where nothing was searched (or `groups` are too few to): which fixed method leads.
 
-    score: of the method that leads (`name`, `title`). difference: its score minus that of `runner_up` (a title). The
-    outcome is *not searched*; that a method leads the others is no proof that it is better.
+    score: of the method that leads (`name`, `title`). difference: its score minus that of `runner_up` (a title).
+    optimism: what being picked as the best of `among` methods flatters a score by. The outcome is *not searched*;
+    that a method leads the others is no proof that it is better.
     """
     few = f"{groups} groups are too few to search ({needed} are needed), so fixed methods were compared"
+    if groups >= needed:
+        few = "fixed methods alone were compared"
     if math.isnan(score.value):
         sentence = f"Not searched: {few}, and none of them could be scored ({score.note or 'undefined'})."
         return Verdict("not searched", sentence, False, "none")
@@ -118,6 +123,8 @@ def lead(
         text += f", {difference.value:.3f} ahead of {runner_up} ({spread})"
     if metric in CHANCE and not score.low > CHANCE[metric]:
         text += "; that it beats chance is not shown"
+    if among > 1 and optimism > 0:
+        text += f"; to be picked as the best of {among} flatters it by about {optimism:.3f}"
     linear = name.startswith("linear-metric")
     return Verdict("not searched", text + ".", True, "linear-metric" if linear else "none")
 

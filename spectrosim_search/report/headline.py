@@ -47,7 +47,7 @@ _EXPORTS = {
 
 
 def only_fixed(record: StudyRecord) -> bool:
-    """Whether there were too few groups to search, so that fixed methods alone were compared."""
+    """Whether nothing was searched (too few groups, or not asked for), so that fixed methods alone were compared."""
     return record.confirmation is not None and record.confirmation.scoring == "fixed"
 
 
@@ -90,7 +90,7 @@ def _title(record: StudyRecord, name: str) -> str:
 
 def _searched(record: StudyRecord) -> str:
     if only_fixed(record):
-        return "nothing: too few groups"
+        return "nothing: fixed methods alone were compared"
     states = Counter[str](t.state for t in record.trials)
     parts = [f"{count(states['COMPLETE'])} finished", f"{count(states['PRUNED'])} pruned"]
     parts += [f"{count(states[s])} {word}" for s, word in (("FAIL", "failed"), ("RUNNING", "running")) if states[s]]
@@ -138,7 +138,9 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
         if only_fixed(record):
             out.append(("Lead over the next method", difference))
         else:
-            out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
+            known = [r for r in c.rows if r.kind == "baseline" and not r.note.startswith("n/a")]
+            best = f"{_title(record, c.verdict.best_baseline)}, best of {len(known)}"
+            out.append(("Against the best baseline", f"{difference} ({best})"))
         recommended = "the committee" if c.winner_members and c.export_kind == "model" else _EXPORTS[c.export_kind]
         out.append(("Recommended for export", recommended))
     out.append(("Data", _data(record)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -23,8 +23,6 @@ from spectrosim_search.search.reference import (
     ReferenceScores,
     baselines_of,
     method_row,
-    reference_names,
-    score_reference,
 )
 from spectrosim_search.search.selection import Selection, choice_optimism
 from spectrosim_search.search.workbench import Workbench
@@ -44,7 +42,6 @@ class _Comparison:
     held_out: bool
     contenders: Sequence[Contender]
     references: Sequence[ReferenceScores]
-    seeds: Sequence[int]  # that the references are scored on: those of all finalists
     selection: Selection
     reference_optimism: float  # of choosing the best baseline; 0 with a hold-out
 
@@ -54,12 +51,13 @@ class _Comparison:
 
     def reference_cells(self, reference: ReferenceScores, beside: Contender) -> Method:
         """The scored pairs that judge a reference beside a contender: cross-validated on the contender's own seeds,
-        so that both meet the same halves."""
+        so that both meet the same halves; on all of its own where it was fitted for none of them."""
         if self.held_out:
             return reference.held_out
         own = set(beside.complete_seeds(self.folds))
-        places = [seed for seed in self.seeds for _ in range(self.folds)]
-        return [cell for seed, cell in zip(places, reference.cells, strict=True) if seed in own]
+        places = [seed for seed in reference.scored_seeds for _ in range(self.folds)]
+        shared = [cell for seed, cell in zip(places, reference.cells, strict=True) if seed in own]
+        return shared or reference.cells
 
     def score(self, cells: Method) -> float:
         """The study's metric."""
@@ -98,31 +96,25 @@ def conclude(
     workbench: Workbench,
     contenders: Sequence[Contender],
     selection: Selection,
-    *,
-    on_step: Callable[[str], None] | None = None,
-) -> tuple[ConfirmationRecord, list[ReferenceScores]]:
-    """Statistics over everything that was trained, and the verdict on the winner of the `selection`."""
-    say = on_step or (lambda _: None)
-    study, design, winner = workbench.study, workbench.design, selection.winner
-    seeds = sorted({s for c in contenders if c.kind == "finalist" for s in c.complete_seeds(design.folds)})
-    references: list[ReferenceScores] = []
-    for name in reference_names(study, workbench.spectra):
-        say(f"reference row {name}")
-        references.append(score_reference(name, study, workbench.spectra, design, seeds))
-    say("intervals and verdict")
-    compared = _compare(workbench, contenders, selection, references, seeds)
+    references: Sequence[ReferenceScores],
+) -> ConfirmationRecord:
+    """Statistics over everything that was trained, and the verdict on the winner of the `selection`.
+
+    `references` are scored on the seeds of all finalists.
+    """
+    design, winner = workbench.design, selection.winner
+    compared = _compare(workbench, contenders, selection, references)
     tests = _tests(compared)
     verdict, export_kind = _verdict(compared, tests)
     rows = [*_contender_rows(compared), *_reference_rows(compared, tests)]
-    leak = audit(design, seeds)
-    several = len(winner.trials) > 1
-    record = ConfirmationRecord(
+    leak = audit(design, winner.complete_seeds(design.folds))
+    return ConfirmationRecord(
         created_at=time.time(),
         scoring="hold-out" if compared.held_out else "corrected-cv",
         metric=compared.metric,
         rows=tuple(sorted(rows, key=lambda row: ORDER.index(row.kind))),
         verdict=verdict,
-        winner_trial=-1 if several else winner.trials[0],
+        winner_trial=winner.trials[0] if len(winner.trials) == 1 else -1,
         winner_configuration_id=winner.identity,
         export_kind=export_kind,
         leakage={"auc": leak.auc, "balanced_accuracy": leak.balanced_accuracy, "expected": leak.expected},
@@ -131,9 +123,8 @@ def conclude(
         pairs=tuple(p for cell in compared.cells(winner)[: KEPT_SEEDS * design.folds] for p in cell),
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=tuple(design.warnings),
-        winner_members=winner.trials if several else (),
+        winner_members=winner.trials if len(winner.trials) > 1 else (),
     )
-    return record, references
 
 
 def _compare(
@@ -141,7 +132,6 @@ def _compare(
     contenders: Sequence[Contender],
     selection: Selection,
     references: Sequence[ReferenceScores],
-    seeds: Sequence[int],
 ) -> _Comparison:
     design = workbench.design
     compared = _Comparison(
@@ -152,7 +142,6 @@ def _compare(
         selection=selection,
         contenders=contenders,
         references=references,
-        seeds=seeds,
         reference_optimism=0.0,
     )
     if compared.held_out:
@@ -232,6 +221,9 @@ def _reference_rows(
     rows: list[MethodRow] = []
     best, winner = compared.best, compared.winner
     for r in compared.references:
+        if r.reason:
+            rows.append(method_row(r, [], compared.units))
+            continue
         cells = compared.reference_cells(r, winner)
         untested = compared.difference(compared.cells(winner), cells, -compared.taken_off(winner)), float("nan")
         difference, p = tests.get((winner.name, r.name), untested)

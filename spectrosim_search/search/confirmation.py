@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.baseline_runs import score_baselines
 from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.committee import Committee, choose_committee
 from spectrosim_search.search.conclusion import conclude
@@ -25,19 +26,37 @@ from spectrosim_search.search.embedding_map import embedding_map
 from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
 from spectrosim_search.search.records import ReplicateRecord, StudyRecord
-from spectrosim_search.search.reference import baseline_record
+from spectrosim_search.search.reference import baseline_record, reference_names
 from spectrosim_search.search.selection import select
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.pool import Pool
 
-__all__ = ["confirm"]
+__all__ = ["Extra", "confirm"]
 
 
-def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], None], listener: Listener) -> None:
+@dataclass(frozen=True)
+class Extra:
+    """How baselines join a study that is confirmed: seeds of those that draw, and whether there is time for a fit."""
+
+    seeds: int
+    go_on: Callable[[], bool]
+
+
+def confirm(
+    store: Store,
+    bench: Workbench,
+    pool: Pool,
+    say: Callable[[str], None],
+    listener: Listener,
+    *,
+    baselines: Extra | None = None,
+) -> None:
     """Train finalists and presets with fresh seeds while the budget lasts, conclude, store the confirmation.
 
-    What the database holds already is not trained again. Raises RunError where no trial or no finalist was completed.
+    What the database holds already is not trained again. With `baselines` no model is trained at all: a study that is
+    confirmed is concluded again with the baselines that have joined. Raises RunError where no trial or no finalist was
+    completed.
     """
     study = bench.study
     started = time.monotonic()
@@ -57,10 +76,11 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     contenders: list[Contender] = [*candidates, committee] if committee else [*candidates]
     trained = [*candidates, *(committee.members if committee else ())]
     go_on = _go_on(study, record, started, contenders, bench.design.folds)
-    if any(r.phase == "hold-out" for r in record.replicates):
+    if baselines is not None or any(r.phase == "hold-out" for r in record.replicates):
         go_on = _never  # with more seeds another winner might be scored on the held-out groups
     different = len({c.identity for c in trained})
-    say(f"confirmation: {different} configurations with fresh seeds")
+    if baselines is None:
+        say(f"confirmation: {different} configurations with fresh seeds")
     _train(
         within(confirm_items(trained, bench), _allowed(study, record, different, bench)),
         study,
@@ -81,19 +101,35 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     selection = select(bench, finished, search)
     winner = selection.winner
     if bench.design.hold_out is not None:
-        say("the held-out groups are scored once")
+        if baselines is None:
+            say("the held-out groups are scored once")
         last = [c for c in finished if c is winner or c.kind == "preset"]
         alone = [one for c in last for one in _alone(c)]
-        _train(held_out_items(alone, bench), study, store, pool, lambda: True, listener)
-    conclusion, references = conclude(bench, finished, selection, on_step=say)
-    conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configurations))
+        _train(held_out_items(alone, bench), study, store, pool, go_on if baselines else lambda: True, listener)
+    names = reference_names(record.study, bench.spectra)
+    say(f"reference rows: {', '.join(names)}")
+    references = score_baselines(
+        store,
+        bench,
+        pool,
+        names,
+        sorted({s for c in finished if c.kind == "finalist" for s in c.complete_seeds(bench.design.folds)}),
+        hold_out=True,
+        drawn_seeds=None if baselines is None else baselines.seeds,
+        least_seeds=study.confirmation.minimum_seeds if baselines is None else 0,
+        go_on=_time_left(study, record, started) if baselines is None else baselines.go_on,
+        listener=listener,
+    )
+    say("intervals and verdict")
+    conclusion = conclude(bench, finished, selection, references)
+    before = record.confirmation
+    if baselines is not None and before is not None and before.winner_configuration_id == winner.identity:
+        conclusion = replace(conclusion, embedding=before.embedding)
+    else:
+        conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configurations))
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion)
-
-
-def _never() -> bool:
-    return False
 
 
 def _alone(contender: Contender) -> tuple[Candidate, ...]:
@@ -131,9 +167,21 @@ def _go_on(
     def enough() -> bool:
         return all(len(c.tried_seeds(folds)) >= study.confirmation.minimum_seeds for c in finalists)
 
+    in_time = _time_left(study, record, started)
+    return lambda: in_time() or not enough()
+
+
+def _time_left(study: Study, record: StudyRecord, started: float) -> Callable[[], bool]:
+    """Whether the budget of minutes is not used up."""
+    if study.budget.minutes <= 0:
+        return lambda: True
     used = sum(s for s in (record.search_seconds, record.confirmation_seconds) if s == s)
     deadline = started + study.budget.minutes * 60 - used
-    return lambda: time.monotonic() < deadline or not enough()
+    return lambda: time.monotonic() < deadline
+
+
+def _never() -> bool:
+    return False
 
 
 def _train(

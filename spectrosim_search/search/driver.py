@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 
-from spectrosim_search.config.errors import InputError
-from spectrosim_search.search import store_leases
 from spectrosim_search.search.budget import Allowance
 from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, interrupted
 from spectrosim_search.search.driver_loop import Driver, SearchOutcome
-from spectrosim_search.search.lease import LEASE_SECONDS, LeaseKeeper
+from spectrosim_search.search.lease import LEASE_SECONDS, LeaseKeeper, refuse_busy
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench
@@ -36,12 +34,7 @@ def search(
     study = bench.study
     study_id = store.open_study(study, bench.dataset, bench.design.summary())
     if not store.shared:
-        busy = store_leases.live(store.engine, study_id)
-        if busy:
-            raise InputError(
-                f"study '{study.name}' is being worked on by process {busy[0].process.split(':')[0]} on "
-                f"{busy[0].host.split(' ')[0]}; wait for it, or use PostgreSQL to let several work together"
-            )
+        refuse_busy(store.engine, study_id, study.name)
     status = store.status(study.name)
     spent = status.search_seconds + status.confirmation_seconds
     begun = time.monotonic()

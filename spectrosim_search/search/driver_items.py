@@ -1,22 +1,26 @@
-"""Training a fixed list of replicates: what the confirmation does after the search."""
+"""Working through a fixed list on a pool: replicates of a confirmation, fits of baselines."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from spectrosim_search.config.errors import RunError
+from spectrosim_search.search.baseline_items import BaselineItem
 from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, Interruption, interrupted
 from spectrosim_search.search.progress import Listener, ReplicateDone, WorkerLost, silent
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import WorkItem
-from spectrosim_search.search.workers.pool import Finished, Pool
+from spectrosim_search.search.workers.pool import Finished, Fitted, Pool, WorkerDied
 
-__all__ = ["run_items"]
+__all__ = ["run_items", "work_through"]
 
 WAIT_SECONDS = 1.0
 DEATHS = 2
+
+Item = TypeVar("Item", WorkItem, BaselineItem)
 
 
 def run_items(
@@ -44,15 +48,46 @@ def run_items(
     waiting = deque(item for key, item in wanted.items() if key not in records)
     for item in waiting:
         store.add_configuration(item.configuration)
-    running: dict[str, WorkItem] = {}
+
+    def take(event: Finished | Fitted) -> None:
+        if isinstance(event, Finished):
+            record = event.record
+            store.add_replicate(study, record, event.environment)
+            records[record.key] = record
+            listener(ReplicateDone.of(record))
+            on_result(record)
+
+    lost = work_through(pool, waiting, take, _stack, study=study, go_on=go_on, listener=listener, grace=grace)
+    if lost and not records:
+        raise RunError(f"every replicate killed its workers ({[*lost.values()][-1]}); look at memory and drivers")
+    return tuple(records[key] for key in wanted if key in records)
+
+
+def work_through(
+    pool: Pool,
+    waiting: deque[Item],
+    take: Callable[[Finished | Fitted], None],
+    stack: Callable[[deque[Item], int], list[Item]],
+    *,
+    study: str,
+    go_on: Callable[[], bool],
+    listener: Listener = silent,
+    grace: float = GRACE_SECONDS,
+) -> Mapping[str, str]:
+    """Keep the pool busy until nothing waits, `go_on` says no, or the user interrupts; `take` gets what ended.
+
+    `stack` takes from `waiting` what one worker does together. Returns the items that killed two workers with the
+    reason. Raises Interrupted on Ctrl-C, after what runs has ended or the grace is over.
+    """
+    running: dict[str, Item] = {}
     deaths: Counter[str] = Counter()
-    lost: list[str] = []
+    lost: dict[str, str] = {}
     try:
         with Interruption(pool.hurry, grace=grace) as interruption:
             while waiting or running:
                 more = not interruption.requested and go_on()
                 while more and waiting and pool.free > 0:
-                    batch = _stack(waiting, pool.capacity)
+                    batch = stack(waiting, pool.capacity)
                     running |= {item.key: item for item in batch}
                     pool.submit(batch)
                     more = go_on()
@@ -61,13 +96,9 @@ def run_items(
                 if not running and not more:
                     break
                 for event in pool.events(min(WAIT_SECONDS, interruption.left)):
-                    if isinstance(event, Finished):
-                        record = event.record
-                        store.add_replicate(study, record, event.environment)
-                        running.pop(record.key, None)
-                        records[record.key] = record
-                        listener(ReplicateDone.of(record))
-                        on_result(record)
+                    if not isinstance(event, WorkerDied):
+                        running.pop(event.record.key, None)
+                        take(event)
                         continue
                     listener(WorkerLost(event.worker, event.reason, len(event.keys)))
                     for key in event.keys:
@@ -76,12 +107,10 @@ def run_items(
                         if again is not None and deaths[key] < DEATHS:
                             waiting.appendleft(again)
                         elif again is not None:
-                            lost.append(f"{event.reason}")
+                            lost[key] = event.reason
     except KeyboardInterrupt:
         raise Interrupted(interrupted(study)) from None
-    if lost and not records:
-        raise RunError(f"every replicate killed its workers ({lost[-1]}); look at memory and drivers")
-    return tuple(records[key] for key in wanted if key in records)
+    return lost
 
 
 def _stack(waiting: deque[WorkItem], capacity: int) -> list[WorkItem]:

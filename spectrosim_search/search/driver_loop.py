@@ -30,7 +30,7 @@ from spectrosim_search.search.progress import (
 )
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
-from spectrosim_search.search.workers.pool import Finished, Pool, PoolEvent
+from spectrosim_search.search.workers.pool import Finished, Pool, PoolEvent, WorkerDied
 
 __all__ = ["Driver", "SearchOutcome"]
 
@@ -297,7 +297,7 @@ class Driver:
         for event in events:
             if isinstance(event, Finished):
                 self._store_result(event)
-            else:
+            elif isinstance(event, WorkerDied):
                 self._tell(WorkerLost(event.worker, event.reason, len(event.keys)))
                 for key in event.keys:
                     self._worker_died(key, event.reason)

@@ -1,4 +1,4 @@
-"""A study with too few groups to search: its fixed methods under its own splits, and which of them leads."""
+"""A study of fixed methods alone (too few groups to search, or none wanted): their scores and which of them leads."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from spectrosim_search.evaluation.bootstrap import bbc
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import Verdict, lead
 from spectrosim_search.protocol.design import SEARCHABLE
 from spectrosim_search.protocol.leakage import audit
+from spectrosim_search.search.baseline_runs import score_baselines
 from spectrosim_search.search.contenders import rankable
+from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.records import ConfirmationRecord, VerdictRecord
 from spectrosim_search.search.reference import (
     ReferenceScores,
@@ -20,34 +23,46 @@ from spectrosim_search.search.reference import (
     baselines_of,
     method_row,
     reference_names,
-    score_reference,
 )
 from spectrosim_search.search.store import Store
+from spectrosim_search.search.store_baselines import stored_study
 from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
+from spectrosim_search.search.workers.pool import Pool
 
 __all__ = ["compare_fixed"]
 
 ORDER = ("baseline", "oracle", "audit")
 
 
-def compare_fixed(store: Store, bench: Workbench, say: Callable[[str], None]) -> None:
+def compare_fixed(
+    store: Store,
+    bench: Workbench,
+    pool: Pool,
+    say: Callable[[str], None],
+    listener: Listener = silent,
+    *,
+    drawn_seeds: int | None = None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> None:
     """Score the study's baselines (and the oracle of simulated data), say which leads, store both.
 
-    Nothing is trained and no trial is made; a study that was compared before is compared again. The seeds draw halves
-    and samples of pairs only, where the protocol draws any.
+    No trial is made; a study that was compared before is compared again, without fitting anything twice. Scores are
+    out of fold: groups that a search would hold out are left alone. `drawn_seeds` of the seeds are for methods that
+    draw (None: all of the study's); the others' seeds draw halves and samples of pairs only.
     """
-    study, design = bench.study, bench.design
     started = time.monotonic()
-    store.open_study(study, bench.dataset, design.summary())
-    store.optuna_study(study.name)  # empty: whoever reads a study finds one
-    seeds = range(CONFIRMATION_SEED, CONFIRMATION_SEED + study.protocol.seeds)
-    references: list[ReferenceScores] = []
-    for name in reference_names(study, bench.spectra):
-        say(f"fixed method {name}")
-        references.append(score_reference(name, study, bench.spectra, design, seeds))
+    store.open_study(bench.study, bench.dataset, bench.design.summary())
+    store.optuna_study(bench.study.name)  # empty: whoever reads a study finds one
+    study = stored_study(store, bench.study.name) or bench.study
+    seeds = range(CONFIRMATION_SEED, CONFIRMATION_SEED + max(study.protocol.seeds, drawn_seeds or 0))
+    names = reference_names(study, bench.spectra)
+    say(f"fixed methods: {', '.join(names)}")
+    references = score_baselines(
+        store, bench, pool, names, seeds, hold_out=False, drawn_seeds=drawn_seeds, go_on=go_on, listener=listener
+    )
     conclusion = _conclude(bench, references, seeds)
     for reference in references:
-        store.set_baseline(study.name, baseline_record(reference, design.folds))
+        store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion)
     store.add_seconds(study.name, "confirmation", time.monotonic() - started)
 
@@ -81,7 +96,7 @@ def _conclude(bench: Workbench, references: Sequence[ReferenceScores], seeds: Se
 def _metric(bench: Workbench, references: Sequence[ReferenceScores]) -> str:
     """The study's metric; AUC over all pairs where no method has a value (no labels to match, no threshold)."""
     asked, units = bench.study.metric, bench.design.units
-    values = [jackknife(r.cells, units, asked).value for r in references]
+    values = [jackknife(r.cells, units, asked).value for r in references if not r.reason]
     return asked if any(value == value for value in values) else "auc"
 
 
@@ -92,11 +107,13 @@ def _verdict(
     units, groups = bench.design.units, bench.design.independent
     scores = {r.name: jackknife(r.cells, units, metric) for r in baselines_of(references)}
     ranked = sorted(baselines_of(references), key=lambda r: -rankable(scores[r.name].value))
-    nothing = Estimate(float("nan"), note="the study asks for no baseline" if not ranked else "only one baseline")
+    without = "no baseline could be scored" if references else "the study asks for no baseline"
+    nothing = Estimate(float("nan"), note="only one baseline" if ranked else without)
     if not ranked:
         return lead(nothing, name="", title="", metric=metric, groups=groups, needed=SEARCHABLE), nothing, None
     first, *others = ranked
     difference = paired_difference(first.cells, others[0].cells, units, metric).estimate if others else nothing
+    optimism = bbc({r.name: r.cells for r in ranked}, units, metric, seed=bench.study.seed).optimism if others else 0.0
     verdict = lead(
         scores[first.name],
         name=first.name,
@@ -106,5 +123,7 @@ def _verdict(
         needed=SEARCHABLE,
         runner_up=others[0].title if others else "",
         difference=difference,
+        among=len(ranked),
+        optimism=optimism,
     )
     return verdict, difference, first

@@ -9,13 +9,23 @@ from types import TracebackType
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from spectrosim_search.config.errors import RunError
+from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.search import store_leases
 from spectrosim_search.search.store_leases import Identity
 
-__all__ = ["LEASE_SECONDS", "LeaseKeeper"]
+__all__ = ["LEASE_SECONDS", "LeaseKeeper", "refuse_busy"]
 
 LEASE_SECONDS = 60.0
+
+
+def refuse_busy(engine: Engine, study_id: int, name: str) -> None:
+    """Raise InputError where another driver is at work on a study."""
+    busy = store_leases.live(engine, study_id)
+    if busy:
+        raise InputError(
+            f"study '{name}' is being worked on by process {busy[0].process.split(':')[0]} on "
+            f"{busy[0].host.split(' ')[0]}; wait for it, or use PostgreSQL to let several work together"
+        )
 
 
 class LeaseKeeper:

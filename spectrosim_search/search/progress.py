@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from spectrosim_search.search.records import ReplicateRecord
 
 __all__ = [
+    "BaselineDone",
     "Event",
     "Listener",
     "ReplicateDone",
@@ -81,6 +82,20 @@ class ReplicateDone(Event):
             record.worker,
             record.total_seconds,
         )
+
+
+@dataclass(frozen=True)
+class BaselineDone(Event):
+    """One fit of a baseline was stored; `done` of `total` are. `remaining_seconds`: NaN before the first."""
+
+    baseline: str
+    fold: int
+    seed: int
+    status: str
+    seconds: float
+    done: int
+    total: int
+    remaining_seconds: float
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,13 @@ from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import jackknife
 from spectrosim_search.protocol.design import SEARCHABLE
 from spectrosim_search.protocol.leakage import expected
-from spectrosim_search.search.candidates import Candidate, Method, confirm_items, held_out_items
+from spectrosim_search.search.baseline_items import baseline_items, fit_baseline
+from spectrosim_search.search.candidates import Candidate, confirm_items, held_out_items
+from spectrosim_search.search.contenders import Method
 from spectrosim_search.search.records import DatasetRecord
-from spectrosim_search.search.reference import reference_names, score_reference
+from spectrosim_search.search.reference import reference_names, reference_scores
 from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench, WorkItem
-from spectrosim_search.search.workers.pool import Finished, Pool
+from spectrosim_search.search.workers.pool import Finished, Pool, WorkerDied
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["METRICS", "PROTOCOLS", "Comparison", "Model", "ProtocolName", "ProtocolScore", "compare_protocols"]
@@ -179,9 +181,14 @@ def _score_references(bench: Workbench, found: dict[tuple[ProtocolName, str], _M
     kinds: dict[str, Literal["audit", "oracle"]] = {AUDIT: "audit", "oracle": "oracle"}
     protocol = bench.design.protocol.name
     for name in reference_names(bench.study, bench.spectra):
-        scores = score_reference(name, bench.study, bench.spectra, bench.design, [CONFIRMATION_SEED])
+        seeds = [CONFIRMATION_SEED]
+        items = baseline_items(bench, [name], seeds, seeds, hold_out=True)
+        fits = [fit_baseline(bench, item, worker="here", environment_id="") for item in items]
+        scores = reference_scores(name, bench, fits, seeds, seeds, hold_out=True)
         method = found.setdefault((protocol, name), _Method(kinds.get(name, "baseline"), []))
-        method.repeats.append(scores.held_out or scores.cells)
+        method.failed = scores.reason or method.failed
+        if scores.cells:
+            method.repeats.append(scores.held_out or scores.cells)
 
 
 def _score_models(
@@ -216,8 +223,10 @@ def _train(work: Sequence[tuple[Candidate, WorkItem]], study: Study, pool: Pool)
             running.add(item.key)
             pool.submit([item])
         for event in pool.events(1.0):
-            if not isinstance(event, Finished):
+            if isinstance(event, WorkerDied):
                 raise RunError(f"{event.worker} was lost ({event.reason}): look at its memory, or use fewer --workers")
+            if not isinstance(event, Finished):
+                continue
             record = event.record
             running.discard(record.key)
             for owner in owners[record.key]:

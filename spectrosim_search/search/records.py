@@ -19,6 +19,9 @@ from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.verdict import Outcome
 
 __all__ = [
+    "EVERY_SEED",
+    "HELD_OUT_FOLD",
+    "BaselineFit",
     "BaselineRecord",
     "ConfirmationRecord",
     "DatasetRecord",
@@ -33,6 +36,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float32]
+EVERY_SEED = -1  # `seed` of a fit that serves all seeds: its method draws nothing
+HELD_OUT_FOLD = -1  # `fold` of a fit on all searched groups that scores the held-out pairs
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class VerdictRecord:
-    """Better, not worse, cannot tell, or not searched (too few groups) - in one plain sentence.
+    """Better, not worse, cannot tell, or not searched (fixed methods alone) - in one plain sentence.
 
     `difference`: winner - best baseline; where nothing was searched, leading - next baseline.
     """
@@ -146,11 +151,34 @@ class BaselineRecord:
 
 
 @dataclass(frozen=True)
+class BaselineFit:
+    """One fit of a baseline: name × fold, and × seed where the method draws (`SEEDED`).
+
+    `pairs` are scored without a threshold (NaN): those of the seed's halves or, with `seed` EVERY_SEED, every pair of
+    any seed's halves once. status: *unsuitable* data or parameters, for good; *failed* for memory, a lost worker or an
+    unexpected error, which is tried again when the study goes on.
+    """
+
+    key: str
+    baseline: str
+    fold: int
+    seed: int
+    status: Literal["finished", "unsuitable", "failed"]
+    reason: str
+    settings: str
+    pairs: tuple[PairScores, ...]
+    worker: str
+    started_at: float
+    seconds: float
+    environment_id: str
+
+
+@dataclass(frozen=True)
 class ConfirmationRecord:
     """The end of a study."""
 
     created_at: float
-    scoring: Literal["hold-out", "corrected-cv", "fixed"]  # fixed: too few groups to search, baselines alone
+    scoring: Literal["hold-out", "corrected-cv", "fixed"]  # fixed: nothing was searched, baselines alone
     metric: str
     rows: tuple[MethodRow, ...]
     verdict: VerdictRecord

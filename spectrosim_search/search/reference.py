@@ -1,29 +1,30 @@
 """The reference rows: baselines under exactly the cells that trials and finalists are scored on.
 
-A baseline is fitted once a fold (it has no training seed) and scored on the two validation halves of every cell, so
-that each of its numbers can be paired with a model's. Its threshold is chosen on one half and applied to the other, as
-a model's is.
+A baseline that draws nothing is fitted once a fold, one that draws once for each fold and seed; each is scored on the
+two validation halves of every cell, so that each of its numbers can be paired with a model's. Its threshold is chosen
+on one half and applied to the other, as a model's is.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines import BaselineInput, BaselineOutput, title
-from spectrosim_search.baselines import run as run_baseline
+from spectrosim_search.baselines import seeded, title
+from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.statistics import jackknife
-from spectrosim_search.evaluation.verification import METRICS, choose_threshold
-from spectrosim_search.protocol.design import Design
+from spectrosim_search.evaluation.verification import METRICS, choose_threshold, metrics, primary
 from spectrosim_search.protocol.pairs import PairSet
-from spectrosim_search.search.records import BaselineRecord, MethodRow
+from spectrosim_search.search.baseline_items import locate_pairs
+from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit, BaselineRecord, MethodRow
+from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
     "method_row",
     "pair_scores",
     "reference_names",
-    "score_reference",
+    "reference_scores",
 ]
 
 Method = list[tuple[PairScores, ...]]
@@ -45,7 +46,8 @@ KEPT_SEEDS = 3  # seeds whose scored pairs are kept for figures
 class ReferenceScores:
     """One reference row before statistics: `cells` in the order of the seeds, then folds.
 
-    `held_out` one part or none.
+    `held_out` one part for each fit on all searched groups, or none. `scored_seeds`: those of `cells`. `seeds`: 0 where
+    the method draws nothing, so that one fit serves them all. `reason`: why there is no score at all, else empty.
     """
 
     name: str
@@ -54,6 +56,10 @@ class ReferenceScores:
     held_out: Method
     settings: str
     seconds: float
+    scored_seeds: tuple[int, ...] = ()
+    seeds: int = 0
+    seed_sd: float = float("nan")
+    reason: str = ""
 
 
 def reference_names(study: Study, spectra: SpectraSet) -> tuple[str, ...]:
@@ -70,57 +76,59 @@ def reference_names(study: Study, spectra: SpectraSet) -> tuple[str, ...]:
     return tuple(names)
 
 
-def score_reference(
+def reference_scores(
     name: str,
-    study: Study,
-    spectra: SpectraSet,
-    design: Design,
+    bench: Workbench,
+    fits: Iterable[BaselineFit],
     seeds: Sequence[int],
+    drawn: Sequence[int],
     *,
-    on_fold: Callable[[str, int], None] | None = None,
+    hold_out: bool,
 ) -> ReferenceScores:
-    """Fit one baseline on every fold's training spectra and score the halves of every (seed, fold) cell.
+    """Put a baseline's fits together: the scored halves of every (seed, fold) cell, the held-out pairs with `hold_out`.
 
-    With a hold-out it is fitted once more on all searched groups and scores the held-out pairs; its threshold there
-    comes from the out-of-fold pairs.
+    A method that draws counts the seeds of `drawn` of which every fold has been fitted, any other all `seeds`. One bad
+    fit makes the row n/a: what is left would be a choice of the folds that went well.
     """
-    started = time.perf_counter()
-    scored: dict[tuple[int, int], tuple[PairScores, ...]] = {}
-    settings: list[str] = []
-    out_of_fold: list[tuple[NDArray[np.float32], NDArray[np.bool_]]] = []
-    for fold in range(design.folds):
-        splits = [design.split(fold, seed) for seed in seeds]
-        pairs = tuple(half for split in splits for half in split.halves)
-        output = _fit(name, study, spectra, splits[0].train, splits[0].groups, splits[0].relation, pairs)
-        settings.append(output.settings)
-        for i, seed in enumerate(seeds):
-            similarities = output.similarities[2 * i : 2 * i + 2]
-            scored[seed, fold] = _cross_threshold(splits[i].halves, similarities)
-            out_of_fold += [(s, h.positive) for s, h in zip(similarities, splits[i].halves)]
-        if on_fold is not None:
-            on_fold(name, fold)
+    design = bench.design
+    own = {(f.fold, f.seed): f for f in fits if f.baseline == name}
+    draws, held = seeded(name), design.hold_out if hold_out else None
+    folds = [*range(design.folds), *([HELD_OUT_FOLD] if held is not None else [])]
+    place = {s: s if draws else EVERY_SEED for s in (drawn if draws else seeds)}
+    complete = [s for s, stored in place.items() if all((fold, stored) in own for fold in folds)]
+    bad = [f for f in own.values() if f.status != "finished"]
+    seconds = sum(f.seconds for f in own.values())
+    if bad or not complete:
+        count = "" if len(bad) == len(own) else f" ({len(bad)} of {len(own)} fits)"
+        late = f"not finished, {len(own)} fits of {len(folds) * len(set(place.values()))} are stored: run it again"
+        reason = f"{bad[0].reason}{count}" if bad else late
+        return ReferenceScores(name, title(name), [], [], "", seconds, reason=reason)
+    cells = [_cell(bench, own[fold, place[seed]], fold, seed) for seed in complete for fold in range(design.folds)]
     held_out: Method = []
-    if design.hold_out is not None:
-        held = design.hold_out
-        output = _fit(name, study, spectra, held.train, held.groups, held.relation, (held.pairs,))
-        settings = [output.settings]
+    if held is not None:  # the threshold of the out-of-fold pairs, as for a model
+        every = [p for cell in cells for p in cell]
         threshold = choose_threshold(
-            np.concatenate([s for s, _ in out_of_fold]), np.concatenate([p for _, p in out_of_fold])
+            np.concatenate([p.similarity for p in every]), np.concatenate([p.positive for p in every])
         )
-        held_out = [(pair_scores(held.pairs, output.similarities[0], threshold),)]
+        last = [own[HELD_OUT_FOLD, s] for s in dict.fromkeys(place[s] for s in complete)]
+        held_out = [(pair_scores(held.pairs, _similarities(fit, held.pairs), threshold),) for fit in last]
+    used = [f for (fold, _), f in own.items() if (fold == HELD_OUT_FOLD) == (held is not None)]
     return ReferenceScores(
         name=name,
         title=title(name),
-        cells=[scored[seed, fold] for seed in seeds for fold in range(design.folds)],
+        cells=cells,
         held_out=held_out,
-        settings=_join(settings),
-        seconds=time.perf_counter() - started,
+        settings=_join([f.settings for f in sorted(used, key=lambda f: (f.seed, f.fold))]),
+        seconds=seconds,
+        scored_seeds=tuple(complete),
+        seeds=len(complete) if draws else 0,
+        seed_sd=_seed_sd(cells, design.folds, bench.study.metric) if draws else float("nan"),
     )
 
 
 def baselines_of(references: Sequence[ReferenceScores]) -> list[ReferenceScores]:
-    """Those that count as baselines: not the ceiling, not the audit."""
-    return [r for r in references if r.name not in ("oracle", "union-find")]
+    """Those that count as baselines: not the ceiling, not the audit, nor what could not be scored."""
+    return [r for r in references if r.name not in ("oracle", "union-find") and not r.reason]
 
 
 def method_row(
@@ -132,20 +140,24 @@ def method_row(
     p_adjusted: float = float("nan"),
     note: str = "",
 ) -> MethodRow:
-    """A reference row of the result table; `cells` are the scored pairs that judge it, `units` as in `Design`."""
+    """A reference row of the result table; `cells` are the scored pairs that judge it, `units` as in `Design`.
+
+    Without a score it says n/a and why.
+    """
+    nothing = Estimate(float("nan"), note=scores.reason)
     kinds: dict[str, Literal["oracle", "audit"]] = {"oracle": "oracle", "union-find": "audit"}
     return MethodRow(
         name=scores.name,
         title=scores.title,
         kind=kinds.get(scores.name, "baseline"),
         configuration_id="",
-        seeds=0,
-        metrics={m: jackknife(cells, units, m) for m in METRICS},
-        seed_sd=float("nan"),
+        seeds=scores.seeds,
+        metrics={m: nothing if scores.reason else jackknife(cells, units, m) for m in METRICS},
+        seed_sd=scores.seed_sd,
         difference=difference,
         p_adjusted=p_adjusted,
         settings=scores.settings,
-        note=note,
+        note=f"n/a: {scores.reason}" if scores.reason else note,
     )
 
 
@@ -168,30 +180,24 @@ def pair_scores(pairs: PairSet, similarity: NDArray[np.float32], threshold: floa
     )
 
 
-def _fit(
-    name: str,
-    study: Study,
-    spectra: SpectraSet,
-    train: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    relation: NDArray[np.int8] | None,
-    pairs: tuple[PairSet, ...],
-) -> BaselineOutput:
-    _, labels = np.unique(spectra.labels, return_inverse=True)
-    labels = np.where(spectra.labels == "", -1, labels).astype(np.int64)
-    return run_baseline(
-        name,
-        BaselineInput(
-            spectra=spectra,
-            train=train,
-            groups=groups,
-            labels=labels,
-            relation=relation,
-            pairs=pairs,
-            metric=study.metric,
-            seed=study.seed,
-        ),
-    )
+def _cell(bench: Workbench, fit: BaselineFit, fold: int, seed: int) -> tuple[PairScores, ...]:
+    halves = bench.split(fold, seed).halves
+    return _cross_threshold(halves, [_similarities(fit, half) for half in halves])
+
+
+def _similarities(fit: BaselineFit, wanted: PairSet) -> NDArray[np.float32]:
+    found = locate_pairs(fit.pairs, wanted)
+    if found is None:
+        raise RunError(f"the stored fit of '{fit.baseline}' lacks pairs of this study: delete the study and run again")
+    return found
+
+
+def _seed_sd(cells: Method, folds: int, metric: str) -> float:
+    """Spread of the fold means over seeds: training noise. NaN below two seeds."""
+    scores = [primary(metrics(cell), metric) for cell in cells]
+    means = [statistics.fmean(scores[i : i + folds]) for i in range(0, len(scores), folds)]
+    means = [m for m in means if m == m]
+    return statistics.stdev(means) if len(means) > 1 else float("nan")
 
 
 def _cross_threshold(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Prepared",
+    "announce",
     "check_writable",
     "default_workers",
     "plan_study",
@@ -178,7 +179,7 @@ def run_study(
 
     Once held-out groups were scored the study is closed: it is concluded again from what is stored, and InputError is
     raised where its budget or confirmation is another.
-    With 4 to 7 groups nothing is searched and no worker started: the fixed methods are compared and the record says so.
+    With 4 to 7 groups nothing is searched, no worker started: the fixed methods are compared and the record says so.
     Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record.
     Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
@@ -196,11 +197,11 @@ def run_study(
     study, spectra = prepared.study, prepared.spectra
     say = on_note or (lambda text: None)
     bench = Workbench(spectra, study, searchable=False)
-    for line in _announce(bench):
+    for line in announce(bench):
         say(line)
     if not bench.design.searchable:
-        with Store(storage) as store:
-            compare_fixed(store, bench, say)
+        with closing(start_pool(prepared, 0)) as pool, Store(storage) as store:
+            compare_fixed(store, bench, pool, say, on_event or silent)
         return read_study(study.name, storage)
     allowance = Allowance(study.budget)
     if confirm:
@@ -269,7 +270,7 @@ def _reserve_replicates(bench: Workbench) -> Callable[[Usage], int]:
     return lambda usage: kept
 
 
-def _announce(bench: Workbench) -> list[str]:
+def announce(bench: Workbench) -> list[str]:
     """What is about to be searched and what it can show, before anything is trained."""
     summary = bench.design.summary()
     lines = [

@@ -40,9 +40,10 @@ from spectrosim_search.search.store_engine import (
     redacted,
     sqlite_file,
 )
-from spectrosim_search.search.store_question import check_same, is_closed, question_of
+from spectrosim_search.search.store_question import check_same, is_closed, question_of, with_baselines_of
 from spectrosim_search.search.store_status import StudyStatus, read_status
 from spectrosim_search.search.store_tables import (
+    BaselineFitRow,
     ConfigurationRow,
     DatasetRow,
     EnvironmentRow,
@@ -117,7 +118,8 @@ class Store:
     # --- studies -----------------------------------------------------------------------------------------------
 
     def open_study(self, study: Study, dataset: DatasetRecord, design: Mapping[str, Any]) -> int:
-        """Create a study or go on with it; budget and confirmation may change until it is closed. Returns its id.
+        """Create a study or go on with it; budget and confirmation may change until it is closed, baselines may join.
+        Returns its id.
 
         Raises InputError where the name belongs to other data or to another question, saying what differs, and where
         the study is :meth:`closed` and its budget or confirmation would change.
@@ -142,7 +144,7 @@ class Store:
                         )
                     )
             except IntegrityError:
-                check_same(self.engine, study, dataset)
+                values["study"] = to_json(with_baselines_of(check_same(self.engine, study, dataset), study))
                 with self.engine.begin() as connection:
                     connection.execute(sa.update(StudyRow).where(StudyRow.name == study.name).values(**values))
             return self.study_id(study.name)
@@ -221,7 +223,7 @@ class Store:
                 connection.execute(sa.delete(StudyRow).where(StudyRow.id == study_id))
                 for table, column, users in (
                     (DatasetRow, DatasetRow.fingerprint, (StudyRow.fingerprint,)),
-                    (EnvironmentRow, EnvironmentRow.id, (ReplicateRow.environment_id,)),
+                    (EnvironmentRow, EnvironmentRow.id, (ReplicateRow.environment_id, BaselineFitRow.environment_id)),
                     (ConfigurationRow, ConfigurationRow.id, (ReplicateRow.configuration_id, SlotRow.configuration_id)),
                 ):
                     used = sa.union(*(sa.select(user) for user in users))

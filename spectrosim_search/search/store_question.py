@@ -15,14 +15,19 @@ from spectrosim_search.search.records import DatasetRecord
 from spectrosim_search.search.store_codec import from_json
 from spectrosim_search.search.store_tables import DatasetRow, ReplicateRow, StudyRow
 
-__all__ = ["check_same", "describe", "differences", "is_closed", "question_of"]
+__all__ = ["check_same", "describe", "differences", "is_closed", "question_of", "with_baselines_of"]
 
-FREE = ("name", "description", "budget", "confirmation")  # may change when a study goes on
+FREE = ("name", "description", "budget", "confirmation", "baselines")  # may change when a study goes on
 
 
 def question_of(study: Study) -> str:
     """The study's question with the path of its data left out: the fingerprint stands for the data."""
     return replace(study, data=replace(study.data, path="")).question
+
+
+def with_baselines_of(before: Study, study: Study) -> Study:
+    """The study with every baseline it was compared with before: they may join, but none that was looked at leaves."""
+    return replace(study, baselines=tuple(dict.fromkeys((*before.baselines, *study.baselines))))
 
 
 def describe(data: DatasetRecord) -> str:
@@ -54,8 +59,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def check_same(engine: Engine, study: Study, dataset: DatasetRecord) -> None:
-    """Raise InputError where a stored study has other data, another question, or may no longer change as asked."""
+def check_same(engine: Engine, study: Study, dataset: DatasetRecord) -> Study:
+    """The study as stored. Raises InputError where it has other data, another question, or may not change as asked."""
     with engine.connect() as connection:
         row = connection.execute(sa.select(StudyRow).where(StudyRow.name == study.name)).one()
         if row.fingerprint != dataset.fingerprint:
@@ -68,7 +73,7 @@ def check_same(engine: Engine, study: Study, dataset: DatasetRecord) -> None:
                 "give the study another --name"
             )
     before = from_json(Study, row.study)
-    if row.question != question_of(study):
+    if question_of(before) != question_of(study):
         raise InputError(
             f"study '{study.name}' asks another question: {differences(before, study)}; give it another --name"
         )
@@ -77,6 +82,7 @@ def check_same(engine: Engine, study: Study, dataset: DatasetRecord) -> None:
             f"study '{study.name}' is closed: its held-out groups were scored, and another budget or confirmation "
             "could choose another winner on them; repeat it as it was, or search anew under another --name"
         )
+    return before
 
 
 def is_closed(engine: Engine, name: str) -> bool:

@@ -12,6 +12,7 @@ __all__ = [
     "PREFIX",
     "VERSION_TABLE",
     "Base",
+    "BaselineFitRow",
     "BaselineRow",
     "ConfigurationRow",
     "ConfirmationRow",
@@ -172,6 +173,18 @@ class BaselineRow(Base):
     study_id: Mapped[int] = _study_key(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     record: Mapped[str] = mapped_column(Long)
+    pair_sets: Mapped[str] = mapped_column(Long)
+    arrays: Mapped[bytes] = mapped_column(Bytes)
+
+
+class BaselineFitRow(Base):
+    """One fit of a baseline, stored as it ends; `record` is a BaselineFit without its pairs."""
+
+    __tablename__ = f"{PREFIX}baseline_fits"
+    study_id: Mapped[int] = _study_key(primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    record: Mapped[str] = mapped_column(Long)
+    environment_id: Mapped[str] = mapped_column(sa.ForeignKey(f"{PREFIX}environments.id"))
     pair_sets: Mapped[str] = mapped_column(Long)
     arrays: Mapped[bytes] = mapped_column(Bytes)
 

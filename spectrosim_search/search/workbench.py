@@ -128,6 +128,10 @@ class Workbench:
             for i in range(seeds)
         )
 
+    def baseline_key(self, name: str, fold: int, seed: int) -> str:
+        """Identity of a fit of a baseline: name, data, protocol, fold, seed."""
+        return content_hash([name, self.spectra.fingerprint, self._question, "baseline", fold, seed], length=24)
+
     def key(self, phase: Phase, configuration_id: str, fold: int, seed: int, epochs: int | None = None) -> str:
         """Identity of a replicate: configuration, data, protocol, phase, fold, seed."""
         return content_hash(
@@ -186,7 +190,7 @@ class Workbench:
                 test=_pairs(held.pairs),
                 epochs=item.epochs,
             )
-        split = self._split(item)
+        split = self.split(item.fold, item.seed)
         return ReplicateTask(
             **common,
             data=self._data_key(item),
@@ -210,7 +214,7 @@ class Workbench:
         return out
 
     def _data_key(self, item: WorkItem) -> str:
-        split = self._held_out() if item.phase == "hold-out" else self._split(item)
+        split = self._held_out() if item.phase == "hold-out" else self.split(item.fold, item.seed)
         digest = hashlib.sha256(split.train.tobytes())
         digest.update(split.groups.tobytes())
         if split.relation is not None:
@@ -218,7 +222,7 @@ class Workbench:
         return f"{content_hash(item.configuration.preprocessing)}:{digest.hexdigest()[:16]}"
 
     def _prepare(self, item: WorkItem) -> TrainingData:
-        split = self._held_out() if item.phase == "hold-out" else self._split(item)
+        split = self._held_out() if item.phase == "hold-out" else self.split(item.fold, item.seed)
         settings = item.configuration.preprocessing
         rowwise = self._rowwise_spectra(settings)
         state = preprocessing.fit(settings, rowwise[split.train], channels=len(self.spectra.axis))
@@ -239,8 +243,9 @@ class Workbench:
             self._rowwise.popitem(last=False)
         return self._rowwise[part]
 
-    def _split(self, item: WorkItem) -> CellSplit:
-        place = (item.fold, item.seed)
+    def split(self, fold: int, seed: int) -> CellSplit:
+        """Parts of one cell; kept, for whatever is scored on the same cell next."""
+        place = (fold, seed)
         if place not in self._splits:
             self._splits[place] = self.design.split(*place)
         return self._splits[place]
@@ -267,7 +272,7 @@ class Workbench:
             held = self._held_out().pairs
             pairs: tuple[PairScores, ...] = (_scored(held, result.similarities[0], threshold),)
         else:
-            first, second = self._split(item).halves
+            first, second = self.split(item.fold, item.seed).halves
             pairs = (
                 _scored(first, result.similarities[0], choose_threshold(result.choosing[0], second.positive)),
                 _scored(second, result.similarities[1], choose_threshold(result.choosing[1], first.positive)),

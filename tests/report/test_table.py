@@ -66,7 +66,7 @@ def test_facts_say_what_was_searched_on_what_and_how(rich: StudyRecord) -> None:
     assert "21 finished, 37 pruned, 2 failed" in said["Searched"]
     assert "took .012 off" in said["How the score was obtained"]
     assert said["Smallest difference this design can detect"] == "about .12"
-    assert said["Against the best baseline"] == "+.031 [+.001, +.061] (linear metric, tuned)"
+    assert said["Against the best baseline"] == "+.031 [+.001, +.061] (linear metric, tuned, best of 4)"
 
 
 def test_a_leaking_protocol_is_named_wherever_its_numbers_stand(build: Callable[..., StudyRecord]) -> None:

@@ -46,7 +46,7 @@ def small_study(
     return dataclasses.replace(study, name="small", budget=Budget(trials=trials), **changes)
 
 
-def make_pool(spectra: SpectraSet, study: Study, workers: int) -> Pool:
+def start_pool(spectra: SpectraSet, study: Study, workers: int) -> Pool:
     """In-process for 0 workers, Ray for more."""
     if workers == 0:
         return InProcessPool(spectra, study)
@@ -60,7 +60,7 @@ def run_small(
 ) -> tuple[SearchOutcome, StudyRecord]:
     """Search and read the study back."""
     spectra = small_spectra()
-    pool = make_pool(spectra, study, workers)
+    pool = start_pool(spectra, study, workers)
     try:
         with Store(url) as store:
             outcome = search(store, Workbench(spectra, study), pool, listener=listener, **given)

@@ -190,7 +190,7 @@ def test_one_objective_asks_the_question_it_always_asked(tmp_path: Path) -> None
     study = small_study(3)
     assert study.objectives == ("score",)
     older = {k: v for k, v in study.to_dict().items() if k != "objectives"}
-    kept = {k: v for k, v in older.items() if k not in ("name", "description", "budget", "confirmation")}
+    kept = {k: v for k, v in older.items() if k not in ("name", "description", "budget", "confirmation", "baselines")}
     assert study.question == content_hash(kept)
     assert dataclasses.replace(study, objectives=("score", "parameters")).question != study.question
     _, record = run_small(tmp_path / "a.db", study)
@@ -206,12 +206,13 @@ def test_older_databases_go_on_working(tmp_path: Path) -> None:
     run_small(file, small_study(2))
     engine = make_engine(locate(file), read_only=False)
     with engine.begin() as connection:  # what the first version had written
+        connection.execute(sa.text("DROP TABLE spectrosim_baseline_fits"))
         connection.execute(sa.text("DROP TABLE spectrosim_trial_costs"))
         connection.execute(sa.text("UPDATE spectrosim_alembic_version SET version_num = '0001_first_tables'"))
         text = connection.execute(sa.select(StudyRow.study)).scalar_one()
         older = text.replace('"objectives":["score"],', "").replace('"front":0,', "")
         assert len(older) < len(text) - 30
-        connection.execute(sa.update(StudyRow).values(study=older))
+        connection.execute(sa.update(StudyRow).values(study=older, question="hashed over other fields"))
     engine.dispose()
     before = file.read_bytes()
     with Store(file, read_only=True) as store:
@@ -221,4 +222,4 @@ def test_older_databases_go_on_working(tmp_path: Path) -> None:
     _, record = run_small(file, small_study(4))
     assert len(record.trials) == 4
     with Store(file) as store, store.engine.connect() as connection:
-        assert store_schema.current_revision(connection) == store_schema.head_revision() == "0002_trial_costs"
+        assert store_schema.current_revision(connection) == store_schema.head_revision() == "0003_baseline_fits"

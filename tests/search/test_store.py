@@ -229,6 +229,7 @@ def test_delete_leaves_nothing_of_a_study_and_all_of_the_others(store: Store) ->
         "spectrosim_pair_sets": 1,  # the same pairs everywhere
         "spectrosim_replicates": 1,
         "spectrosim_baselines": 1,
+        "spectrosim_baseline_fits": 0,
         "spectrosim_confirmations": 0,
     }
     with pytest.raises(InputError, match="no study 'fish'"):

@@ -50,5 +50,5 @@ def build(record: StudyRecord) -> go.Figure | None:
 def missing(record: StudyRecord) -> str:
     """Say why there is no figure."""
     if only_fixed(record):
-        return "there is no winner: too few groups to search"
+        return "there is no winner: nothing was searched"
     return "nothing is confirmed yet" if record.confirmation is None else "no difference could be computed"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from spectrosim_search.baselines import every
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Scalar
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
@@ -92,7 +93,7 @@ def study_document_model() -> type[BaseModel]:
 
 
 _MEANING = {
-    "baselines": "methods that need no search",
+    "baselines": "methods that need no search, by name; all stands for every one there is",
     "objectives": "what trials are chosen by: the score first, then what it costs",
     "task": "what is to be told apart",
     "metric": "what is searched for; matched_auc falls back to auc where it is undefined",
@@ -201,6 +202,9 @@ def _study_fields(document: Document, overrides: Overrides, folder: Path | None)
         inner[rest] = value
     # the file alone has passed already: whatever is wrong now came with the options
     parsed = _validated(Document(merged, "--set", joint=" "))
+    # written out, so that a study says what it was compared with when it was made
+    named = [every() if name == "all" else (name,) for name in parsed.baselines]
+    parsed.baselines = list(dict.fromkeys(n for part in named for n in part)) if every() in named else parsed.baselines
     fields: dict[str, Any] = {}
     hints = get_type_hints(Study)
     for f in dataclasses.fields(Study):

@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 
 from spectrosim_search.config.study import Study
-from spectrosim_search.search.workbench import WorkItem
-from spectrosim_search.search.workers.pool import PoolEvent
+from spectrosim_search.search.workers.pool import Fitted, PoolEvent, Work
 from spectrosim_search.search.workers.trainer import Trainer
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -24,14 +23,14 @@ class InProcessPool:
     def __init__(self, spectra: SpectraSet, study: Study, *, device: str = "cpu") -> None:
         self._deadline = float("inf")
         self._trainer = Trainer(spectra, study, worker="main", device=device, abandon=self._late)
-        self._waiting: deque[tuple[WorkItem, ...]] = deque()
+        self._waiting: deque[tuple[Work, ...]] = deque()
 
     @property
     def free(self) -> int:
         """One while nothing waits."""
         return 0 if self._waiting else 1
 
-    def submit(self, items: Sequence[WorkItem]) -> None:
+    def submit(self, items: Sequence[Work]) -> None:
         """Put one stack aside for the next call of :meth:`events`."""
         self._waiting.append(tuple(items))
 
@@ -43,7 +42,8 @@ class InProcessPool:
         items = self._waiting.popleft()
         done: list[PoolEvent] = list(self._trainer.train(items))
         # An abandoned replicate is cut short for no reason of its own: it must not count, and is trained again.
-        return [] if self._late() else done
+        # The fit of a baseline is never cut short.
+        return [event for event in done if isinstance(event, Fitted)] if self._late() else done
 
     def stop(self, keys: Collection[str]) -> None:
         """Ask running replicates to end; in one process none runs while this is called."""

@@ -1,20 +1,23 @@
 """What every pool of workers can do, and what it reports.
 
 A pool has `slots` workers. Work is handed over with :meth:`Pool.submit` while :attr:`Pool.free` is above zero and comes
-back through :meth:`Pool.events`, one event for each replicate, in the order in which they end. A pool replaces workers
+back through :meth:`Pool.events`, one event for each item, in the order in which they end. A pool replaces workers
 that die; whoever drives it decides what becomes of their replicates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from spectrosim_search.search.records import EnvironmentRecord, ReplicateRecord
+from spectrosim_search.search.baseline_items import BaselineItem
+from spectrosim_search.search.records import BaselineFit, EnvironmentRecord, ReplicateRecord
 from spectrosim_search.search.workbench import WorkItem
 
-__all__ = ["CANCELLED", "Finished", "Pool", "PoolEvent", "WorkerDied"]
+__all__ = ["CANCELLED", "Finished", "Fitted", "Pool", "PoolEvent", "Work", "WorkerDied"]
+
+Work = WorkItem | BaselineItem
 
 CANCELLED = "its trial ended before it"  # reason of a replicate that was stopped from outside
 
@@ -26,6 +29,22 @@ class Finished:
     record: ReplicateRecord
     environment: EnvironmentRecord
 
+    def by(self, worker: str) -> Finished:
+        """The same under the name the pool knows its worker by."""
+        return replace(self, record=replace(self.record, worker=worker))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A baseline was fitted and scored, or could not be, as its record says."""
+
+    record: BaselineFit
+    environment: EnvironmentRecord
+
+    def by(self, worker: str) -> Fitted:
+        """The same under the name the pool knows its worker by."""
+        return replace(self, record=replace(self.record, worker=worker))
+
 
 @dataclass(frozen=True)
 class WorkerDied:
@@ -36,11 +55,11 @@ class WorkerDied:
     keys: tuple[str, ...]
 
 
-PoolEvent = Finished | WorkerDied
+PoolEvent = Finished | Fitted | WorkerDied
 
 
 class Pool(Protocol):
-    """Workers that train replicates."""
+    """Workers that train replicates and fit baselines."""
 
     @property
     def slots(self) -> int:
@@ -54,8 +73,8 @@ class Pool(Protocol):
     def free(self) -> int:
         """Workers that would start at once on what is submitted now."""
 
-    def submit(self, items: Sequence[WorkItem]) -> None:
-        """Hand one stack of at most `capacity` replicates to a free worker."""
+    def submit(self, items: Sequence[Work]) -> None:
+        """Hand one stack of at most `capacity` replicates, or fits of baselines, to a free worker."""
 
     def events(self, timeout: float) -> list[PoolEvent]:
         """What happened; waits up to `timeout` seconds for the first event."""

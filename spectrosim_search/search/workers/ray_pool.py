@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Study
-from spectrosim_search.search.workbench import WorkItem
-from spectrosim_search.search.workers.pool import Finished, PoolEvent, WorkerDied
+from spectrosim_search.search.workers.pool import Finished, Fitted, PoolEvent, Work, WorkerDied
 from spectrosim_search.search.workers.ray_session import RaySession
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -96,7 +95,7 @@ class RayPool:
         """Workers that are ready and have nothing to do."""
         return sum(worker.idle for worker in self._workers)
 
-    def submit(self, items: Sequence[WorkItem]) -> None:
+    def submit(self, items: Sequence[Work]) -> None:
         """Hand one stack to an idle worker."""
         worker = next(w for w in self._workers if w.idle)
         worker.keys = [item.key for item in items]
@@ -185,10 +184,10 @@ class RayPool:
         out: list[PoolEvent] = []
         try:
             while worker.keys:
-                finished: Finished = self._ray.get(next(worker.stream))
-                worker.keys.remove(finished.record.key)
+                ended: Finished | Fitted = self._ray.get(next(worker.stream))
+                worker.keys.remove(ended.record.key)
                 # The worker knows its number; where Ray put it, the pool knows.
-                out.append(replace(finished, record=replace(finished.record, worker=worker.name)))
+                out.append(ended.by(worker.name))
                 if worker.keys and not self._ray.wait([worker.stream], timeout=0, fetch_local=False)[0]:
                     break
         except (errors.RayActorError, errors.WorkerCrashedError, StopIteration) as error:

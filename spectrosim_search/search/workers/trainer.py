@@ -1,4 +1,4 @@
-"""One worker's work: train replicates, score them, hand their records over one by one."""
+"""One worker's work: train replicates, fit baselines, score them, hand their records over one by one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.baseline_items import BaselineItem, fit_baseline
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.environment import environment
-from spectrosim_search.search.workers.pool import CANCELLED, Finished
+from spectrosim_search.search.workers.pool import CANCELLED, Finished, Fitted, Work
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["Trainer"]
@@ -41,7 +42,8 @@ class Trainer:
         import torch
 
         torch.set_num_threads(1)
-        self.bench = Workbench(spectra, study)
+        # Whether there are groups enough to search, the driver asks.
+        self.bench = Workbench(spectra, study, searchable=False)
         self._visited = self.bench  # of the last items that belonged to another study on the same spectra
         self._worker = worker
         self._device = device
@@ -75,7 +77,17 @@ class Trainer:
             self._visited = Workbench(self.bench.spectra, item.study)
         return self._visited
 
-    def train(self, items: Sequence[WorkItem]) -> Iterator[Finished]:
+    def train(self, items: Sequence[Work]) -> Iterator[Finished | Fitted]:
+        """Do what was handed over: fits of baselines one by one, replicates together."""
+        for item in items:
+            if isinstance(item, BaselineItem):
+                fit = fit_baseline(self.bench, item, worker=self._worker, environment_id=self._environment.id)
+                yield Fitted(fit, self._environment)
+        replicates = [item for item in items if isinstance(item, WorkItem)]
+        if replicates:
+            yield from self._train(replicates)
+
+    def _train(self, items: Sequence[WorkItem]) -> Iterator[Finished]:
         """Train a stack (all items share a stack key and a study) and yield its records.
 
         What a configuration is to blame for (data it cannot take, memory) becomes a record with status failed;

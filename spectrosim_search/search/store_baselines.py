@@ -1,0 +1,59 @@
+"""Fits of baselines in the study database: one commit each, so that nothing is fitted twice.
+
+A database older than the table is opened for reading without it; whoever writes has brought it up to date.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from spectrosim_search.config.study import Study
+from spectrosim_search.search.records import BaselineFit, EnvironmentRecord
+from spectrosim_search.search.store_codec import from_json, to_json
+from spectrosim_search.search.store_engine import database_errors
+from spectrosim_search.search.store_tables import BaselineFitRow, StudyRow
+from spectrosim_search.search.store_writes import Writer
+
+if TYPE_CHECKING:
+    from spectrosim_search.search.store import Store
+
+__all__ = ["add_fit", "read_fits", "stored_study"]
+
+
+def read_fits(store: Store, name: str) -> dict[str, BaselineFit]:
+    """All stored fits of a study by their keys."""
+    study_id = store.study_id(name)
+    pairs = store.pairs(study_id)
+    with database_errors(store.engine.url), store.engine.connect() as connection:
+        rows = connection.execute(sa.select(BaselineFitRow).where(BaselineFitRow.study_id == study_id)).all()
+    return {row.key: from_json(BaselineFit, row.record, pairs=pairs.load(row.pair_sets, row.arrays)[0]) for row in rows}
+
+
+def add_fit(store: Store, name: str, fit: BaselineFit, environment: EnvironmentRecord) -> None:
+    """Store a fit in one commit, in place of an earlier one of its key (that failed, or scored fewer pairs)."""
+    study_id = store.study_id(name)
+    with database_errors(store.engine.url):
+        Writer(store.engine).environment(environment)
+        ids, blob = store.pairs(study_id).store(fit.pairs)
+        with store.engine.begin() as connection:
+            old = sa.and_(BaselineFitRow.study_id == study_id, BaselineFitRow.key == fit.key)
+            connection.execute(sa.delete(BaselineFitRow).where(old))
+            connection.execute(
+                sa.insert(BaselineFitRow).values(
+                    study_id=study_id,
+                    key=fit.key,
+                    record=to_json(fit, without=("pairs",)),
+                    environment_id=fit.environment_id,
+                    pair_sets=ids,
+                    arrays=blob,
+                )
+            )
+
+
+def stored_study(store: Store, name: str) -> Study | None:
+    """The study of that name as it was last run; None where the database has none."""
+    with database_errors(store.engine.url), store.engine.connect() as connection:
+        text = connection.execute(sa.select(StudyRow.study).where(StudyRow.name == name)).scalar()
+    return None if text is None else from_json(Study, text)
