@@ -148,16 +148,15 @@ def _compare(
     baselines = {r.name: r.cells for r in compared.baselines}
     return replace(
         compared,
-        optimism=_optimism(selection, units, metric, study.seed),
-        reference_optimism=_optimism(baselines, units, metric, study.seed),
+        optimism=_taken_off(bbc(selection, units, metric, seed=study.seed).optimism) if selection else 0.0,
+        # The cautious side for a baseline is the other one: what is taken off it is added to the winner's lead.
+        reference_optimism=bbc(baselines, units, metric, seed=study.seed).least if baselines else 0.0,
     )
 
 
-def _optimism(methods: Mapping[str, Method], units: NDArray[np.int64], metric: str, seed: int) -> float:
-    if len(methods) < 2:
-        return 0.0
-    found = bbc(methods, units, metric, seed=seed).optimism
-    return found if found == found else 0.0
+def _taken_off(optimism: float) -> float:
+    """Nothing where no trial has a defined score."""
+    return optimism if optimism == optimism else 0.0
 
 
 def _defined_metric(cells: Method, units: NDArray[np.int64], metric: str) -> str:
