@@ -13,7 +13,7 @@ from typing import Any
 from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
-from spectrosim_search.search.records import MethodRow, StudyRecord
+from spectrosim_search.search.records import MethodRow, StudyRecord, VerdictRecord
 
 __all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
 
@@ -87,6 +87,19 @@ def _title(record: StudyRecord, name: str) -> str:
     return next((r.title for r in rows if r.name == name), name)
 
 
+def _beliefs(verdict: VerdictRecord) -> list[tuple[str, str]]:
+    """How probable a lead that matters is, and how large the lead is beside the spread between groups."""
+    out = []
+    if (p := verdict.posterior) is not None:
+        by = score(p.margin, 2)
+        text = f"better by more than {by}: {p.better:.0%}; within {by}: {p.alike:.0%}; worse by more: {p.worse:.0%}"
+        out.append(("Probability of a lead that matters", text.replace("%", " %")))
+    if verdict.effect is not None:
+        size = interval(verdict.effect, difference=True)
+        out.append(("Effect size", f"{size} standard deviations between groups"))
+    return out
+
+
 def _searched(record: StudyRecord) -> str:
     if only_fixed(record):
         return "nothing: too few groups"
@@ -136,6 +149,7 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             out.append(("Lead over the next method", difference))
         else:
             out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
+            out += _beliefs(c.verdict)
         out.append(("Recommended for export", _EXPORTS[c.export_kind]))
     out.append(("Data", _data(record)))
     protocol = record.study.protocol.name

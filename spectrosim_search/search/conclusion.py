@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.evaluation.bootstrap import bbc
+from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import decide
@@ -190,6 +191,7 @@ def _verdict(
         sentence = "Cannot tell: the study asked for no baseline."
         return VerdictRecord("cannot tell", sentence, nothing, "", compared.optimism), "model"
     difference, p = tests[compared.winner.name, best.name]
+    belief = posterior(difference)
     decision = decide(
         difference.estimate,
         best_baseline=best.name,
@@ -197,8 +199,17 @@ def _verdict(
         metric=compared.metric,
         groups=difference.degrees + 1,
         p=p,
+        belief=belief,
     )
-    record = VerdictRecord(decision.outcome, decision.sentence, difference.estimate, best.name, compared.optimism)
+    record = VerdictRecord(
+        decision.outcome,
+        decision.sentence,
+        difference.estimate,
+        best.name,
+        compared.optimism,
+        belief,
+        effect_size(difference),
+    )
     return record, decision.export_kind
 
 

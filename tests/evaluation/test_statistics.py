@@ -166,6 +166,33 @@ def test_paired_difference_is_sharper_than_two_intervals():
     assert (same.estimate.value, same.estimate.low, same.p) == (0.0, 0.0, 1.0)
 
 
+def test_only_groups_that_can_be_matched_are_counted():
+    """Two of the four halves of three folds hold two groups of one label; the rest says nothing of matched pairs."""
+    design, trials = few_pairs(np.random.default_rng(18), trials=2, noise=1.0, strength=1.0)
+    cells = list(trials.values())
+    every = paired_difference(*cells, design.units, "auc")
+    matched = paired_difference(*cells, design.units, "matched_auc")
+    able = set()
+    for part in (p for cell in cells[0] for p in cell):
+        for row in np.flatnonzero(part.positive):
+            if (part.stratum[~part.positive] == part.stratum[row]).any():
+                able.add(design.units[part.left[row]])
+    assert every.degrees == 11 and matched.degrees == len(able) - 1 < 11
+
+
+def test_a_lead_without_spread_is_not_certain():
+    """Both groups are needed for a pair: nothing is learnt from leaving one out."""
+    groups = np.repeat([0, 1, 2], 3)
+    left, right = np.triu_indices(9, 1)
+    same = groups[left] == groups[right]
+    flat = same.astype(np.float32)
+    method_a = [(PairScores(left, right, same, np.zeros(36, int), flat, 0.5),)]
+    method_b = [(PairScores(left, right, same, np.zeros(36, int), -flat, 0.5),)]
+    found = paired_difference(method_a, method_b, groups, "auc")
+    assert found.estimate.value == 1.0 and math.isnan(found.estimate.low) and math.isnan(found.p)
+    assert found.estimate.note == "no spread over groups: no interval"
+
+
 def test_holm_steps_down():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
