@@ -20,7 +20,7 @@ import json
 import sys
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -125,12 +125,23 @@ def _read(out: Path) -> list[dict[str, float | str]]:
     return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
 
 
-def measure(out: Path, checks: Iterable[str], groups: Sequence[int], repetitions: int, share: int = 20) -> None:
-    """Append what is missing up to `repetitions` of every check, case and number of groups, `share` of each in turn."""
+def measure(
+    out: Path,
+    checks: Iterable[str],
+    groups: Sequence[int],
+    repetitions: int,
+    share: int = 20,
+    cases: Collection[str] = (),
+) -> None:
+    """Append what is missing up to `repetitions` of every check, case and number of groups, `share` of each in turn.
+
+    `cases`: these alone; all where empty.
+    """
     done: dict[tuple[str, str, int], int] = defaultdict(int)
     for row in _read(out):
         done[_key(row)] += 1
     wanted = [(c, case, g) for c in checks for case in CHECKS[c][1] for g in groups]
+    wanted = [w for w in wanted if not cases or w[1] in cases]
     wanted = [w for w in wanted if not w[1].startswith("tablets") or w[2] % 12 == 0]
     with out.open("a") as file:
         for stop in [*range(share, repetitions, share), repetitions]:
