@@ -19,6 +19,14 @@ def test_the_page_of_studies_has_every_study_and_its_time() -> None:
         assert not budget or told.startswith(f"{budget:g} min"), name
 
 
+def test_every_page_can_be_found_and_names_modules_that_exist() -> None:
+    front = (DOCS.parent / "README.md").read_text() + (DOCS.parent / "CONTRIBUTING.md").read_text()
+    for page in DOCS.glob("*.md"):
+        assert f"docs/{page.name}" in front, page.name
+    for module in re.findall(r"python -m (benchmarks\.\w+)", (DOCS / "statistics.md").read_text()):
+        assert (DOCS.parent / (module.replace(".", "/") + ".py")).exists(), module
+
+
 def test_counts_in_the_pages_are_those_of_the_program() -> None:
     from spectrosim_search.config import registry
 

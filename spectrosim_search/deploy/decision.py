@@ -133,7 +133,7 @@ def decide(parts: Sequence[OutOfFold], units: NDArray[np.int64], *, seed: int = 
     - 1 degrees of freedom. A rate of exactly 0 (or 1) gets the exact binomial limit over units instead, since its
     jackknife has no spread. Above 200,000 pairs the intervals use a seeded share of them.
 
-    Simulated (benchmarks/error_rate_coverage.py): the intervals cover the exported model's true rates in 95 to 100 %
+    Simulated (benchmarks/validity.py): the intervals cover the exported model's true rates in 95 to 100 %
     of cases with 8 to 60 groups of three.
 
     Raises DataError where fewer than two folds hold both same- and different-group pairs.

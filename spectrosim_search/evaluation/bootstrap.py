@@ -1,17 +1,26 @@
-"""What a selection does to the score it selects by: BBC-CV over groups.
+"""What a selection does to the score it selects by: BBC-CV over groups, for few groups too.
 
 The best of many trials owes part of its score to luck with these groups. Tsamardinos, Greasidou & Borboudakis (2018,
 Mach. Learn. 107:1895) bootstrap the selection alone: out-of-sample predictions of every trial are kept, groups are
 drawn with replacement, the trial that is best on the drawn (in-bag) groups is scored on the groups that were not drawn.
 No model is trained again. Here the groups, not the spectra, are drawn: pairs of one group stand or fall together.
 
-The plain BBC score is ``mean_r out[s_r, r]`` with s_r the trial chosen in resample r. Out-of-bag scores of one trial
-scatter around its full score for reasons that have nothing to do with selection (small parts become undefined
-more often than large ones). That part is known for every trial, ``mean_r out[t, r] - full[t]``, and is taken off:
+The plain BBC score is ``mean_r out[s_r, r]`` with s_r the trial chosen in resample r (tied trials share a resample).
+Out-of-bag scores of one trial scatter around its full score for reasons that have nothing to do with selection (small
+parts become undefined more often than large ones). That part is known for every trial and is taken off:
 
-    estimate = mean_r ( full[s_r] + out[s_r, r] - mean_r' out[s_r, r'] )
+    bootstrap = full[best] - mean_r ( full[s_r] + out[s_r, r] - mean_r' out[s_r, r'] )
 
-With a single trial the estimate is its score and the optimism 0, as it must be.
+This is nearly unbiased and, with few groups, noisy: parts of two to four groups seldom keep a pair on both sides. A
+second estimate runs the same resamples over delete-one-group pseudo-values, whose means are always defined; the
+jackknife's spread is too large with few groups, so it takes off too much. Neither may exceed the winner's lead over
+the mean trial, for the best of exchangeable trials is at worst one of them:
+
+    optimism = min( (bootstrap + linear) / 2, full[best] - mean_t full[t] ), at least 0
+
+Where no resample leaves a pair on both sides nothing tells luck from worth, and the bound is taken.
+`docs/statistics.md` has bias and error of each against a known truth. With a single trial the optimism is 0, as it
+must be.
 """
 
 from __future__ import annotations
@@ -22,11 +31,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.evaluation.methods import Blocks, Method, mean_defined, values_under
+from spectrosim_search.evaluation.methods import Blocks, Method, mean_defined, values_under, values_without
 
 __all__ = ["BbcResult", "bbc"]
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+TIE = 1e-12  # scores closer than this differ by rounding only
 
 
 @dataclass(frozen=True)
@@ -34,17 +46,28 @@ class BbcResult:
     """Score of "the best of these", corrected for having been chosen.
 
     best: trial with the highest full-sample score, which is `full`. estimate: expected score of the selection on new
-    groups. optimism: ``full - estimate``, at least 0. selected: how often each trial was chosen. repeats: resamples
-    that could be used. plain: the uncentred BBC score.
+    groups. optimism: ``full - estimate``, at least 0. selected: share of the resamples in which each trial was chosen.
+    repeats: resamples that could be used. plain: the uncentred BBC score. bootstrap, linear, bound: what the optimism
+    is made of (see above); NaN where undefined.
     """
 
     best: str
     full: float
     estimate: float
     optimism: float
-    selected: Mapping[str, int]
+    selected: Mapping[str, float]
     repeats: int
     plain: float
+    bootstrap: float
+    linear: float
+    bound: float
+
+    @property
+    def least(self) -> float:
+        """The smallest of the three, at least 0, and 0 where one is undefined: what can be taken off a rival without
+        favouring whoever is compared with it."""
+        found = (self.bootstrap, self.linear, self.bound)
+        return 0.0 if any(np.isnan(found)) else max(0.0, min(found))
 
 
 def bbc(trials: Mapping[str, Method], groups: IntArray, metric: str, repeats: int = 500, seed: int = 0) -> BbcResult:
@@ -58,29 +81,74 @@ def bbc(trials: Mapping[str, Method], groups: IntArray, metric: str, repeats: in
     """
     if not trials:
         raise ValueError("no trials to select from")
-    names = list(trials)
     blocks = Blocks.of(trials.values(), groups)
     rng = np.random.default_rng([seed, 601])
     drawn = rng.multinomial(blocks.count, np.full(blocks.count, 1.0 / blocks.count), size=repeats).astype(np.float64)
-    weights = np.concatenate([np.ones((1, blocks.count)), drawn, (drawn == 0).astype(np.float64)])
-    table = np.array([values_under(trials[name], blocks, weights, metric) for name in names])
-    full, inside, outside = table[:, 0], table[:, 1 : 1 + repeats], table[:, 1 + repeats :]
+    left = (drawn == 0).astype(np.float64)
+    weights = np.concatenate([np.ones((1, blocks.count)), drawn, left])
+    table = np.array([values_under(method, blocks, weights, metric) for method in trials.values()])
     nan = float("nan")
-    if np.isnan(full).all():
-        return BbcResult("", nan, nan, nan, {}, 0, nan)
-    best = int(np.nanargmax(full))
-    inside = np.where(np.isnan(full)[:, None], np.nan, inside)
-    usable = ~np.isnan(inside).all(axis=0)
-    chosen = np.where(np.isnan(inside), -np.inf, inside).argmax(axis=0)
-    scored = outside[chosen, np.arange(repeats)]
-    usable &= ~np.isnan(scored)
-    if not usable.any():
-        return BbcResult(names[best], float(full[best]), nan, nan, {}, 0, nan)
-    chosen, scored = chosen[usable], scored[usable]
-    usual = mean_defined(outside[:, usable], axis=1)
-    estimate = float((full[chosen] + scored - usual[chosen]).mean())
-    optimism = max(0.0, float(full[best]) - estimate)
-    counts = np.bincount(chosen, minlength=len(names))
-    selected = {name: int(count) for name, count in zip(names, counts, strict=True) if count}
+    known = ~np.isnan(table[:, 0])
+    if not known.any():
+        return BbcResult("", nan, nan, nan, {}, 0, nan, nan, nan, nan)
+    names = [name for name, defined in zip(trials, known, strict=True) if defined]
+    table = table[known]
+    full, inside, outside = table[:, 0], table[:, 1 : 1 + repeats], table[:, 1 + repeats :]
+    best = int(full.argmax())
     top = float(full[best])
-    return BbcResult(names[best], top, top - optimism, optimism, selected, len(chosen), float(scored.mean()))
+    bound = top - float(full.mean())
+    chosen = _selection(full, inside, outside)
+    without = np.array([values_without(trials[name], blocks, metric)[1] for name in names])
+    linear = _selection(full, *_linear(full, without, drawn, left)).optimism
+    found = 0.5 * (chosen.optimism + linear) if chosen.repeats else bound
+    optimism = max(0.0, min(found, bound))
+    selected = {name: float(share) for name, share in zip(names, chosen.shares, strict=True) if share > 0}
+    return BbcResult(
+        names[best],
+        top,
+        top - optimism,
+        optimism,
+        selected,
+        chosen.repeats,
+        chosen.plain,
+        chosen.optimism,
+        linear,
+        bound,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Selection:
+    """What choosing in-bag and scoring out-of-bag says; NaN without a usable resample."""
+
+    optimism: float
+    plain: float
+    shares: FloatArray
+    repeats: int
+
+
+def _selection(full: FloatArray, inside: FloatArray, outside: FloatArray) -> _Selection:
+    """full ``(T,)``; inside, outside ``(T, R)``. Tied trials share a resample: the first of them is no better."""
+    values = np.where(np.isnan(inside), -np.inf, inside)
+    tied = np.isfinite(values) & (values >= values.max(axis=0) - TIE)
+    usable = tied.any(axis=0) & ~(tied & np.isnan(outside)).any(axis=0)
+    if not usable.any():
+        return _Selection(float("nan"), float("nan"), np.zeros(len(full)), 0)
+    tied, outside = tied[:, usable], outside[:, usable]
+    share = tied / tied.sum(axis=0)
+    scored = (share * np.where(tied, outside, 0.0)).sum(axis=0)
+    usual = np.where(tied.any(axis=1), mean_defined(outside, axis=1), full)
+    estimate = float(((share * (full - usual)[:, None]).sum(axis=0) + scored).mean())
+    return _Selection(float(full.max()) - estimate, float(scored.mean()), share.mean(axis=1), int(usable.sum()))
+
+
+def _linear(
+    full: FloatArray, without: FloatArray, drawn: FloatArray, left: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """In-bag and out-of-bag means ``(T, R)`` of the pseudo-values; a block without which nothing is defined adds 0."""
+    groups = without.shape[1]
+    influence = np.where(np.isnan(without), 0.0, full[:, None] - without)
+    influence = (groups - 1) * (influence - influence.mean(axis=1, keepdims=True))
+    count = left.sum(axis=1)
+    means = np.where(count > 0, influence @ left.T / np.maximum(count, 1.0), np.nan)
+    return full[:, None] + influence @ drawn.T / groups, full[:, None] + means

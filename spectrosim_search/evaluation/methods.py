@@ -30,7 +30,7 @@ class Blocks:
 
     of_row: block of each spectrum ``(N,)``, -1 for spectra in no judged pair. count: number of blocks; units above
     :data:`MAX_BLOCKS` are merged at random into that many (delete-a-block jackknife), which costs precision of the
-    interval only. scored: blocks that hold positive pairs; degrees of freedom are one less.
+    interval only. scored: blocks that hold positive pairs which the metric can use; degrees of freedom are one less.
     """
 
     of_row: IntArray
@@ -38,14 +38,22 @@ class Blocks:
     scored: int
 
     @classmethod
-    def of(cls, methods: Iterable[Method], units: NDArray[np.int64]) -> Blocks:
-        """Blocks over all spectra that these methods judge; `units` ``(N,)`` codes, -1 for spectra left out."""
+    def of(cls, methods: Iterable[Method], units: NDArray[np.int64], metric: str = "auc") -> Blocks:
+        """Blocks over all spectra that these methods judge; `units` ``(N,)`` codes, -1 for spectra left out.
+
+        Under `matched_auc` a positive pair counts where its part has a negative pair of the same label pair: twelve
+        groups of which four can be matched are four observations, not twelve.
+        """
         touched = np.zeros(len(units), dtype=np.bool_)
         scored = np.zeros(len(units), dtype=np.bool_)
         for method in methods:
             for part in (p for cell in method for p in cell):
                 touched[part.left] = touched[part.right] = True
-                scored[part.left[part.positive]] = True
+                used = part.positive
+                if metric == "matched_auc":
+                    negative = part.stratum[~part.positive]
+                    used = used & (part.stratum >= 0) & np.isin(part.stratum, negative)
+                scored[part.left[used]] = True
         if (units[touched] < 0).any():
             raise ValueError("a judged pair holds a spectrum without a group")
         names, inverse = np.unique(units[touched], return_inverse=True)

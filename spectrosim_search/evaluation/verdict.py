@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate
 
 __all__ = ["Outcome", "Verdict", "decide", "lead"]
@@ -47,13 +48,14 @@ def decide(
     metric: str,
     groups: int,
     p: float = float("nan"),
+    belief: Posterior | None = None,
     winner: str = "the winner",
 ) -> Verdict:
     """Judge Δ = winner - best baseline, the baseline chosen without the groups it is judged on.
 
     *better*: the lower bound is above 0. *not worse*: the mean is at least -.01 and the lower bound above -.05.
-    Otherwise *cannot tell*, also where Δ is undefined. p: one-sided, after Holm's correction. groups: independent
-    groups judged.
+    Otherwise *cannot tell*, also where Δ is undefined. p: one-sided, after Holm's correction. belief: adds to
+    the sentence, not to the outcome. groups: independent groups judged.
     """
     scale = TITLES[metric]
     value, low, high = difference.value, difference.low, difference.high
@@ -69,7 +71,10 @@ def decide(
     ahead = value <= 0
     linear = ahead and best_baseline.startswith("linear-metric")
     chance = "" if math.isnan(p) else f", one-sided p {'below 0.001' if p < 0.001 else f'= {p:.3f}'}"
-    sure = f"95 % interval {_signed(low)} to {_signed(high)} over {groups} groups{chance}"
+    believed = ""
+    if belief is not None:
+        believed = f"; probability that it is better by more than {belief.margin:g}: {_percent(belief.better)}"
+    sure = f"95 % interval {_signed(low)} to {_signed(high)} over {groups} groups{chance}{believed}"
     by = f"{abs(value):.3f} {scale}"
     against = f"the best baseline, {best_title}"
     if outcome == "better":
@@ -127,6 +132,13 @@ def lead(
         text += f"; to be picked as the best of {among} flatters it by about {optimism:.3f}"
     linear = name.startswith("linear-metric")
     return Verdict("not searched", text + ".", True, "linear-metric" if linear else "none")
+
+
+def _percent(probability: float) -> str:
+    """Never certain: the tails of the posterior are no better known than that."""
+    if probability < 0.01:
+        return "below 1 %"
+    return "above 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
 
 
 def _signed(x: float) -> str:

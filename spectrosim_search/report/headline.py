@@ -14,7 +14,7 @@ from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
 from spectrosim_search.report.trials import winners
-from spectrosim_search.search.records import MethodRow, StudyRecord
+from spectrosim_search.search.records import MethodRow, StudyRecord, VerdictRecord
 
 __all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
 
@@ -88,6 +88,19 @@ def _title(record: StudyRecord, name: str) -> str:
     return next((r.title for r in rows if r.name == name), name)
 
 
+def _beliefs(verdict: VerdictRecord) -> list[tuple[str, str]]:
+    """How probable a lead that matters is, and how large the lead is beside the spread between groups."""
+    out = []
+    if (p := verdict.posterior) is not None:
+        by = score(p.margin, 2)
+        text = f"better by more than {by}: {p.better:.0%}; within {by}: {p.alike:.0%}; worse by more: {p.worse:.0%}"
+        out.append(("Probability of a lead that matters", text.replace("%", " %")))
+    if verdict.effect is not None:
+        size = interval(verdict.effect, difference=True)
+        out.append(("Effect size", f"{size} standard deviations between groups"))
+    return out
+
+
 def _searched(record: StudyRecord) -> str:
     if only_fixed(record):
         return "nothing: fixed methods alone were compared"
@@ -141,6 +154,7 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             known = [r for r in c.rows if r.kind == "baseline" and not r.note.startswith("n/a")]
             best = f"{_title(record, c.verdict.best_baseline)}, best of {len(known)}"
             out.append(("Against the best baseline", f"{difference} ({best})"))
+            out += _beliefs(c.verdict)
         recommended = "the committee" if c.winner_members and c.export_kind == "model" else _EXPORTS[c.export_kind]
         out.append(("Recommended for export", recommended))
     out.append(("Data", _data(record)))

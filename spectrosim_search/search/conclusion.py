@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import decide
@@ -24,7 +25,7 @@ from spectrosim_search.search.reference import (
     baselines_of,
     method_row,
 )
-from spectrosim_search.search.selection import Selection, choice_optimism
+from spectrosim_search.search.selection import Selection, rival_optimism
 from spectrosim_search.search.workbench import Workbench
 
 __all__ = ["conclude"]
@@ -147,8 +148,9 @@ def _compare(
     if compared.held_out:
         return compared
     baselines = {r.name: compared.reference_cells(r, compared.winner) for r in compared.baselines}
-    of_choice = choice_optimism(baselines, design.units, compared.metric, workbench.study.seed)
-    return replace(compared, reference_optimism=of_choice)
+    return replace(
+        compared, reference_optimism=rival_optimism(baselines, design.units, compared.metric, workbench.study.seed)
+    )
 
 
 def _tests(compared: _Comparison) -> dict[tuple[str, str], tuple[Difference, float]]:
@@ -174,6 +176,7 @@ def _verdict(
         sentence = "Cannot tell: the study asked for no baseline."
         return VerdictRecord("cannot tell", sentence, nothing, "", optimism), "model"
     difference, p = tests[compared.winner.name, best.name]
+    belief = posterior(difference)
     decision = decide(
         difference.estimate,
         best_baseline=best.name,
@@ -181,8 +184,17 @@ def _verdict(
         metric=compared.metric,
         groups=difference.degrees + 1,
         p=p,
+        belief=belief,
     )
-    record = VerdictRecord(decision.outcome, decision.sentence, difference.estimate, best.name, optimism)
+    record = VerdictRecord(
+        decision.outcome,
+        decision.sentence,
+        difference.estimate,
+        best.name,
+        optimism,
+        belief,
+        effect_size(difference),
+    )
     return record, decision.export_kind
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.verdict import Outcome
 
@@ -137,6 +138,8 @@ class VerdictRecord:
     difference: Estimate
     best_baseline: str  # where nothing was searched: the one that leads
     optimism: float  # what the selection correction took off the winner's score; 0 with hold-out
+    posterior: Posterior | None = None  # probabilities of a lead that matters; None where there is no interval
+    effect: Estimate | None = None  # the difference in standard deviations between groups
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from spectrosim_search.search.contenders import Contender, Method, pick_winner
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["Selection", "choice_optimism", "select"]
+__all__ = ["Selection", "choice_optimism", "rival_optimism", "select"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def select(
         return Selection(metric, first, 0.0, 0.0)
     single = choice_optimism({str(n): [r.pairs for r in rs] for n, rs in search.items()}, design.units, metric, seed)
     several = committee_bias(search, members, design.units, metric, seed).optimism if members > 1 else 0.0
-    several = several if several == several else 0.0
+    # Choosing several can owe no more to luck than choosing one; with few groups its bootstrap is the noisier of the two.
+    several = min(several, single) if several == several else 0.0
     winner = pick_winner(contenders, design.folds, lambda c: _of_kind(c, single, several))
     return Selection(metric, winner, single, several)
 
@@ -62,6 +63,13 @@ def choice_optimism(methods: Mapping[str, Method], units: NDArray[np.int64], met
         return 0.0
     found = bbc(given, units, metric, seed=seed).optimism
     return found if found == found else 0.0
+
+
+def rival_optimism(methods: Mapping[str, Method], units: NDArray[np.int64], metric: str, seed: int) -> float:
+    """What choosing the best of these rivals adds to its score, cautiously: what is taken off a rival is added to the
+    lead over it, so the smaller estimate is the safe one."""
+    given = {name: cells for name, cells in methods.items() if cells}
+    return bbc(given, units, metric, seed=seed).least if len(given) > 1 else 0.0
 
 
 def _nothing(contender: Contender) -> float:

@@ -9,11 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spectrosim_search.config.study import Protocol
 from spectrosim_search.evaluation import verification as v
 from spectrosim_search.evaluation.methods import MAX_BLOCKS, Blocks, mean_defined, values_under
 from spectrosim_search.evaluation.resampling import part_values
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.statistics import bbc, holm, jackknife, paired_difference
+from spectrosim_search.protocol.design import make_design
 
 from .simulated import design_of, latent, method
 
@@ -164,6 +166,33 @@ def test_paired_difference_is_sharper_than_two_intervals():
     assert (same.estimate.value, same.estimate.low, same.p) == (0.0, 0.0, 1.0)
 
 
+def test_only_groups_that_can_be_matched_are_counted():
+    """Two of the four halves of three folds hold two groups of one label; the rest says nothing of matched pairs."""
+    design, trials = few_pairs(np.random.default_rng(18), trials=2, noise=1.0, strength=1.0)
+    cells = list(trials.values())
+    every = paired_difference(*cells, design.units, "auc")
+    matched = paired_difference(*cells, design.units, "matched_auc")
+    able = set()
+    for part in (p for cell in cells[0] for p in cell):
+        for row in np.flatnonzero(part.positive):
+            if (part.stratum[~part.positive] == part.stratum[row]).any():
+                able.add(design.units[part.left[row]])
+    assert every.degrees == 11 and matched.degrees == len(able) - 1 < 11
+
+
+def test_a_lead_without_spread_is_not_certain():
+    """Both groups are needed for a pair: nothing is learnt from leaving one out."""
+    groups = np.repeat([0, 1, 2], 3)
+    left, right = np.triu_indices(9, 1)
+    same = groups[left] == groups[right]
+    flat = same.astype(np.float32)
+    method_a = [(PairScores(left, right, same, np.zeros(36, int), flat, 0.5),)]
+    method_b = [(PairScores(left, right, same, np.zeros(36, int), -flat, 0.5),)]
+    found = paired_difference(method_a, method_b, groups, "auc")
+    assert found.estimate.value == 1.0 and math.isnan(found.estimate.low) and math.isnan(found.p)
+    assert found.estimate.note == "no spread over groups: no interval"
+
+
 def test_holm_steps_down():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
@@ -220,7 +249,7 @@ def test_the_best_of_equal_trials_is_brought_back_to_its_worth():
         found = bbc(trials, design.units, "auc", repeats=200)
         worth = np.mean([jackknife(m, design.units, "auc").value for m in trials.values()])
         assert found.full >= found.estimate and found.optimism == pytest.approx(found.full - found.estimate)
-        assert sum(found.selected.values()) == found.repeats
+        assert sum(found.selected.values()) == pytest.approx(1)
         errors_raw.append(found.full - worth)
         errors_corrected.append(found.estimate - worth)
     assert np.mean(errors_raw) > 0.04  # the maximum flatters
@@ -236,9 +265,25 @@ def test_a_single_trial_and_a_clear_winner_lose_nothing():
     assert alone.optimism == pytest.approx(0.0, abs=1e-12) and alone.best == "only"
     poor = {f"p{i}": method(design, rng.normal(size=x.shape), 1) for i in range(5)}
     found = bbc({"good": good, **poor}, design.units, "auc", repeats=200)
-    assert found.best == "good" and found.selected == {"good": found.repeats}
+    assert found.best == "good" and found.selected == {"good": 1.0}
     assert found.repeats > 150  # the others leave no pair of undrawn groups in any half
     assert found.optimism < 0.01
+
+
+def naive_linear(trials, design, drawn, full, score):
+    """The same resamples over Tukey's pseudo-values, one group at a time."""
+    pseudo = {}
+    for n, cells in trials.items():
+        without = np.array([score(cells, np.arange(12) != g) for g in range(12)])
+        values = 12 * full[n] - 11 * without
+        pseudo[n] = values - values.mean() + full[n]
+    rows = []
+    for w in drawn:
+        inside = {n: np.repeat(values, w).mean() for n, values in pseudo.items()}
+        chosen = max(inside, key=lambda n: inside[n])
+        rows.append((chosen, {n: values[w == 0].mean() for n, values in pseudo.items()}))
+    usual = {n: np.mean([outside[n] for _, outside in rows]) for n in trials}
+    return np.mean([full[chosen] + outside[chosen] - usual[chosen] for chosen, outside in rows])
 
 
 def test_bbc_equals_a_naive_bootstrap():
@@ -270,7 +315,11 @@ def test_bbc_equals_a_naive_bootstrap():
     usual = {n: np.nanmean([outside[n][r] for r in usable]) for n in names}
     estimate = np.mean([full[chosen[r]] + outside[chosen[r]][r] - usual[chosen[r]] for r in usable])
     assert found.repeats == len(usable)
-    assert found.estimate == pytest.approx(min(estimate, max(full.values())))
+    top = max(full.values())
+    assert found.bootstrap == pytest.approx(top - estimate)
+    assert found.linear == pytest.approx(top - naive_linear(trials, design, drawn, full, score))
+    assert found.bound == pytest.approx(top - np.mean(list(full.values())))
+    assert found.optimism == pytest.approx(max(0.0, min(0.5 * (found.bootstrap + found.linear), found.bound)))
     assert found.plain == pytest.approx(np.mean([outside[chosen[r]][r] for r in usable]))
 
 
@@ -284,6 +333,58 @@ def test_bbc_leaves_undefined_trials_out():
     assert math.isnan(nothing.estimate) and nothing.selected == {}
     with pytest.raises(ValueError, match="no trials"):
         bbc({}, design.units, "auc")
+
+
+def few_pairs(rng, trials, noise, strength):
+    """12 groups of 10 in four labels; as two groups hold spectra of two labels, labels match in a few halves only."""
+    groups = np.repeat([f"{label}{i}" for label in "ABCD" for i in range(3)], 10)
+    labels = np.array([g[0] for g in groups])
+    labels[[48, 49, 59]] = "C"
+    design = make_design(groups, labels, np.full(120, ""), Protocol())
+    x = latent(design, rng, signal=strength)
+    return design, {f"t{i}": method(design, x + noise * rng.normal(size=x.shape), 2) for i in range(trials)}
+
+
+def test_trials_that_hardly_differ_lose_no_more_than_their_lead():
+    rng = np.random.default_rng(15)
+    taken, lead = [], []
+    for _ in range(5):
+        design, trials = few_pairs(rng, trials=8, noise=0.3, strength=2.5)
+        found = bbc(trials, design.units, "matched_auc", repeats=200)
+        scores = [jackknife(m, design.units, "matched_auc").value for m in trials.values()]
+        taken.append(found.optimism)
+        lead.append(max(scores) - np.mean(scores))
+        assert 0 <= found.optimism <= lead[-1] + 1e-12
+        assert 0 <= found.least <= found.optimism + 1e-12
+    # All are of equal worth, so that the lead is luck: most of it has to go.
+    assert np.mean(taken) > 0.7 * np.mean(lead)
+
+
+def test_without_a_pair_on_both_sides_the_winner_is_one_of_its_kind():
+    """Two groups, one half: a resample that leaves a group out has no negative pair."""
+    groups = np.repeat([0, 1], 3)
+    left, right = np.triu_indices(6, 1)
+    same = groups[left] == groups[right]
+    rng = np.random.default_rng(16)
+    trials = {
+        f"t{i}": [(PairScores(left, right, same, np.zeros(15, int), same + rng.normal(size=15), 0.0),)]
+        for i in range(6)
+    }
+    found = bbc(trials, groups, "auc", repeats=50)
+    assert found.repeats == 0 and math.isnan(found.bootstrap) and found.least == 0.0
+    assert found.optimism == pytest.approx(found.bound) and found.bound > 0
+
+
+def test_tied_trials_share_a_resample():
+    """The order of trials must not matter where several place every in-bag pair rightly."""
+    rng = np.random.default_rng(17)
+    design = design_of(12)
+    x = latent(design, rng, signal=4.0)
+    trials = {f"t{i}": method(design, x + 0.3 * rng.normal(size=x.shape), 1) for i in range(6)}
+    there = bbc(trials, design.units, "auc", repeats=100)
+    back = bbc(dict(reversed(trials.items())), design.units, "auc", repeats=100)
+    assert there.optimism == pytest.approx(back.optimism) and there.plain == pytest.approx(back.plain)
+    assert there.selected == pytest.approx(back.selected) and len(there.selected) > 1
 
 
 def test_values_under_unit_weights_are_the_replicates_mean():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.verdict import decide, lead
 
@@ -42,6 +43,17 @@ def test_sentence_says_by_how_much_and_how_sure():
         "(95 % interval +0.012 to +0.050 over 24 groups, one-sided p = 0.003)."
     )
     assert "p below 0.001" in judge(0.1, 0.05, 0.15, p=1e-6).sentence
+
+
+def test_sentence_adds_how_probable_a_lead_that_matters_is():
+    given = {"best_baseline": "cosine", "best_title": "plain cosine", "metric": "auc", "groups": 24, "p": 0.02}
+    e = Estimate(0.031, -0.012, 0.05)
+    plain = decide(e, **given)
+    told = decide(e, **given, belief=Posterior(0.01, 0.934, 0.06, 0.006))
+    assert told.outcome == plain.outcome == "not worse"
+    assert "p = 0.020; probability that it is better by more than 0.01: 93 %)" in told.sentence
+    for value, text in ((0.999, ": above 99 %"), (0.001, ": below 1 %")):
+        assert text in decide(e, **given, belief=Posterior(0.01, value, 1 - value, 0.0)).sentence
 
 
 def test_a_winning_baseline_is_named_plainly():

@@ -69,6 +69,15 @@ def test_facts_say_what_was_searched_on_what_and_how(rich: StudyRecord) -> None:
     assert said["Against the best baseline"] == "+.031 [+.001, +.061] (linear metric, tuned, best of 4)"
 
 
+def test_facts_say_how_probable_and_how_large_the_lead_is(rich: StudyRecord) -> None:
+    told = dict(facts(rich))
+    assert (
+        told["Probability of a lead that matters"]
+        == "better by more than .01: 92 %; within .01: 8 %; worse by more: 0 %"
+    )
+    assert told["Effect size"] == "+.420 [+.010, +.830] standard deviations between groups"
+
+
 def test_a_leaking_protocol_is_named_wherever_its_numbers_stand(build: Callable[..., StudyRecord]) -> None:
     record = build(30, protocol="random-pairs")
     scored = [c for c in result_rows(record)[0] if "AUC" in c or "winner" in c or "accuracy" in c or "MCC" in c]

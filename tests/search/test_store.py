@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Budget, DataSource, Study
+from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.search import store_schema
 from spectrosim_search.search.documents import load_preset, load_study
@@ -165,7 +167,15 @@ def test_baselines_and_confirmation_come_back_equal(store: Store) -> None:
         scoring="corrected-cv",
         metric="matched_auc",
         rows=(row, dataclasses.replace(row, name="cosine", difference=estimate)),
-        verdict=VerdictRecord("cannot tell", "It cannot be told.", estimate, "linear-metric", 0.01),
+        verdict=VerdictRecord(
+            "cannot tell",
+            "It cannot be told.",
+            estimate,
+            "linear-metric",
+            0.01,
+            Posterior(0.01, 0.6, 0.3, 0.1),
+            Estimate(0.4, -0.1, 0.9),
+        ),
         winner_trial=4,
         winner_configuration_id="c1",
         export_kind="model",
@@ -186,6 +196,13 @@ def test_baselines_and_confirmation_come_back_equal(store: Store) -> None:
     status = store.status("fish")
     assert status.confirmed
     assert status.outcome == "It cannot be told."
+
+
+def test_a_verdict_stored_before_probabilities_were_kept_still_reads() -> None:
+    old = {"outcome": "better", "sentence": "Better.", "best_baseline": "cosine", "optimism": 0.01}
+    difference = {"value": 0.05, "low": 0.01, "high": 0.09, "standard_error": 0.02, "note": ""}
+    verdict = from_json(VerdictRecord, json.dumps(old | {"difference": difference}))
+    assert verdict.difference.low == 0.01 and verdict.posterior is None and verdict.effect is None
 
 
 def test_a_study_goes_on_with_another_budget_and_path_only(store: Store) -> None:

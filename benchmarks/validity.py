@@ -1,0 +1,198 @@
+"""Does the statistics layer keep its promises? Simulated groups with known truth.
+
+``python -m benchmarks.validity statistics --out FILE [--repetitions 2000] [--groups 8 12 24 60]`` appends one JSON line
+a repetition to FILE, skips what is there, and prints the summary; stop and start it as you like. Checks:
+
+* ``pair``: two fixed models of equal worth. How often the 95 % intervals of one score and of the difference hold the
+  truth, and how often the verdict is *better*.
+* ``search``: the best of 20 trials against the best of 3 baselines, all of equal worth, each side corrected for its
+  selection as a confirmation does it. How often the verdict is *better*.
+* ``correction``: the best of 12 trials; estimated and true optimism of its score.
+* ``rates``: how often the intervals of an exported model's error rates hold what its threshold does to new groups.
+
+Repetition n of a check is seeded from (check, case, groups, n) alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks._error_rates import rates
+from benchmarks._worlds import design_of, world
+from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.evaluation.statistics import Difference, bbc, jackknife, paired_difference
+from spectrosim_search.evaluation.verdict import decide
+
+__all__ = ["CHECKS", "measure", "summary"]
+
+Row = dict[str, float]
+Check = Callable[[str, int, np.random.Generator], Row]
+SEEDS, REPEATS = 2, 200
+
+
+def _holds(estimate: Estimate, truth: float) -> float:
+    return float(estimate.low <= truth <= estimate.high)
+
+
+def _better(difference: Estimate, groups: int) -> float:
+    verdict = decide(difference, best_baseline="b", best_title="B", metric="auc", groups=groups)
+    return float(verdict.outcome == "better")
+
+
+def pair(case: str, groups: int, rng: np.random.Generator) -> Row:
+    """Two models of equal worth, all pairs and matched ones."""
+    known, design = world(case, 2), design_of(groups, "plain")
+    a, b = known.cells(design, SEEDS, rng)
+    out: Row = {}
+    for metric in ("auc", "matched_auc"):
+        one = jackknife(a, design.units, metric)
+        both = paired_difference(a, b, design.units, metric).estimate
+        found = {
+            "one": _holds(one, known.worth[0]),
+            "difference": _holds(both, 0.0),
+            "better": _better(both, groups),
+            "score": one.value,
+            "error": one.standard_error,
+            "gap": both.value,
+            "gap_error": both.standard_error,
+        }
+        out |= {f"{metric} {name}": value for name, value in found.items()}
+    return out
+
+
+def search(case: str, groups: int, rng: np.random.Generator) -> Row:
+    """Best of 20 trials against the best of 3 baselines."""
+    known, design = world(case, 23), design_of(groups, "plain")
+    cells = {str(i): method for i, method in enumerate(known.cells(design, SEEDS, rng))}
+    trials = {name: cells[name] for name in list(cells)[:20]}
+    baselines = {name: cells[name] for name in list(cells)[20:]}
+    winner, rival = (bbc(side, design.units, "auc", repeats=REPEATS) for side in (trials, baselines))
+    raw = paired_difference(cells[winner.best], cells[rival.best], design.units, "auc")
+    corrected: Difference = raw.shifted(rival.least - winner.optimism)
+    score = jackknife(cells[winner.best], design.units, "auc")
+    low, high = score.low - winner.optimism, score.high - winner.optimism
+    return {
+        "better": _better(corrected.estimate, groups),
+        "better uncorrected": _better(raw.estimate, groups),
+        "winner": float(low <= known.worth[int(winner.best)] <= high),
+    }
+
+
+def correction(case: str, groups: int, rng: np.random.Generator) -> Row:
+    """Best of 12 trials: every ingredient of the correction against what the selection really did.
+
+    The truth is the winner's score above its worth, less the mean of that over all trials: luck that all trials share
+    with these groups is no selection.
+    """
+    shape, _, case = case.rpartition("-")
+    known, design = world(case, 12), design_of(groups, shape or "plain")
+    metric = "matched_auc" if shape == "tablets" else "auc"
+    cells = {str(i): method for i, method in enumerate(known.cells(design, SEEDS, rng))}
+    found = bbc(cells, design.units, metric, repeats=REPEATS)
+    gaps = np.array([jackknife(m, design.units, metric).value for m in cells.values()]) - known.worth
+    if np.isnan(gaps).any():
+        return {}
+    parts = {"true": float(gaps[int(found.best)] - gaps.mean()), "taken": found.optimism, "bound": found.bound}
+    return parts | {"bootstrap": found.bootstrap, "linear": found.linear, "plain": found.full - found.plain}
+
+
+CHECKS: dict[str, tuple[Check, tuple[str, ...]]] = {
+    "pair": (pair, ("none", "equal", "alike")),
+    "search": (search, ("none", "equal", "alike")),
+    "correction": (
+        correction,
+        ("none", "equal", "alike", "one", "scattered", "tablets-high", "tablets-equal", "tablets-scattered"),
+    ),
+    "rates": (lambda case, groups, rng: rates(groups, rng), ("equal",)),
+}
+
+
+def _key(row: dict[str, float | str]) -> tuple[str, str, int]:
+    return str(row["check"]), str(row["case"]), int(row["groups"])
+
+
+def _read(out: Path) -> list[dict[str, float | str]]:
+    return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+
+
+def measure(
+    out: Path,
+    checks: Iterable[str],
+    groups: Sequence[int],
+    repetitions: int,
+    share: int = 20,
+    cases: Collection[str] = (),
+) -> None:
+    """Append what is missing up to `repetitions` of every check, case and number of groups, `share` of each in turn.
+
+    `cases`: these alone; all where empty.
+    """
+    done: dict[tuple[str, str, int], int] = defaultdict(int)
+    for row in _read(out):
+        done[_key(row)] += 1
+    wanted = [(c, case, g) for c in checks for case in CHECKS[c][1] for g in groups]
+    wanted = [w for w in wanted if not cases or w[1] in cases]
+    wanted = [w for w in wanted if not w[1].startswith("tablets") or w[2] % 12 == 0]
+    with out.open("a") as file:
+        for stop in [*range(share, repetitions, share), repetitions]:
+            for check, case, count in wanted:
+                for n in range(done[check, case, count], stop):
+                    rng = np.random.default_rng([zlib.crc32(f"{check} {case}".encode()), count, n])
+                    row = {"check": check, "case": case, "groups": count, "n": n}
+                    file.write(json.dumps(row | CHECKS[check][0](case, count, rng)) + "\n")
+                file.flush()
+                done[check, case, count] = max(done[check, case, count], stop)
+
+
+def summary(out: Path) -> dict[tuple[str, str, int], dict[str, float]]:
+    """Means of every field by (check, case, groups), with `repetitions`, and bias and root-mean-square error of each
+    ingredient of the correction."""
+    rows = defaultdict(list)
+    for row in _read(out):
+        rows[_key(row)].append({k: float(v) for k, v in row.items() if k not in ("check", "case", "groups", "n")})
+    found = {}
+    for key, values in rows.items():
+        values = [v for v in values if v]
+        if not values:
+            continue
+        columns = {name: np.array([v[name] for v in values]) for name in values[0]}
+        means = {"repetitions": float(len(values))}
+        for name, column in columns.items():
+            known = column[~np.isnan(column)]
+            means[name] = float(known.mean()) if len(known) else float("nan")
+            if key[0] == "pair" and name.endswith(("score", "gap")):
+                means[f"{name} sd"] = float(known.std())
+            if key[0] == "correction" and name != "true" and len(known):
+                miss = (column - columns["true"])[~np.isnan(column)]
+                means[f"{name} bias"], means[f"{name} rmse"] = float(miss.mean()), float(np.sqrt((miss**2).mean()))
+        found[key] = means
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["statistics"])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--groups", type=int, nargs="+", default=[8, 12, 24, 60])
+    parser.add_argument("--checks", nargs="+", choices=list(CHECKS), default=list(CHECKS))
+    asked = parser.parse_args()
+    measure(asked.out, asked.checks, asked.groups, asked.repetitions)
+    for (check, case, groups), means in sorted(summary(asked.out).items()):
+        said = "  ".join(f"{name} {value:.3f}" for name, value in means.items() if name != "repetitions")
+        print(f"{check} {case} G={groups} n={means['repetitions']:.0f}: {said}")
+
+
+if __name__ == "__main__":
+    main()
