@@ -81,7 +81,8 @@ def _figure(member: Member, record: StudyRecord, built: Any, *, whole_row: bool)
     content = json.loads(built.to_json())
     content["layout"].pop("template", None)
     meta = content["layout"].get("meta") or {}
-    note = f'<span class="note">{html.escape(str(meta["note"]))}</span>' if meta.get("note") else ""
+    told = str(meta.pop("note", ""))
+    note = f'<span class="note">{html.escape(told)}</span>' if told else ""
     if member.section == "process":
         leak = ""
     height = int(content["layout"].get("height", 380))

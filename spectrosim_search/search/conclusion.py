@@ -116,6 +116,8 @@ def conclude(
         pairs=tuple(p for cell in compared.cells(winner)[: KEPT_SEEDS * design.folds] for p in cell),
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=tuple(design.warnings),
+        group_names=tuple(design.codes.group_names),
+        group_codes=design.groups,
     )
     return record, references
 

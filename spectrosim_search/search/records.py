@@ -35,6 +35,10 @@ __all__ = [
 FloatArray = NDArray[np.float32]
 
 
+def _no_codes() -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class ReplicateRecord:
     """One training run: configuration × cell."""
@@ -163,6 +167,8 @@ class ConfirmationRecord:
     pairs: tuple[PairScores, ...]  # the winner's, for distributions, ROC and calibration
     embedding: FloatArray  # (N, 2) map of out-of-fold embeddings, or (0, 2)
     warnings: tuple[str, ...] = ()
+    group_names: tuple[str, ...] = ()  # by code; empty in records older than this field
+    group_codes: NDArray[np.int64] = field(default_factory=_no_codes)  # (N,) of every spectrum, -1 left out; or (0,)
 
 
 @dataclass(frozen=True)

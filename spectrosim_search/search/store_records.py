@@ -137,8 +137,11 @@ def read_confirmation(engine: Engine, study_id: int, pairs: PairSets) -> Confirm
     if row is None:
         return None
     scored, arrays = pairs.load(row.pair_sets, row.arrays)
-    embedding = arrays["embedding"].astype(np.float32)
-    return from_json(ConfirmationRecord, row.record, pairs=scored, embedding=embedding)
+    given = {
+        "embedding": arrays["embedding"].astype(np.float32),
+        "group_codes": arrays.get("group_codes", np.zeros(0)).astype(np.int64),  # older databases have none
+    }
+    return from_json(ConfirmationRecord, row.record, pairs=scored, **given)
 
 
 def trial_records(

@@ -103,12 +103,12 @@ class Writer:
 
     def confirmation(self, study_id: int, pairs: PairSets, record: ConfirmationRecord) -> None:
         """Store the confirmation, in place of an earlier one."""
-        ids, blob = pairs.store(record.pairs, embedding=record.embedding)
+        ids, blob = pairs.store(record.pairs, embedding=record.embedding, group_codes=record.group_codes)
         self._replace(
             sa.delete(ConfirmationRow).where(ConfirmationRow.study_id == study_id),
             sa.insert(ConfirmationRow).values(
                 study_id=study_id,
-                record=to_json(record, without=("pairs", "embedding")),
+                record=to_json(record, without=("pairs", "embedding", "group_codes")),
                 pair_sets=ids,
                 arrays=blob,
             ),

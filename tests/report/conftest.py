@@ -191,18 +191,19 @@ def estimate(value: float, half: float = 0.045) -> Estimate:
 
 
 def make_row(
-    name: str, title: str, kind: str, value: float, difference: float | None, seeds: int, **more: object
-) -> MethodRow:
+    name: str, title: str, kind: str, value: float, difference: float | None, seeds: int, identity: str = "",
+    **more: object,
+) -> MethodRow:  # fmt: skip
     metrics = {
         "matched_auc": estimate(value), "auc": estimate(min(0.995, value + 0.03), 0.03),
         "balanced_accuracy": estimate(value - 0.07, 0.06), "eer": estimate(1.07 - value, 0.05),
         "average_precision": estimate(value - 0.4, 0.1), "mcc": estimate(value - 0.5, 0.1),
     }  # fmt: skip
     return MethodRow(
-        name=name, title=title, kind=kind, configuration_id="", seeds=seeds, metrics=metrics,
+        name=name, title=title, kind=kind, configuration_id=identity, seeds=seeds, metrics=metrics,
         seed_sd=0.011 if seeds > 1 else float("nan"),
         difference=None if difference is None else estimate(difference, 0.03),
-        p_adjusted=float("nan") if difference is None else 0.0213, **more,
+        p_adjusted=float("nan") if difference is None else 0.0213, **{"settings": "", **more},
     )  # fmt: skip
 
 
@@ -211,9 +212,9 @@ def make_confirmation(trials: tuple[TrialRecord, ...]) -> ConfirmationRecord:
     complete = sorted((t for t in trials if t.state == "COMPLETE"), key=lambda t: -(t.value or 0))
     first, second, third = complete[:3]
     rows = (
-        make_row("winner", f"winner (trial {first.number})", "winner", 0.874, None, 30, settings=""),
-        make_row("second", f"trial {second.number}", "finalist", 0.869, 0.005, 30, settings=""),
-        make_row("third", f"trial {third.number}", "finalist", 0.861, 0.013, 30, settings=""),
+        make_row("winner", f"winner (trial {first.number})", "winner", 0.874, None, 30, first.configuration_id),
+        make_row("second", f"trial {second.number}", "finalist", 0.869, 0.005, 30, second.configuration_id),
+        make_row("third", f"trial {third.number}", "finalist", 0.861, 0.013, 30, third.configuration_id),
         make_row("spectrosim-paper", "preset spectrosim-paper", "preset", 0.742, 0.132, 30, settings=""),
         make_row("spectrosim-chapter", "preset spectrosim-chapter", "preset", 0.701, 0.173, 30, settings=""),
         make_row("cosine", "cosine, fixed", "baseline", 0.604, 0.270, 1, settings="tic"),
@@ -252,6 +253,7 @@ def make_confirmation(trials: tuple[TrialRecord, ...]) -> ConfirmationRecord:
         winner_trial=first.number, winner_configuration_id=first.configuration_id, export_kind="model",
         leakage={"auc": 0.5, "balanced_accuracy": 0.5, "expected": 0.5}, threshold=0.268, epochs=31, pairs=pairs,
         embedding=embedding, warnings=("2 groups of one spectrum train but give no positives",),
+        group_names=tuple(f"batch {g + 1}" for g in range(GROUPS)), group_codes=np.arange(GROUPS * SIZE) // SIZE,
     )  # fmt: skip
 
 
@@ -267,15 +269,18 @@ def make_record(trials: int = 60, *, confirmed: bool = True, protocol: str = "ba
     if confirmation is not None:
         begin = START + 5400
         first = next(r for r in replicates if r.trial_number == confirmation.winner_trial)
+        finalists = [r for r in confirmation.rows if r.kind in ("winner", "finalist")]
         replicates += tuple(
             dataclasses.replace(
                 first,
                 key=f"c{i}",
                 phase="confirm",
                 trial_number=None,
-                cell=i,
+                configuration_id=finalists[i // 30].configuration_id,
+                score=finalists[i // 30].metrics["matched_auc"].value + 0.012 + float(rng.normal(0, 0.01)),
+                cell=i % 30,
                 fold=i % FOLDS,
-                seed=1000 + i // FOLDS,
+                seed=1000 + i % 30 // FOLDS,
                 started_at=begin + 3.0 * (i // 2),
                 total_seconds=2.8,
                 worker=f"worker-{i % 2}",

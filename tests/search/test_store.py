@@ -175,6 +175,8 @@ def test_baselines_and_confirmation_come_back_equal(store: Store) -> None:
         pairs=(scored(1),),
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=("few groups",),
+        group_names=("a", "b"),
+        group_codes=np.array([0, 0, 1, -1], dtype=np.int64),
     )
     baseline = BaselineRecord("cosine", "plain cosine", (scored(2), scored(3)), "", 0.5)
     for _ in range(2):  # a second one takes the place of the first
