@@ -134,6 +134,9 @@ class Confirmation:
     minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
     presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
     front: int = field(0, "further finalists from the Pareto front, best score first (needs several objectives)", low=0)
+    axis_view: bool = field(
+        True, "train the winner three times more to show where along the axis it looks, and whether its seeds agree"
+    )
     share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)
 
 

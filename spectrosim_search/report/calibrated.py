@@ -41,8 +41,9 @@ def _partners(pairs: Sequence[PairScores], codes: NDArray[np.int64]) -> list[tup
         if halves and all(not len(np.intersect1d(_rows(a), _rows(b))) for a, b in halves):
             return [both for a, b in halves for both in ((a, b), (b, a))]
     out = []
+    _, place = np.unique(codes, return_inverse=True)  # codes need not follow each other
+    first = place % 2 == 0
     for one in sets:
-        first = codes % 2 == 0
         a, b = (_within(one, first == side) for side in (True, False))
         out += [(a, b), (b, a)]
     return out

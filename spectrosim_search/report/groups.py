@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.search.records import ConfirmationRecord, PairScores
 
-__all__ = ["GroupErrors", "by_name", "group_errors", "named_groups"]
+__all__ = ["GroupErrors", "by_name", "group_errors", "joined_groups", "named_groups"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -47,16 +48,11 @@ class GroupErrors:
         return np.asarray(np.where(judged > 0, called / np.maximum(judged, 1), np.nan))
 
 
-def named_groups(c: ConfirmationRecord) -> tuple[Ints, tuple[str, ...]]:
-    """Group code of every spectrum that a judged pair holds ``(N,)``, -1 for others, and the groups' names.
-
-    Records older than the names give them away by their same-batch pairs: what these join is one group.
-    """
-    if c.group_codes.size and c.group_names:
-        return c.group_codes, c.group_names
-    rows = 1 + max((int(max(p.left.max(), p.right.max())) for p in c.pairs if len(p.left)), default=-1)
+def joined_groups(pairs: Sequence[PairScores]) -> Ints:
+    """Code of every spectrum ``(N,)`` by what same-batch pairs join; the code is the first row of its group."""
+    rows = 1 + max((int(max(p.left.max(), p.right.max())) for p in pairs if len(p.left)), default=-1)
     codes = np.arange(rows, dtype=np.int64)
-    joined = [np.stack([p.left[p.positive], p.right[p.positive]], axis=1) for p in c.pairs]
+    joined = [np.stack([p.left[p.positive], p.right[p.positive]], axis=1) for p in pairs]
     edges = np.unique(np.concatenate(joined), axis=0) if joined else np.zeros((0, 2), np.int64)
     while len(edges):  # every spectrum takes the smallest row it is joined with, until nothing changes
         before = codes.copy()
@@ -65,7 +61,17 @@ def named_groups(c: ConfirmationRecord) -> tuple[Ints, tuple[str, ...]]:
         np.minimum.at(codes, edges[:, 1], least)
         if bool((codes == before).all()):
             break
-    kept, codes = np.unique(codes, return_inverse=True)
+    return codes
+
+
+def named_groups(c: ConfirmationRecord) -> tuple[Ints, tuple[str, ...]]:
+    """Group code of every spectrum that a judged pair holds ``(N,)``, -1 for others, and the groups' names.
+
+    Records older than the names give them away by their same-batch pairs: what these join is one group.
+    """
+    if c.group_codes.size and c.group_names:
+        return c.group_codes, c.group_names
+    kept, codes = np.unique(joined_groups(c.pairs), return_inverse=True)
     return codes.astype(np.int64), tuple(f"group of row {row + 1}" for row in kept)
 
 
@@ -94,7 +100,6 @@ def group_errors(c: ConfirmationRecord) -> GroupErrors | None:
 
 def by_name(errors: GroupErrors, chosen: Sequence[int]) -> list[int]:
     """Order groups by the label pair of their own pairs, then by name with numbers in their order."""
-    import re
 
     def place(group: int) -> tuple[int, list[tuple[int, int, str]]]:
         parts = re.split(r"(\d+)", errors.names[group])

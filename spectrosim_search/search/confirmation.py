@@ -15,6 +15,7 @@ from dataclasses import replace
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.axis_view import SEEDS, axis_view
 from spectrosim_search.search.candidates import (
     Candidate,
     choose_candidates,
@@ -30,6 +31,7 @@ from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
 from spectrosim_search.search.records import ReplicateRecord, StudyRecord
 from spectrosim_search.search.reference import baseline_record
+from spectrosim_search.search.shown import train_shown
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.pool import Pool
@@ -74,7 +76,12 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
         if t.state == "COMPLETE"
     }
     conclusion, references = conclude(bench, finished, search, on_step=say)
-    conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configuration))
+    say("what the winner sees")
+    wanted = study.confirmation.axis_view
+    shown = train_shown(bench, winner.configuration, SEEDS if wanted else 1)
+    if shown:
+        view = axis_view(shown) if wanted else None
+        conclusion = replace(conclusion, embedding=embedding_map(shown[0]), axis_view=view)
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion)

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.search.workbench import Workbench
+from spectrosim_search.search.shown import ShownModel
 
 __all__ = ["embedding_map"]
 
 
-def embedding_map(bench: Workbench, configuration: Configuration) -> NDArray[np.float32]:
-    """Train one replicate and project its embeddings of the validation spectra of the first fold on two principal axes.
+def embedding_map(model: ShownModel) -> NDArray[np.float32]:
+    """Project a model's embeddings of its fold's validation spectra on two principal axes.
 
-    Returns float32 ``(N, 2)``; rows that the replicate was trained on are NaN. It serves the eye alone: no score is
+    Returns float32 ``(N, 2)``; rows that the model was not judged on are NaN. It serves the eye alone: no score is
     taken from it.
     """
-    from spectrosim_search.learning.engine import embed, train_stack
+    from spectrosim_search.learning.engine import embed
 
-    item = bench.confirmation_items(configuration, 1)[0]
-    task = replace(bench.task(item), return_parameters=True)
-    data = bench.data([item])
-    (result,) = train_stack([task], data, precision=configuration.training.precision)
-    out = np.full((len(bench.spectra), 2), np.nan, dtype=np.float32)
-    if task.halves is None or not result.parameters:
-        return out
-    rows = np.unique(np.concatenate([np.concatenate([h.left, h.right]) for h in task.halves]))
-    prepared = data[task.data]
-    z = embed(configuration, result.parameters, prepared.spectra[rows], prepared.axis).astype(np.float64)
+    rows, spectra = model.rows, model.data.spectra
+    out = np.full((spectra.shape[0], 2), np.nan, dtype=np.float32)
+    z = embed(model.configuration, model.parameters, spectra[rows], model.data.axis).astype(np.float64)
     z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
     z -= z.mean(axis=0)
     left, values, _ = np.linalg.svd(z, full_matrices=False)

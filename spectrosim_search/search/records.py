@@ -19,6 +19,7 @@ from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.verdict import Outcome
 
 __all__ = [
+    "AxisView",
     "BaselineRecord",
     "ConfirmationRecord",
     "DatasetRecord",
@@ -149,6 +150,23 @@ class BaselineRecord:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class AxisView:
+    """Where along the axis models of the winner look; S training seeds, C channels of the preprocessed spectra.
+
+    Signed attributions of the similarity of same-batch pairs, averaged over the pairs; see
+    :mod:`spectrosim_search.search.axis_view`.
+    """
+
+    axis: NDArray[np.float64]  # (C,)
+    spectrum: FloatArray  # (C,) mean preprocessed spectrum of the fold's validation groups
+    gradients: FloatArray  # (S, C) integrated gradients
+    shuffled: FloatArray  # (S, C) the same of models with shuffled weights
+    activations: FloatArray  # (S, C) Grad-CAM, at least 0; (0, C) where the encoder has no tokens along the axis
+    gap: float  # mean distance of a pair's sum of attributions from what it must be, over the mean of the latter
+    pairs: int  # pairs averaged over
+
+
 @dataclass(frozen=True)
 class ConfirmationRecord:
     """The end of a study."""
@@ -169,6 +187,7 @@ class ConfirmationRecord:
     warnings: tuple[str, ...] = ()
     group_names: tuple[str, ...] = ()  # by code; empty in records older than this field
     group_codes: NDArray[np.int64] = field(default_factory=_no_codes)  # (N,) of every spectrum, -1 left out; or (0,)
+    axis_view: AxisView | None = None
 
 
 @dataclass(frozen=True)

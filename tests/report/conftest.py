@@ -20,6 +20,7 @@ from spectrosim_search.config.configuration import (
 from spectrosim_search.config.study import Budget, DataSource, Dimension, Protocol, Study
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.search.records import (
+    AxisView,
     BaselineRecord,
     ConfirmationRecord,
     DatasetRecord,
@@ -254,6 +255,20 @@ def make_confirmation(trials: tuple[TrialRecord, ...]) -> ConfirmationRecord:
         leakage={"auc": 0.5, "balanced_accuracy": 0.5, "expected": 0.5}, threshold=0.268, epochs=31, pairs=pairs,
         embedding=embedding, warnings=("2 groups of one spectrum train but give no positives",),
         group_names=tuple(f"batch {g + 1}" for g in range(GROUPS)), group_codes=np.arange(GROUPS * SIZE) // SIZE,
+        axis_view=make_view(),
+    )  # fmt: skip
+
+
+def make_view() -> AxisView:
+    """Three seeds that agree on two peaks, and shuffled weights that agree with nobody."""
+    rng = np.random.default_rng(8)
+    axis = np.linspace(77, 999, 260)
+    peaks = np.exp(-(((axis - 280) / 20) ** 2)) + 0.6 * np.exp(-(((axis - 760) / 30) ** 2))
+    return AxisView(
+        axis=axis, spectrum=(peaks + 0.3 * np.sin(axis / 40)).astype(np.float32),
+        gradients=(0.01 * peaks + rng.normal(0, 0.0003, (3, 260))).astype(np.float32),
+        shuffled=rng.normal(0, 0.004, (3, 260)).astype(np.float32),
+        activations=np.repeat(rng.random((3, 26)), 10, axis=1).astype(np.float32), gap=0.013, pairs=32,
     )  # fmt: skip
 
 

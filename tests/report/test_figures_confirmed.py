@@ -205,6 +205,7 @@ def test_sets_of_the_same_spectra_are_cut_by_their_groups(rich: StudyRecord) -> 
     full = rich.baselines[0].pairs
     sets = calibrated.cross_fitted(full, codes)
     even = codes % 2 == 0
+    assert calibrated.cross_fitted(full, groups.joined_groups(full))[3].cost == pytest.approx(sets[3].cost)
     inside = [int((even[p.left] == even[p.right]).sum()) for p in full]
     assert len(sets) == 2 * len(full)
     assert sum(len(s.ratio) for s in sets) == sum(inside)
@@ -252,3 +253,26 @@ def test_pairs_without_thresholds_leave_no_group_errors(rich: StudyRecord) -> No
     module = registry.load("report.figures", "group-errors")
     assert module.build(record) is None
     assert module.missing(record) == "no set of pairs has a threshold chosen on other pairs"
+
+
+def test_axis_view_shows_attributions_and_says_whether_to_believe_them(rich: StudyRecord) -> None:
+    view = confirmed(rich).axis_view
+    assert view is not None
+    figure = drawn("axis-view", rich)
+    traces = named(figure)
+    line = traces["integrated gradients, mean over seeds"]
+    assert line.x[int(np.argmax(line.y))] == pytest.approx(280, abs=10)
+    assert "Grad-CAM (right axis)" in traces
+    assert "attributions of 3 seeds: ." in figure.layout.meta["note"]
+    assert "much of the picture" not in figure.layout.meta["note"]
+    blind = dataclasses.replace(view, shuffled=view.gradients, activations=view.activations[:0])
+    record = dataclasses.replace(rich, confirmation=dataclasses.replace(confirmed(rich), axis_view=blind))
+    figure = drawn("axis-view", record)
+    assert "With shuffled weights: 1.00, so much of the picture" in figure.layout.meta["note"]
+    assert "Grad-CAM (right axis)" not in named(figure)
+    rng = np.random.default_rng(0)
+    loose = dataclasses.replace(view, gradients=rng.normal(size=view.gradients.shape).astype(np.float32))
+    record = dataclasses.replace(rich, confirmation=dataclasses.replace(confirmed(rich), axis_view=loose))
+    assert "the seeds do not agree" in drawn("axis-view", record).layout.meta["note"]
+    gone = dataclasses.replace(rich, confirmation=dataclasses.replace(confirmed(rich), axis_view=None))
+    assert registry.load("report.figures", "axis-view").build(gone) is None

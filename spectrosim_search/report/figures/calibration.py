@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from spectrosim_search.report.calibrated import cross_fitted, reliability
 from spectrosim_search.report.compared import compared
-from spectrosim_search.report.groups import named_groups
+from spectrosim_search.report.groups import joined_groups
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.numbers import score
 from spectrosim_search.report.theme import colour, figure
@@ -32,11 +32,10 @@ def build(record: StudyRecord) -> go.Figure | None:
     c = record.confirmation
     if c is None:
         return None
-    codes, _ = named_groups(c)
     made = figure(height=420)
     told = []
     for name, pairs, tone, dash in compared(record)[:2]:
-        sets = cross_fitted(pairs, codes)
+        sets = cross_fitted(pairs, c.group_codes if c.group_codes.size else joined_groups(pairs))
         if not sets:
             continue
         predicted, observed, weight = reliability(sets)
