@@ -25,6 +25,7 @@ from spectrosim_search.search.records import Estimate, MethodRow, StudyRecord
 __all__ = ["Comparison", "compare", "render", "write_comparison"]
 
 _RANKED = 3  # data sets, and methods, from which ranks are compared
+_CLEAR = 0.05  # p below which a pair is named
 _CAPTION = (
     "Mean rank of each method over the data sets, 1 is best. Methods under one bar cannot be told apart (Nemenyi). "
     "With few data sets nearly everything stands under one bar: that is no proof of equality."
@@ -187,10 +188,10 @@ def _ranked(c: Comparison) -> str:
     )
     if "winner" in c.names:
         own = c.names.index("winner")
-        pairs = [
-            f"{c.titles[b if a == own else a]} {p_value(p)}" for (a, b), p in c.ranks.pairwise.items() if own in (a, b)
-        ]
-        told += f" Winner against each by signed ranks, after Holm: {'; '.join(pairs)}."
+        pairs = {c.titles[b if a == own else a]: p for (a, b), p in c.ranks.pairwise.items() if own in (a, b)}
+        clear = [f"{title} {p_value(p)}" for title, p in pairs.items() if p < _CLEAR]
+        shown = "; ".join(clear) if clear else f"none of {len(pairs)} differs (p below .05)"
+        told += f" Winner against each by signed ranks, after Holm: {shown}."
     built.layout.meta["note"] = told
     card = figure_card("ranks", "Ranks over data sets", _CAPTION, built, whole_row=True)
     return f'<div class="grid">{card}</div>'

@@ -41,10 +41,11 @@ _LEADS: dict[Section, str] = {
 _SEVERAL = """\
 ## Several studies
 
-`spectrosim-search compare STUDY STUDY … -o compare.html` (`--storage` may be given several times) sets studies of different data beside each
-other: a row for each method that all of them have, a column for each data set with scores and intervals, and every verdict. From three
-data sets and three methods on it draws Demšar's critical-difference diagram: mean ranks, and bars over methods that
-Nemenyi's distance cannot tell apart. Two studies of one data set are no independent blocks, so there is no diagram then.
+`spectrosim-search compare STUDY STUDY … -o compare.html` (`--storage` may be given several times) sets studies of
+different data beside each other: a row for each method that all of them have, a column for each data set with scores
+and intervals, and every verdict. From three data sets and three methods on it draws Demšar's critical-difference
+diagram: mean ranks, and bars over methods that Nemenyi's distance cannot tell apart. Two studies of one data set are
+no independent blocks, so there is no diagram then.
 """
 
 

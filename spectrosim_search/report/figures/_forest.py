@@ -21,6 +21,8 @@ _NAMES = {
     "other finalists": "finalist",
     "presets": "preset",
     "metrics without pair training": "metric",
+    "classical pair classifiers": "classical",
+    "neural pair classifiers": "neural",
     "ceiling, simulated data only": "ceiling",
 }
 
