@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import spectrosim_search
-from spectrosim_search import cli_baselines, cli_models, cli_protocols
+from spectrosim_search import cli_baselines, cli_compare, cli_models, cli_protocols
 from spectrosim_search.cli_options import (
     DEFAULT_STORAGE,
     GroupOption,
@@ -280,18 +280,6 @@ def dashboard(
 
 
 @app.command()
-def compare(
-    first: StudyArgument, second: StudyArgument, storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False
-) -> None:
-    """Set the result tables of two studies side by side."""
-    from spectrosim_search.cli_display import print_comparison
-    from spectrosim_search.search.run import read_study
-
-    records = [read_study(s, storage_url(storage)) for s in (first, second)]
-    print_comparison(records, json_=json_)
-
-
-@app.command()
 def delete(
     study: StudyArgument,
     storage: StorageOption = DEFAULT_STORAGE,
@@ -319,10 +307,8 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
         raise typer.Exit(1)
 
 
-_MORE = (cli_models.export, cli_models.train, cli_models.verify, cli_models.embed, cli_models.models)
-for _command in (*_MORE, cli_protocols.protocols):
+for _command in (cli_baselines.baselines, cli_compare.compare, cli_protocols.protocols, *cli_models.COMMANDS):
     app.command()(_command)
-app.command()(cli_baselines.baselines)
 
 
 def main() -> None:

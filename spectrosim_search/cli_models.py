@@ -23,7 +23,7 @@ from spectrosim_search.cli_options import (
 )
 from spectrosim_search.config.fields import plain
 
-__all__ = ["embed", "export", "models", "train", "verify"]
+__all__ = ["COMMANDS", "embed", "export", "models", "train", "verify"]
 
 
 def export(
@@ -190,3 +190,6 @@ def models(
         typer.echo(f"{costs.markdown(found, papers=papers)}\n\n{text}")
     else:
         print_costs(found, text, papers=papers)
+
+
+COMMANDS = (export, train, verify, embed, models)

@@ -137,6 +137,9 @@ class Confirmation:
     committee: int = field(
         0, "best trials whose similarities are averaged, as one more finalist (3 at least); 0: none", low=0, high=100
     )
+    axis_view: bool = field(
+        True, "train the winner three times more to show where along the axis it looks, and whether its seeds agree"
+    )
     share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)
 
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError, InputError
 from spectrosim_search.learning.components import stack_key
-from spectrosim_search.learning.model import Model, joined
-from spectrosim_search.learning.precision import Precision, compute_dtype, single_thread
-from spectrosim_search.learning.stack import Stack, steps_of, values_of
+from spectrosim_search.learning.model import Model
+from spectrosim_search.learning.network import Network
+from spectrosim_search.learning.precision import Precision, single_thread
+from spectrosim_search.learning.stack import Stack, steps_of
 from spectrosim_search.learning.tasks import ReplicateResult, ReplicateTask, TrainingData
 from spectrosim_search.learning.training import Run
 
@@ -109,37 +109,12 @@ def embed(
     ensemble's with its networks in front; D is then the sum of theirs.
     Raises InputError where they do not fit the configuration and the number of channels.
     """
-    place = device_of(device)
-    members = configuration.training.members
-    model = Model(configuration, spectra.shape[1])
-    flat, fitted = torch.zeros(members, model.size), torch.zeros(members, model.fitted.size)
-    for name, view in model.named(flat, fitted).items():
-        given = parameters.get(name)
-        shape = tuple(view.shape[1:] if members == 1 else view.shape)
-        if given is None or tuple(given.shape) != shape:
-            found = "missing" if given is None else f"of shape {tuple(given.shape)}"
-            raise InputError(f"model parameter '{name}' is {found}, expected {shape} for {spectra.shape[1]} channels")
-        view.copy_(torch.from_numpy(np.asarray(given, dtype=np.float32)))
-    flat, fitted = flat.to(place), fitted.to(place)
-    split = model.encoder.size
-    encoder = model.encoder.views(flat[:, :split].to(compute_dtype(precision, place, model.width)))
-    encoder |= model.fitted.views(fitted)
-    head = model.head.views(flat[:, split : model.network])
-    values: dict[str, dict[str, Tensor]] = {
-        "encoders": values_of("encoders", [configuration.encoder] * members, torch.float32, place),
-        "heads": values_of("heads", [configuration.head] * members, torch.float32, place),
-    }
-    where = torch.from_numpy(np.asarray(axis, dtype=np.float64)).to(place, torch.float32).expand(members, -1)
-    pieces = []
+    network = Network(configuration, parameters, axis, device_of(device), precision)
     with torch.no_grad():
-        for at in range(0, spectra.shape[0], batch):
-            x = torch.from_numpy(np.ascontiguousarray(spectra[at : at + batch], dtype=np.float32)).to(place)
-            outputs = model.forward(encoder, head, x.expand(members, -1, -1), where, values)
-            pieces.append(joined(model.similar(outputs), members)[0].float().cpu().numpy())
-    if pieces:
-        return np.concatenate(pieces)
-    empty = model.forward(encoder, head, flat.new_zeros(members, 1, spectra.shape[1]), where, values)
-    return np.zeros((0, members * model.similar(empty).shape[-1]), dtype=np.float32)
+        starts = range(0, max(1, spectra.shape[0]), batch)  # no spectra: the sizes of an empty answer come from a row
+        filled = spectra if spectra.shape[0] else np.zeros((1, spectra.shape[1]), dtype=np.float32)
+        pieces = [network(network.tensor(filled[at : at + batch])).cpu().numpy() for at in starts]
+    return np.concatenate(pieces)[: spectra.shape[0]]
 
 
 def parameter_count(configuration: Configuration, length: int) -> int:

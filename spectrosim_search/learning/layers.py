@@ -64,7 +64,8 @@ class Context:
     randomness in training, None in inference. Draws of a pass take consecutive use numbers, so they depend on the
     architecture and the step alone. constants: what a member computes once for a stack, by name. spectra: the input
     ``(R, M, L)`` as it was before it was brought to the encoder's type of computing. penalties: what :meth:`penalty`
-    was given. silent: settings that are zero in every replicate, so that nothing need be drawn for them.
+    was given. silent: settings that are zero in every replicate, so that nothing need be drawn for them. tokens: takes
+    what :meth:`show` is given, None where nobody asks.
     """
 
     axis: Tensor
@@ -75,6 +76,7 @@ class Context:
     spectra: Tensor | None = None
     penalties: list[Tensor] = field(default_factory=list)
     silent: frozenset[str] = frozenset()
+    tokens: list[Tensor] | None = None
 
     @property
     def training(self) -> bool:
@@ -84,6 +86,12 @@ class Context:
     def penalty(self, term: Tensor) -> None:
         """Add a term ``(R,)`` to the loss of this step; for use in training only."""
         self.penalties.append(term)
+
+    def show(self, tokens: Tensor) -> Tensor:
+        """Return tokens ``(R, M, T, D)`` that lie along the axis, the last before they are pooled, to whoever asked."""
+        if self.tokens is not None:
+            self.tokens.append(tokens)
+        return tokens
 
     def noise(self, x: Tensor, deviation: str) -> Tensor:
         """Return x ``(R, …)`` with normal noise of the deviation ``values[deviation]`` added; x itself in inference."""

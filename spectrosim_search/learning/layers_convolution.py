@@ -137,7 +137,7 @@ def read_regions(p: Mapping[str, Tensor], x: Tensor, regions: int, context: Cont
 
     The mean tells how much there is of a feature, the maximum whether it is there at all. Dropout acts on both.
     """
-    replicates, rows, places = x.shape[:3]
+    replicates, rows, places = context.show(x).shape[:3]
     size = shortened(places, regions)
     total, peak = _blocks(x, size, 0.0).sum(dim=3), largest(x, size)
     filled = torch.full((total.shape[2], 1), 1 / size, dtype=x.dtype, device=x.device)

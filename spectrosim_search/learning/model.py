@@ -169,18 +169,20 @@ class Model:
         stream: Stream | None = None,
         constants: dict[str, Tensor] | None = None,
         penalties: list[Tensor] | None = None,
+        tokens: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return embeddings and projections of spectra x ``(R, M, L)``: ``(R, M, D)`` each.
 
         encoder, head: tensors ``(R, *shape)``, the fitted ones among the encoder's. axis: ``(R, L)``. values: per
         family the settings that may differ between replicates. stream: None in inference. constants: kept by the caller
-        as long as `axis` stays the same. penalties: takes the terms that encoder and head add to the loss.
+        as long as `axis` stays the same. penalties: takes the terms that encoder and head add to the loss. tokens:
+        takes the encoder's tokens before they are pooled.
         """
         constants = {} if constants is None else constants
         penalties = [] if penalties is None else penalties
         kind = encoder[self.encoder.entries[0][0]].dtype if self.encoder.entries else x.dtype
         silent = self._silent.get("encoders", frozenset())
-        context = Context(axis, values["encoders"], stream, 0, constants, x, penalties, silent)
+        context = Context(axis, values["encoders"], stream, 0, constants, x, penalties, silent, tokens)
         h = self._encoder.forward(self._encoder_settings, encoder, x.to(kind), context).to(x.dtype)
         silent = self._silent.get("heads", frozenset())
         context = Context(axis, values["heads"], stream, _HEAD_USE, constants, x, penalties, silent)

@@ -40,6 +40,17 @@ _LEADS: dict[Section, str] = {
 }
 
 
+_SEVERAL = """\
+## Several studies
+
+`spectrosim-search compare STUDY STUDY … -o compare.html` (`--storage` may be given several times) sets studies of
+different data beside each other: a row for each method that all of them have, a column for each data set with scores
+and intervals, and every verdict. From three data sets and three methods on it draws Demšar's critical-difference
+diagram: mean ranks, and bars over methods that Nemenyi's distance cannot tell apart. Two studies of one data set are
+no independent blocks, so there is no diagram then.
+"""
+
+
 def guide() -> str:
     """Return the guide: head, then each section's figures in the order of the page, with their captions."""
     parts = [_OPENING]
@@ -47,6 +58,7 @@ def guide() -> str:
         parts.append(f"## {title}\n\n{_LEADS[section]}\n")
         parts += [f"### {m.title}\n\n{m.caption}\n" for m in members(section)]
     parts.append("A figure that a study's records cannot fill is listed under *Not shown*, with the reason.\n")
+    parts.append(_SEVERAL)
     return "\n".join(parts)
 
 

@@ -38,15 +38,17 @@ def roc(pairs: PairScores) -> tuple[Floats, Floats]:
     )
 
 
-def mean_roc(pairs: Sequence[PairScores]) -> tuple[Floats, Floats, Floats] | None:
-    """True positive rate at `RATES`, averaged vertically over the sets, with its 10 % and 90 % quantiles.
+def mean_roc(pairs: Sequence[PairScores], at: Floats = RATES) -> tuple[Floats, Floats, Floats] | None:
+    """True positive rate at false positive rates, averaged vertically over the sets, with its 10 % and 90 % quantiles.
 
-    None where no set holds both kinds of pairs. Source: Fawcett (2006), An introduction to ROC analysis, section 8.
+    `at`: rates that rise from 0. None where no set holds both kinds of pairs.
+
+    Source: Fawcett (2006), An introduction to ROC analysis, section 8.
     """
     curves = []
     for one in usable(pairs):
         false, true = roc(one)
-        curves.append(np.interp(RATES, false, true))
+        curves.append(np.interp(at, false, true))
         # At a false positive rate of exactly 0 interpolation would take the first of several points; take the highest.
         curves[-1][0] = true[false == 0].max()
     if not curves:

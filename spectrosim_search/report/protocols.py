@@ -11,8 +11,8 @@ from pathlib import Path
 
 from spectrosim_search.baselines import title
 from spectrosim_search.config.errors import InputError
+from spectrosim_search.report.document import stylesheet
 from spectrosim_search.report.numbers import interval, metric_title, score
-from spectrosim_search.report.page import stylesheet
 from spectrosim_search.search.protocols import METRICS, PROTOCOLS, Comparison, ProtocolScore
 
 __all__ = ["SUFFIXES", "comparison_rows", "comparison_tables", "explanation", "write_comparison"]

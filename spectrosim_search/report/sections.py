@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spectrosim_search.config.study import Dimension
+from spectrosim_search.report.families import family
 from spectrosim_search.report.headline import facts, only_fixed, verdict_sentence, warnings
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, metric_title, scalar, score
@@ -21,6 +22,7 @@ from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["environment", "headline", "result_table", "trial_table"]
 
+_RANKS = "Ranks go by the estimate alone: methods whose intervals overlap may well change places on other groups."
 _MOST_TRIALS = 200
 _FOLDED = 400  # characters: settings of tuned methods stay open, fifty searched parameters do not
 
@@ -68,14 +70,20 @@ def result_table(record: StudyRecord) -> str:
     rows = result_rows(record)
     if not rows:
         return ""
-    columns = [c for c in rows[0] if c not in ("method", "kind", "settings") and any(row[c] for row in rows)]
+    hidden = ("method", "kind", "settings")
+    columns = ["rank", *(c for c in rows[0] if c not in (*hidden, "rank") and any(row[c] for row in rows))]
     head = "".join(f'<th scope="col">{html.escape(c)}</th>' for c in columns)
-    body = ""
+    best = record.confirmation.verdict.best_baseline if record.confirmation is not None else ""
+    body, last = "", ""
     for row, method in zip(rows, ordered_methods(record), strict=True):
+        if (own := family(method)) != last:
+            body += f'<tr class="family"><th scope="colgroup" colspan="{len(columns) + 1}">{html.escape(own)}</th></tr>'
+            last = own
         cells = "".join(_cell(c, row[c]) for c in columns)
-        under = "; ".join(t for t in (_kind(row["kind"]), method.note) if t)
+        leads = "best baseline" if method.name == best and not only_fixed(record) else ""
+        under = "; ".join(t for t in (leads, method.note) if t)
         name = f'<th scope="row">{html.escape(row["method"])}<small>{html.escape(under)}</small></th>'
-        body += f'<tr class="{method.kind}">{name}{cells}</tr>'
+        body += f'<tr class="method {method.kind}{" best" if leads else ""}">{name}{cells}</tr>'
     leak = '<p class="leak small">Leaking protocol: these numbers overstate</p>' if leak_notice(record) else ""
     return (
         f'<div class="card table">{leak}<p class="about" id="about-table">{html.escape(_about(record))}</p>'
@@ -89,11 +97,12 @@ def _about(record: StudyRecord) -> str:
     """How to read the result table, true for the way in which this study was scored."""
     c = record.confirmation
     if only_fixed(record):
-        return "Estimates with 95 % intervals over groups (jackknife). n/a: undefined, with the reason."
+        return f"Estimates with 95 % intervals over groups (jackknife). n/a: undefined, with the reason. {_RANKS}"
     text = (
         "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one-sided (is "
         "the winner better?), adjusted after Holm over all tests against baselines, and given for these alone. The "
-        "spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested."
+        "spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested. "
+        f"{_RANKS}"
     )
     if c is not None and c.verdict.optimism > 0:
         text += (
@@ -111,12 +120,6 @@ def _settings(record: StudyRecord) -> str:
         return ""
     inner = _table(("method", "settings"), rows, "Settings of the methods")
     return f"<details><summary>Settings of the methods</summary>{inner}</details>"
-
-
-def _kind(kind: str) -> str:
-    return {"baseline": "reference row", "oracle": "ceiling, simulated data only", "audit": "leakage audit"}.get(
-        kind, kind
-    )
 
 
 def _text_cell(text: str) -> str:

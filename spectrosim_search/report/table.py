@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from spectrosim_search.report.families import FAMILIES, family, ranks
 from spectrosim_search.report.headline import facts, only_fixed, verdict_sentence, warnings
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import METRICS, interval, metric_title, p_value, score
 from spectrosim_search.search.records import Estimate, MethodRow, StudyRecord
 
 __all__ = ["markdown", "ordered_methods", "plain_text", "result_rows"]
-
-_ORDER = ("winner", "finalist", "preset", "baseline", "oracle", "audit")
 
 
 def _metric_order(record: StudyRecord) -> list[str]:
@@ -24,14 +23,14 @@ def _metric_order(record: StudyRecord) -> list[str]:
 
 
 def ordered_methods(record: StudyRecord) -> tuple[MethodRow, ...]:
-    """Rows of the confirmation: winner, finalists, presets, reference rows by score, ceiling, audit."""
+    """Rows of the confirmation by family (winner, finalists, presets, baselines, ceiling, audit), then by score."""
     if record.confirmation is None:
         return ()
     metric = record.confirmation.metric
 
     def place(row: MethodRow) -> tuple[int, float]:
         value = row.metrics[metric].value if metric in row.metrics else math.nan
-        return _ORDER.index(row.kind), -value if math.isfinite(value) else math.inf
+        return FAMILIES.index(family(row)), -value if math.isfinite(value) else math.inf
 
     return tuple(sorted(record.confirmation.rows, key=place))
 
@@ -51,6 +50,7 @@ def result_rows(record: StudyRecord) -> list[dict[str, str]]:
     if record.confirmation is None:
         return []
     leaking = " (leaking)" if leak_notice(record) else ""
+    place = ranks(record)
     out = []
     for row in ordered_methods(record):
         cells = {"method": row.title, "kind": row.kind}
@@ -59,6 +59,7 @@ def result_rows(record: StudyRecord) -> list[dict[str, str]]:
         alone = row.kind == "winner" or only_fixed(record)  # nothing to be compared with
         cells["winner - method" + leaking] = "" if alone else interval(row.difference, difference=True)
         cells["adjusted p"] = "" if alone else p_value(row.p_adjusted)
+        cells["rank"] = str(place.get(row.name, ""))
         for name in others:
             cells[metric_title(name) + leaking] = _cell(row.metrics.get(name))
         cells["sd over seeds"] = score(row.seed_sd) if row.seeds > 1 else ""
@@ -109,7 +110,7 @@ def plain_text(record: StudyRecord, *, every_column: bool = False) -> str:
     if rows:
         columns = list(rows[0])
         if not every_column:
-            kept = {metric_title(m) for m in ("auc", "balanced_accuracy")} | {"winner - method", "adjusted p"}
+            kept = {metric_title(m) for m in ("auc", "balanced_accuracy")} | {"winner - method", "adjusted p", "rank"}
             columns = ["method", columns[2], *(c for c in columns[3:] if c.removesuffix(" (leaking)") in kept)]
         columns = [c for c in columns if any(row[c] for row in rows)]
         lines += ["", *_aligned(rows, columns)]

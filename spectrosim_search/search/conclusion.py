@@ -125,6 +125,8 @@ def conclude(
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=tuple(design.warnings),
         winner_members=winner.trials if len(winner.trials) > 1 else (),
+        group_names=tuple(design.codes.group_names),
+        group_codes=design.groups,
     )
 
 

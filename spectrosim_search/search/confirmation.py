@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.axis_view import SEEDS, axis_view
 from spectrosim_search.search.baseline_runs import score_baselines
 from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.committee import Committee, choose_committee
@@ -22,12 +23,13 @@ from spectrosim_search.search.conclusion import conclude
 from spectrosim_search.search.contenders import Contender
 from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.driver_items import run_items
-from spectrosim_search.search.embedding_map import embedding_map
+from spectrosim_search.search.embedding_map import SHOWN, embedding_map
 from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import ReplicateRecord, StudyRecord
+from spectrosim_search.search.records import ConfirmationRecord, ReplicateRecord, StudyRecord
 from spectrosim_search.search.reference import baseline_record, reference_names
 from spectrosim_search.search.selection import select
+from spectrosim_search.search.shown import train_shown
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
 from spectrosim_search.search.workers.pool import Pool
@@ -124,9 +126,10 @@ def confirm(
     conclusion = conclude(bench, finished, selection, references)
     before = record.confirmation
     if baselines is not None and before is not None and before.winner_configuration_id == winner.identity:
-        conclusion = replace(conclusion, embedding=before.embedding)
+        conclusion = replace(conclusion, embedding=before.embedding, axis_view=before.axis_view)
     else:
-        conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configurations))
+        say("what the winner sees")
+        conclusion = _shown(conclusion, bench, winner)
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion)
@@ -178,6 +181,17 @@ def _time_left(study: Study, record: StudyRecord, started: float) -> Callable[[]
     used = sum(s for s in (record.search_seconds, record.confirmation_seconds) if s == s)
     deadline = started + study.budget.minutes * 60 - used
     return lambda: time.monotonic() < deadline
+
+
+def _shown(conclusion: ConfirmationRecord, bench: Workbench, winner: Contender) -> ConfirmationRecord:
+    """With the map of the winner's embeddings and its view along the axis; of a committee, its best member's view."""
+    wanted = bench.study.confirmation.axis_view
+    seeds = [SEEDS if wanted else 1, *[1] * (SHOWN - 1)]
+    models = [train_shown(bench, c, count) for c, count in zip(winner.configurations, seeds)]
+    if not all(models):
+        return conclusion
+    view = axis_view(models[0]) if wanted else None
+    return replace(conclusion, embedding=embedding_map([first for first, *_ in models]), axis_view=view)
 
 
 def _never() -> bool:

@@ -90,6 +90,8 @@ def _conclude(bench: Workbench, references: Sequence[ReferenceScores], seeds: Se
         pairs=(),
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=tuple(design.warnings),
+        group_names=tuple(design.codes.group_names),
+        group_codes=design.groups,
     )
 
 

@@ -22,6 +22,7 @@ from spectrosim_search.evaluation.verdict import Outcome
 __all__ = [
     "EVERY_SEED",
     "HELD_OUT_FOLD",
+    "AxisView",
     "BaselineFit",
     "BaselineRecord",
     "ConfirmationRecord",
@@ -39,6 +40,10 @@ __all__ = [
 FloatArray = NDArray[np.float32]
 EVERY_SEED = -1  # `seed` of a fit that serves all seeds: its method draws nothing
 HELD_OUT_FOLD = -1  # `fold` of a fit on all searched groups that scores the held-out pairs
+
+
+def _no_codes() -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,23 @@ class BaselineRecord:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class AxisView:
+    """Where along the axis models of the winner look; S training seeds, C channels of the preprocessed spectra.
+
+    Signed attributions of the similarity of same-batch pairs, averaged over the pairs; see
+    :mod:`spectrosim_search.search.axis_view`.
+    """
+
+    axis: NDArray[np.float64]  # (C,)
+    spectrum: FloatArray  # (C,) mean preprocessed spectrum of the fold's validation groups
+    gradients: FloatArray  # (S, C) integrated gradients
+    shuffled: FloatArray  # (S, C) the same of models with shuffled weights
+    activations: FloatArray  # (S, C) Grad-CAM, at least 0; (0, C) where the encoder has no tokens along the axis
+    gap: float  # mean distance of a pair's sum of attributions from what it must be, over the mean of the latter
+    pairs: int  # pairs averaged over
+
+
 @dataclass(frozen=True)
 class BaselineFit:
     """One fit of a baseline: name × fold, and × seed where the method draws (`SEEDED`).
@@ -195,6 +217,9 @@ class ConfirmationRecord:
     embedding: FloatArray  # (N, 2) map of out-of-fold embeddings, or (0, 2)
     warnings: tuple[str, ...] = ()
     winner_members: tuple[int, ...] = ()  # trials of a committee that won, best first; else empty
+    group_names: tuple[str, ...] = ()  # by code; empty in records older than this field
+    group_codes: NDArray[np.int64] = field(default_factory=_no_codes)  # (N,) of every spectrum, -1 left out; or (0,)
+    axis_view: AxisView | None = None
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def select(
         return Selection(metric, first, 0.0, 0.0)
     single = choice_optimism({str(n): [r.pairs for r in rs] for n, rs in search.items()}, design.units, metric, seed)
     several = committee_bias(search, members, design.units, metric, seed).optimism if members > 1 else 0.0
-    # Choosing several can owe no more to luck than choosing one; with few groups its bootstrap is the noisier of the two.
+    # Choosing several owes no more to luck than choosing one; with few groups its bootstrap is the noisier.
     several = min(several, single) if several == several else 0.0
     winner = pick_winner(contenders, design.folds, lambda c: _of_kind(c, single, several))
     return Selection(metric, winner, single, several)

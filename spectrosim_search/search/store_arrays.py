@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,13 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
 from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.search.records import AxisView
 from spectrosim_search.search.store_blobs import pack, unpack
 from spectrosim_search.search.store_tables import PairSetRow
 
-__all__ = ["PairSets"]
+__all__ = ["PairSets", "view_arrays", "view_of"]
+
+_VIEW = "axis_view."
 
 
 class PairSets:
@@ -90,3 +94,19 @@ def _narrow(index: NDArray[np.int64]) -> NDArray[np.int32]:
 
 def _widen(index: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
     return {k: (v if v.dtype == np.bool_ else v.astype(np.int64)) for k, v in index.items()}
+
+
+def view_arrays(view: AxisView | None) -> dict[str, NDArray[Any]]:
+    """The fields of an axis view as arrays to store under names of their own; none where there is no view."""
+    if view is None:
+        return {}
+    return {_VIEW + f.name: np.asarray(getattr(view, f.name)) for f in dataclasses.fields(view)}
+
+
+def view_of(arrays: Mapping[str, NDArray[Any]]) -> AxisView | None:
+    """Rebuild what :func:`view_arrays` took apart; None where it was not stored."""
+    found = {name.removeprefix(_VIEW): value for name, value in arrays.items() if name.startswith(_VIEW)}
+    if not found:
+        return None
+    gap, pairs = float(found.pop("gap")), int(found.pop("pairs"))
+    return AxisView(**found, gap=gap, pairs=pairs)

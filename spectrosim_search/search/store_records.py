@@ -18,7 +18,7 @@ from spectrosim_search.search.records import (
     ReplicateRecord,
     TrialRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets
+from spectrosim_search.search.store_arrays import PairSets, view_of
 from spectrosim_search.search.store_codec import from_json
 from spectrosim_search.search.store_costs import TrialCosts
 from spectrosim_search.search.store_tables import (
@@ -137,8 +137,14 @@ def read_confirmation(engine: Engine, study_id: int, pairs: PairSets) -> Confirm
     if row is None:
         return None
     scored, arrays = pairs.load(row.pair_sets, row.arrays)
-    embedding = arrays["embedding"].astype(np.float32)
-    return from_json(ConfirmationRecord, row.record, pairs=scored, embedding=embedding)
+    return from_json(
+        ConfirmationRecord,
+        row.record,
+        pairs=scored,
+        embedding=arrays["embedding"].astype(np.float32),
+        group_codes=arrays.get("group_codes", np.zeros(0)).astype(np.int64),  # older databases have none
+        axis_view=view_of(arrays),
+    )
 
 
 def trial_records(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
@@ -19,7 +20,7 @@ from spectrosim_search.search.records import (
     EnvironmentRecord,
     ReplicateRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets
+from spectrosim_search.search.store_arrays import PairSets, view_arrays
 from spectrosim_search.search.store_codec import to_json
 from spectrosim_search.search.store_tables import (
     BaselineRow,
@@ -103,12 +104,13 @@ class Writer:
 
     def confirmation(self, study_id: int, pairs: PairSets, record: ConfirmationRecord) -> None:
         """Store the confirmation, in place of an earlier one."""
-        ids, blob = pairs.store(record.pairs, embedding=record.embedding)
+        arrays: dict[str, NDArray[Any]] = {"embedding": record.embedding, "group_codes": record.group_codes}
+        ids, blob = pairs.store(record.pairs, **arrays, **view_arrays(record.axis_view))
         self._replace(
             sa.delete(ConfirmationRow).where(ConfirmationRow.study_id == study_id),
             sa.insert(ConfirmationRow).values(
                 study_id=study_id,
-                record=to_json(record, without=("pairs", "embedding")),
+                record=to_json(record, without=("pairs", "embedding", "group_codes", "axis_view")),
                 pair_sets=ids,
                 arrays=blob,
             ),

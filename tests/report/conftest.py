@@ -21,6 +21,7 @@ from spectrosim_search.config.study import Budget, DataSource, Dimension, Protoc
 from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.search.records import (
+    AxisView,
     BaselineRecord,
     ConfirmationRecord,
     DatasetRecord,
@@ -194,18 +195,19 @@ def estimate(value: float, half: float = 0.045) -> Estimate:
 
 
 def make_row(
-    name: str, title: str, kind: str, value: float, difference: float | None, seeds: int, **more: object
-) -> MethodRow:
+    name: str, title: str, kind: str, value: float, difference: float | None, seeds: int, identity: str = "",
+    **more: object,
+) -> MethodRow:  # fmt: skip
     metrics = {
         "matched_auc": estimate(value), "auc": estimate(min(0.995, value + 0.03), 0.03),
         "balanced_accuracy": estimate(value - 0.07, 0.06), "eer": estimate(1.07 - value, 0.05),
         "average_precision": estimate(value - 0.4, 0.1), "mcc": estimate(value - 0.5, 0.1),
     }  # fmt: skip
     return MethodRow(
-        name=name, title=title, kind=kind, configuration_id="", seeds=seeds, metrics=metrics,
+        name=name, title=title, kind=kind, configuration_id=identity, seeds=seeds, metrics=metrics,
         seed_sd=0.011 if seeds > 1 else float("nan"),
         difference=None if difference is None else estimate(difference, 0.03),
-        p_adjusted=float("nan") if difference is None else 0.0213, **more,
+        p_adjusted=float("nan") if difference is None else 0.0213, **{"settings": "", **more},
     )  # fmt: skip
 
 
@@ -214,9 +216,9 @@ def make_confirmation(trials: tuple[TrialRecord, ...]) -> ConfirmationRecord:
     complete = sorted((t for t in trials if t.state == "COMPLETE"), key=lambda t: -(t.value or 0))
     first, second, third = complete[:3]
     rows = (
-        make_row("winner", f"winner (trial {first.number})", "winner", 0.874, None, 30, settings=""),
-        make_row("second", f"trial {second.number}", "finalist", 0.869, 0.005, 30, settings=""),
-        make_row("third", f"trial {third.number}", "finalist", 0.861, 0.013, 30, settings=""),
+        make_row("winner", f"winner (trial {first.number})", "winner", 0.874, None, 30, first.configuration_id),
+        make_row("second", f"trial {second.number}", "finalist", 0.869, 0.005, 30, second.configuration_id),
+        make_row("third", f"trial {third.number}", "finalist", 0.861, 0.013, 30, third.configuration_id),
         make_row("spectrosim-paper", "preset spectrosim-paper", "preset", 0.742, 0.132, 30, settings=""),
         make_row("spectrosim-chapter", "preset spectrosim-chapter", "preset", 0.701, 0.173, 30, settings=""),
         make_row("cosine", "cosine, fixed", "baseline", 0.604, 0.270, 1, settings="tic"),
@@ -256,6 +258,21 @@ def make_confirmation(trials: tuple[TrialRecord, ...]) -> ConfirmationRecord:
         winner_trial=first.number, winner_configuration_id=first.configuration_id, export_kind="model",
         leakage={"auc": 0.5, "balanced_accuracy": 0.5, "expected": 0.5}, threshold=0.268, epochs=31, pairs=pairs,
         embedding=embedding, warnings=("2 groups of one spectrum train but give no positives",),
+        group_names=tuple(f"batch {g + 1}" for g in range(GROUPS)), group_codes=np.arange(GROUPS * SIZE) // SIZE,
+        axis_view=make_view(),
+    )  # fmt: skip
+
+
+def make_view() -> AxisView:
+    """Three seeds that agree on two peaks, and shuffled weights that agree with nobody."""
+    rng = np.random.default_rng(8)
+    axis = np.linspace(77, 999, 260)
+    peaks = np.exp(-(((axis - 280) / 20) ** 2)) + 0.6 * np.exp(-(((axis - 760) / 30) ** 2))
+    return AxisView(
+        axis=axis, spectrum=(peaks + 0.3 * np.sin(axis / 40)).astype(np.float32),
+        gradients=(0.01 * peaks + rng.normal(0, 0.0003, (3, 260))).astype(np.float32),
+        shuffled=rng.normal(0, 0.004, (3, 260)).astype(np.float32),
+        activations=np.repeat(rng.random((3, 26)), 10, axis=1).astype(np.float32), gap=0.013, pairs=32,
     )  # fmt: skip
 
 
@@ -271,15 +288,18 @@ def make_record(trials: int = 60, *, confirmed: bool = True, protocol: str = "ba
     if confirmation is not None:
         begin = START + 5400
         first = next(r for r in replicates if r.trial_number == confirmation.winner_trial)
+        finalists = [r for r in confirmation.rows if r.kind in ("winner", "finalist")]
         replicates += tuple(
             dataclasses.replace(
                 first,
                 key=f"c{i}",
                 phase="confirm",
                 trial_number=None,
-                cell=i,
+                configuration_id=finalists[i // 30].configuration_id,
+                score=finalists[i // 30].metrics["matched_auc"].value + 0.012 + float(rng.normal(0, 0.01)),
+                cell=i % 30,
                 fold=i % FOLDS,
-                seed=1000 + i // FOLDS,
+                seed=1000 + i % 30 // FOLDS,
                 started_at=begin + 3.0 * (i // 2),
                 total_seconds=2.8,
                 worker=f"worker-{i % 2}",

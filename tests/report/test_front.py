@@ -37,8 +37,10 @@ def test_the_table_holds_the_front(rich: StudyRecord) -> None:
 def test_measured_times_and_confirmed_scores_get_a_column(rich: StudyRecord) -> None:
     front = pareto_trials(rich)
     assert rich.confirmation is not None
-    row = dataclasses.replace(rich.confirmation.rows[1], configuration_id=front[0].configuration_id)
-    confirmation = dataclasses.replace(rich.confirmation, rows=(rich.confirmation.rows[0], row))
+    winner, other, *_ = rich.confirmation.rows
+    row = dataclasses.replace(other, configuration_id=front[0].configuration_id)
+    rows = (dataclasses.replace(winner, configuration_id=""), row)
+    confirmation = dataclasses.replace(rich.confirmation, rows=rows)
     trials = tuple(dataclasses.replace(t, measured_inference=1.25) if t is front[1] else t for t in rich.trials)
     text = front_section(dataclasses.replace(rich, trials=trials, confirmation=confirmation))
     assert "measured (ms)" in text and "<td>1.25</td>" in text

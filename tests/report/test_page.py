@@ -160,7 +160,7 @@ def test_settings_stand_in_a_fold_and_notes_beside_their_method(rich: StudyRecor
     table = text.split('<table id="result-table">')[1].split("</table>")[0]
     fold = text.split("<summary>Settings of the methods</summary>")[1].split("</details>")[0]
     assert "k 20, shrinkage .1" in fold and "k 20, shrinkage .1" not in table
-    assert "winner; corrected for its selection by 0.012" in table
+    assert "<small>corrected for its selection by 0.012</small>" in table
 
 
 def test_many_parameters_are_folded_in_the_table_of_trials(rich: StudyRecord) -> None:
@@ -224,13 +224,22 @@ def hostile(record: StudyRecord) -> StudyRecord:
     """The record with every text from outside replaced by an attack."""
     c = record.confirmation
     assert c is not None
-    rows = tuple(dataclasses.replace(r, title=HOSTILE, settings=HOSTILE, note=HOSTILE) for r in c.rows)
+    rows = tuple(
+        dataclasses.replace(
+            r, title=HOSTILE, settings=HOSTILE, note=HOSTILE, configuration_id=r.configuration_id and HOSTILE
+        )
+        for r in c.rows
+    )
     return dataclasses.replace(
         record,
         study=dataclasses.replace(record.study, name=HOSTILE, description=HOSTILE, dimensions=()),
         dataset=dataclasses.replace(record.dataset, name=HOSTILE, axis_unit=HOSTILE, fingerprint=HOSTILE),
         confirmation=dataclasses.replace(
-            c, rows=rows, warnings=(HOSTILE,), verdict=dataclasses.replace(c.verdict, sentence=HOSTILE)
+            c,
+            rows=rows,
+            warnings=(HOSTILE,),
+            group_names=(HOSTILE,) * len(c.group_names),
+            verdict=dataclasses.replace(c.verdict, sentence=HOSTILE),
         ),
         trials=tuple(
             dataclasses.replace(
@@ -241,7 +250,10 @@ def hostile(record: StudyRecord) -> StudyRecord:
             )
             for t in record.trials
         ),
-        replicates=tuple(dataclasses.replace(r, worker=HOSTILE, environment_id=HOSTILE) for r in record.replicates),
+        replicates=tuple(
+            dataclasses.replace(r, worker=HOSTILE, environment_id=HOSTILE, configuration_id=HOSTILE)
+            for r in record.replicates
+        ),
         baselines=tuple(dataclasses.replace(b, title=HOSTILE) for b in record.baselines),
         environments=tuple(
             dataclasses.replace(e, id=HOSTILE, packages={HOSTILE: HOSTILE}, hardware={HOSTILE: HOSTILE})

@@ -19,6 +19,7 @@ from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.search import store_schema
 from spectrosim_search.search.documents import load_preset, load_study
 from spectrosim_search.search.records import (
+    AxisView,
     BaselineRecord,
     ConfirmationRecord,
     DatasetRecord,
@@ -185,6 +186,17 @@ def test_baselines_and_confirmation_come_back_equal(store: Store) -> None:
         pairs=(scored(1),),
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=("few groups",),
+        group_names=("a", "b"),
+        group_codes=np.array([0, 0, 1, -1], dtype=np.int64),
+        axis_view=AxisView(
+            axis=np.linspace(1, 2, 5),
+            spectrum=np.arange(5, dtype=np.float32),
+            gradients=np.ones((3, 5), dtype=np.float32),
+            shuffled=np.zeros((3, 5), dtype=np.float32),
+            activations=np.zeros((0, 5), dtype=np.float32),
+            gap=0.02,
+            pairs=17,
+        ),
     )
     baseline = BaselineRecord("cosine", "plain cosine", (scored(2), scored(3)), "", 0.5)
     for _ in range(2):  # a second one takes the place of the first

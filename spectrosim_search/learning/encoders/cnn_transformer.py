@@ -101,4 +101,4 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
         name = f"block{block}."
         h = attend(p, h, settings.heads, masks[2 * block], name)
         h = feed_forward(p, h, masks[2 * block + 1], name)
-    return linear(pool(p, h, settings.pool), p["out.weight"], p["out.bias"])
+    return linear(pool(p, context.show(h), settings.pool), p["out.weight"], p["out.bias"])

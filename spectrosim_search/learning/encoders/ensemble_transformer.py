@@ -105,5 +105,5 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
         for block in range(settings.depth):
             h = attend(p, h, settings.heads, masks[2 * block], f"{name}block{block}.")
             h = feed_forward(p, h, masks[2 * block + 1], f"{name}block{block}.")
-        pooled.append(pool(p, h, settings.pool, name))
+        pooled.append(pool(p, context.show(h), settings.pool, name))
     return linear(torch.cat(pooled, dim=-1), p["out.weight"], p["out.bias"])

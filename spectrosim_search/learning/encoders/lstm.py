@@ -75,7 +75,7 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     for layer in range(settings.depth):
         h = context.dropout(recur(p, h, "lstm", f"layer{layer}."))
     if settings.pool == "mean":
-        pooled = h.mean(dim=2)
+        pooled = context.show(h).mean(dim=2)
     else:
         ends = [h[:, :, -1, : settings.hidden], h[:, :, 0, settings.hidden :]]
         pooled = torch.cat(ends[: _directions(settings)], dim=-1)

@@ -147,4 +147,4 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
         y = layer_norm(h, p[name + "norm.gain"], p[name + "norm.bias"])
         y = _mix(settings, p, y.flip(2) if backwards else y, context, name)
         h = residual(h, y.flip(2) if backwards else y, masks[block])
-    return linear(pool(p, h, settings.pool), p["out.weight"], p["out.bias"])
+    return linear(pool(p, context.show(h), settings.pool), p["out.weight"], p["out.bias"])

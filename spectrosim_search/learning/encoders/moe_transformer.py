@@ -91,4 +91,4 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
         h, uneven = mix_experts(p, h, settings.active, masks[2 * block + 1], context, name)
         if uneven is not None:
             context.penalty(context.values["balance"] * uneven)
-    return linear(pool(p, h, settings.pool), p["out.weight"], p["out.bias"])
+    return linear(pool(p, context.show(h), settings.pool), p["out.weight"], p["out.bias"])

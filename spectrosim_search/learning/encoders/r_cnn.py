@@ -79,4 +79,4 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
         h = activated(p, convolve(h, p[name + "weight"], settings.stride), name)
     for layer in range(settings.depth):
         h = context.dropout(recur(p, h, settings.cell, f"layer{layer}."))
-    return linear(pool(p, h, settings.pool), p["out.weight"], p["out.bias"])
+    return linear(pool(p, context.show(h), settings.pool), p["out.weight"], p["out.bias"])

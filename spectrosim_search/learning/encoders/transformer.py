@@ -82,4 +82,4 @@ def forward(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: Con
     for block in range(settings.depth):
         h = attend(p, h, settings.heads, masks[2 * block], f"block{block}.")
         h = feed_forward(p, h, masks[2 * block + 1], f"block{block}.")
-    return linear(pool(p, h, settings.pool), p["out.weight"], p["out.bias"])
+    return linear(pool(p, context.show(h), settings.pool), p["out.weight"], p["out.bias"])

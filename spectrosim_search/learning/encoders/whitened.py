@@ -170,7 +170,7 @@ def _of_branch(settings: Settings, p: Mapping[str, Tensor], x: Tensor, context: 
         for f in dataclasses.fields(inside)
         if f.name not in fixed
     }
-    nested = dataclasses.replace(context, values=defaults | {"dropout": like})
+    nested = dataclasses.replace(context, values=defaults | {"dropout": like}, tokens=None)
     h: Tensor = module.forward(inside, own, x, nested)
     context.use = nested.use
     return h

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from spectrosim_search.report.compared import compared
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.pairs import RATES, mean_roc, operating_points
 from spectrosim_search.report.theme import colour, figure, translucent
-from spectrosim_search.search.records import PairScores, StudyRecord
+from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
 
@@ -23,25 +24,11 @@ CAPTION = (
 _MOST_CROSSES = 300
 
 
-def _methods(record: StudyRecord) -> list[tuple[str, tuple[PairScores, ...], str, str]]:
-    c = record.confirmation
-    if c is None:
-        return []
-    out = [("winner", c.pairs, "blue", "solid")] if c.pairs else []
-    tones = iter((("orange", "dash"), ("purple", "dot"), ("green", "dashdot")))
-    wanted = dict.fromkeys((c.verdict.best_baseline, "linear-metric-tuned", "cosine"))
-    for wish in wanted:
-        found = next((b for b in record.baselines if wish in (b.name, b.title)), None)
-        if found is not None and all(found.title != name for name, *_ in out):
-            out.append((found.title, found.pairs, *next(tones)))
-    return out
-
-
 def build(record: StudyRecord) -> go.Figure | None:
     """Draw mean curves on a common grid of false positive rates."""
     made = figure(height=420)
     drawn = 0
-    for name, pairs, tone, dash in _methods(record):
+    for name, pairs, tone, dash in compared(record):
         curve = mean_roc(pairs)
         if curve is None:
             continue

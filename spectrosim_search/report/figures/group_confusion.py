@@ -1,0 +1,88 @@
+"""How often pairs of two groups were called the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from spectrosim_search.report.groups import by_name, group_errors
+from spectrosim_search.report.marks import plot_text
+from spectrosim_search.report.theme import colour, figure
+from spectrosim_search.search.records import StudyRecord
+
+__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+
+TITLE = "Which groups are taken for each other"
+ORDER = 48
+SECTION = "result"
+CAPTION = (
+    "Share of the pairs of two groups that the winner's models called the same, at their own thresholds. The diagonal, "
+    "pairs of one group, should be dark and all else pale; blocks off the diagonal are groups that look alike. Empty: "
+    "the two were never judged together."
+)
+
+MOST = 40
+
+
+def build(record: StudyRecord) -> go.Figure | None:
+    """Draw groups against groups, ordered by label and name."""
+    c = record.confirmation
+    errors = group_errors(c) if c is not None else None
+    if errors is None:
+        return None
+    judged = np.flatnonzero(errors.judged.sum(axis=1) > 0)
+    wrong = np.nan_to_num(errors.false_alarm) + np.nan_to_num(errors.miss)
+    chosen = judged[np.argsort(-wrong[judged], kind="stable")][:MOST]
+    order = by_name(errors, chosen.tolist())
+    if len(order) < 2:
+        return None
+    rate = errors.rate[np.ix_(order, order)]
+    names = [plot_text(errors.names[g], 18) for g in order]
+    texts = [
+        [
+            f"{a} and {b}: {rate[i, j]:.0%} of {int(errors.judged[order[i], order[j]]):,} scored pairs"
+            if np.isfinite(rate[i, j])
+            else f"{a} and {b}: never judged together"
+            for j, b in enumerate(names)
+        ]
+        for i, a in enumerate(names)
+    ]
+    made = figure(height=140 + 17 * max(len(order), 16))
+    if len(judged) > len(order):
+        made.layout.meta["note"] = f"Shown: the {MOST} groups with most errors of {len(judged):,}."
+    made.add_trace(
+        go.Heatmap(
+            z=np.round(rate, 3),
+            text=texts,
+            hoverinfo="text",
+            zmin=0,
+            zmax=1,
+            xgap=1,
+            ygap=1,
+            colorscale=[[0, colour("grid")], [0.5, colour("sky")], [1, colour("ink")]],
+            colorbar={
+                "thickness": 12,
+                "tickformat": ".0%",
+                "tickfont": {"color": colour("muted")},
+                "title": {"text": "called the same", "side": "right", "font": {"color": colour("muted"), "size": 12}},
+            },
+        )
+    )
+    ticks = {
+        "tickvals": list(range(len(order))),
+        "ticktext": names,
+        "showgrid": False,
+        "ticks": "",
+        "tickfont_size": 10,
+    }
+    made.update_xaxes(tickangle=-90, **ticks)
+    made.update_yaxes(autorange="reversed", **ticks)
+    return made
+
+
+def missing(record: StudyRecord) -> str:
+    """Say why there is no figure."""
+    c = record.confirmation
+    if c is None:
+        return "nothing is confirmed yet"
+    return "no set of pairs has a threshold chosen on other pairs" if c.pairs else "no model was trained"
