@@ -141,7 +141,7 @@ def print_baselines(*, json_: bool) -> None:
     if json_:
         print(json.dumps([{"name": n, "title": t, "seeded": s} for n, t, s in rows], indent=2))
         return
-    console.print(table(("name", "title", "seeds"), [(n, t, "each" if s else "") for n, t, s in rows]))
+    _wide(table(("name", "title", "seeds"), [(n, t, "each" if s else "") for n, t, s in rows]))
 
 
 def print_ranking(compared: Compared, report: str = "") -> None:

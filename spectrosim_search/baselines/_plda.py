@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError
-from spectrosim_search.learning.metric import whitening, within_covariance
+from spectrosim_search.learning.metric import between_axes, whitening, within_covariance
 
 __all__ = ["Plda", "fit_plda"]
 
@@ -58,18 +58,10 @@ def fit_plda(x: Floats, groups: NDArray[np.int64], shrinkage: float) -> Plda:
     Directions in which groups differ no more than their spectra do within (ψ ≤ 0) are left out: there the ratio is 0.
     Raises DataError with less than two groups or no group of two.
     """
-    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
-    if sizes.size < 2:
+    if np.unique(groups).size < 2:
         raise DataError("PLDA needs two training groups")
     mean = x.mean(axis=0)
     white = whitening(within_covariance(x, groups), shrinkage)
-    z = (x - mean) @ white
-    means = np.zeros((sizes.size, z.shape[1]))
-    np.add.at(means, codes, z)
-    means /= sizes[:, None]
-    between = (means * sizes[:, None]).T @ means / (sizes.size - 1)
-    usual = (codes.size - float((sizes**2).sum()) / codes.size) / (sizes.size - 1)
-    value, vector = np.linalg.eigh(between)
-    psi = (value[::-1] - 1) / usual
+    turn, psi = between_axes((x - mean) @ white, groups)
     kept = psi > 0
-    return Plda(mean, white @ vector[:, ::-1][:, kept], psi[kept])
+    return Plda(mean, white @ turn[:, kept], psi[kept])

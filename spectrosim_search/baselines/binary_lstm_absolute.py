@@ -1,4 +1,4 @@
-"""Binary classifier: an LSTM on |x₁ - x₂|; their order does not matter."""
+"""Binary classifier: an LSTM on |x1 - x2|; their order does not matter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 
 __all__ = ["SEEDED", "TITLE", "fit_score"]
 
-TITLE = "binary LSTM on |x₁ - x₂|"
+TITLE = "binary LSTM on |x1 - x2|"
 SEEDED = True
 
 

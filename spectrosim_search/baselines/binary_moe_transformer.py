@@ -1,4 +1,4 @@
-"""Binary classifier: a mixture-of-experts Transformer on x₁ - x₂ (SpectroSim); the order of the two matters."""
+"""Binary classifier: a mixture-of-experts Transformer on x1 - x2 (SpectroSim); the order of the two matters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 
 __all__ = ["DIRECTED", "SEEDED", "TITLE", "fit_score"]
 
-TITLE = "binary MoE Transformer on x₁ - x₂"
+TITLE = "binary MoE Transformer on x1 - x2"
 SEEDED = True
 DIRECTED = True
 

@@ -169,6 +169,7 @@ class Study:
         "cosine-tuned",
         "linear-metric",
         "linear-metric-tuned",
+        "plda-tuned",
     )
     seed: int = 0
 

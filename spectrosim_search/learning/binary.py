@@ -1,8 +1,8 @@
 """Binary classifiers of pairs: an encoder and one logit on the difference of two spectra.
 
 SpectroSim's comparison to contrastive learning (section 4.2; its chapter, "Direct Binary Classification"): the same
-encoders read x₁ - x₂ and a weighted cross-entropy asks whether both are of one group. f(x₁ - x₂) and f(x₂ - x₁) differ,
-so the score depends on which spectrum comes first; of |x₁ - x₂| it does not.
+encoders read x1 - x2 and a weighted cross-entropy asks whether both are of one group. f(x1 - x2) and f(x2 - x1) differ,
+so the score depends on which spectrum comes first; of |x1 - x2| it does not.
 
 The encoders normalise what they read, which a spectrum can bear but a difference cannot: how large it is says most. So
 the logarithm of its mean square stands beside the embedding in front of the logit, and what is trained starts as
