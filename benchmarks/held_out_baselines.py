@@ -1,41 +1,46 @@
-"""Baselines on the groups that a study holds out: what its winner is judged against.
+"""Baselines on held-out groups of real spectra: AUC and matched-label AUC, and paired changes against the first method.
 
-Fits on all searched groups and scores the held-out pairs once, as the confirmation of a search does::
+Each split holds out a label-stratified third of the groups. The grid of the tuned metrics can be changed::
 
-    python -m benchmarks.held_out_baselines --data desi-swabs/spectra.csv.gz
+    OMP_NUM_THREADS=1 python -m benchmarks.held_out_baselines spectra.csv.gz linear-metric-tuned plda-tuned --splits 6
+    OMP_NUM_THREADS=1 python -m benchmarks.held_out_baselines spectra.csv.gz linear-metric-tuned \\
+        --splits 8 --axes 10,20,60,140 --shrinkage .001,.01,.1,.5
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from spectrosim_search.evaluation.statistics import jackknife
-from spectrosim_search.search.baseline_items import BaselineItem, fit_baseline
-from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD
-from spectrosim_search.search.run import prepare_study
-from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
+import numpy as np
+
+from benchmarks.simulator_difficulty import held_out, measure
+from spectrosim_search.baselines import _metric_grid
+from spectrosim_search.spectra.readers import read
 
 
 def main() -> None:
-    """Print one line a baseline: matched-label AUC and AUC over all pairs with their intervals, settings."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--study", default="everything")
-    parser.add_argument(
-        "--baselines", nargs="+", default=["cosine", "cosine-tuned", "linear-metric", "linear-metric-tuned"]
-    )
+    """Print one line a method."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("methods", nargs="+")
+    parser.add_argument("--splits", type=int, default=6)
+    parser.add_argument("--axes", default="", help="numbers of principal axes to choose from, e.g. 10,20,60")
+    parser.add_argument("--shrinkage", default="", help="shrinkages to choose from, e.g. .01,.1,.5")
     asked = parser.parse_args()
-    prepared = prepare_study(asked.study, data=asked.data)
-    bench = Workbench(prepared.spectra, prepared.study)
-    for name in asked.baselines:
-        key = bench.baseline_key(name, HELD_OUT_FOLD, EVERY_SEED)
-        item = BaselineItem(key, name, HELD_OUT_FOLD, EVERY_SEED, (CONFIRMATION_SEED,))
-        fit = fit_baseline(bench, item, worker="", environment_id="")
-        shown = []
-        for metric in ("matched_auc", "auc"):
-            e = jackknife([fit.pairs], bench.design.units, metric) if fit.pairs else None
-            shown.append("n/a" if e is None else f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]")
-        print(prepared.spectra.name, name, *shown, fit.settings or fit.reason, sep="\t", flush=True)
+    if asked.axes:
+        _metric_grid._AXES = tuple(int(k) for k in asked.axes.split(","))
+    if asked.shrinkage:
+        _metric_grid._SHRINKAGE = tuple(float(s) for s in asked.shrinkage.split(","))
+    spectra = read(asked.file)
+    splits = [held_out(spectra, seed) for seed in range(asked.splits)]
+    found = {name: np.array([measure(data, name) for data in splits]) for name in asked.methods}
+    print(f"{'method':32} AUC   matched   change of matched (standard error)   seconds")
+    for name, table in found.items():
+        change = table[:, 1] - found[asked.methods[0]][:, 1]
+        error = change.std(ddof=1) / np.sqrt(len(change)) if len(change) > 1 else float("nan")
+        auc, matched, seconds = table.mean(axis=0)
+        print(f"{name:32} {auc:.3f}   {matched:.3f}   {change.mean():+.3f} ({error:.3f})   {seconds:.1f}")
 
 
 if __name__ == "__main__":

@@ -38,3 +38,13 @@ def test_counts_in_the_pages_are_those_of_the_program() -> None:
     readme = (DOCS.parent / "README.md").read_text()
     for family, word in (("encoders", "encoders"), ("objectives", "objectives"), ("augmentations", "augmentations")):
         assert f"{len(registry.names('learning.' + family))} {word}" in readme
+
+
+def test_the_page_of_baselines_has_every_baseline_and_says_which_draw() -> None:
+    from spectrosim_search.config import registry
+
+    draws: dict[str, bool] = {}
+    for names, last in re.findall(r"^\| (`[^|]+) \|.*\| ([^|]+) \|$", (DOCS / "baselines.md").read_text(), flags=re.M):
+        draws |= dict.fromkeys(re.findall(r"`([^`]+)`", names), last != "-")
+    members = registry.names("baselines")
+    assert draws == {name: getattr(registry.load("baselines", name), "SEEDED", False) for name in members}

@@ -39,17 +39,27 @@ class Plda:
 
         With s = 1 + ψ: (u, v) has covariance [[s, ψ], [ψ, s]], of determinant 1 + 2ψ, if the same, and s·I if not.
         """
-        psi = self.between
-        total, both = 1 + psi, 1 + 2 * psi
-        constant = float((np.log(total) - 0.5 * np.log(both)).sum())
-        alone = (z * z) @ (0.5 * (total / both - 1 / total))
-        weighted = z * (psi / both)
+        constant, alone, weighted = self._parts(z)
         out = np.empty(left.size, np.float32)
         for start in range(0, left.size, 65_536):
             part = slice(start, start + 65_536)
             a, b = left[part], right[part]
             out[part] = constant + np.einsum("pd,pd->p", weighted[a], z[b]) - alone[a] - alone[b]
         return out
+
+    def ratios(self, z: Floats) -> Floats:
+        """The same of all pairs of projected rows ``(N, d)`` → ``(N, N)``."""
+        constant, alone, weighted = self._parts(z)
+        return np.asarray(constant + weighted @ z.T - alone[:, None] - alone)
+
+    def _parts(self, z: Floats) -> tuple[float, Floats, Floats]:
+        """Constant, what each row ``(N,)`` takes off, and rows ``(N, d)`` whose product with others is added."""
+        psi = self.between
+        total, both = 1 + psi, 1 + 2 * psi
+        constant = float((np.log(total) - 0.5 * np.log(both)).sum())
+        alone = (z * z) @ (0.5 * (total / both - 1 / total))
+        weighted = z * (psi / both)
+        return constant, np.asarray(alone), np.asarray(weighted)
 
 
 def fit_plda(x: Floats, groups: NDArray[np.int64], shrinkage: float) -> Plda:

@@ -41,6 +41,7 @@ def test_the_promised_members_are_there() -> None:
         "weighted-cosine",
         "spectral-entropy",
         "plda",
+        "plda-tuned",
     }
     classical = (*METHODS, "ensemble")
     promised |= {f"{name}-{kind}" for name in classical for kind in ("difference", "absolute")}

@@ -119,6 +119,14 @@ def test_plda_ratio_is_that_of_the_densities() -> None:
     np.testing.assert_allclose(model.ratio(model.project(x), i, j), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_ratios_of_all_pairs_are_those_of_each() -> None:
+    x, codes = groups_of([4] * 10, BETWEEN, WITHIN, 3)
+    model = fit_plda(x, codes, 0.1)
+    z = model.project(x)
+    i, j = (a.ravel() for a in np.indices((40, 40)))
+    np.testing.assert_allclose(model.ratios(z).ravel(), model.ratio(z, i, j), rtol=1e-5, atol=1e-5)
+
+
 def test_plda_recovers_the_population_from_unequal_groups() -> None:
     x, codes = groups_of([2, 3, 9] * 4000, BETWEEN, WITHIN, 1)
     model = fit_plda(x, codes, 0.0)
