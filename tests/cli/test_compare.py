@@ -28,7 +28,7 @@ def test_studies_of_several_databases_on_one_page(cli: Cli, databases: tuple[str
     assert done.code == 0, done.err
     assert done.out.strip() == "compare.html"
     text = Path("compare.html").read_text(encoding="utf-8")
-    assert "3 data sets, 4 methods" in text and "Ranks over data sets" in text
+    assert "3 data sets, 5 methods" in text and "Ranks over data sets" in text
     every = cli("compare", *both, "-o", "every.html")
     assert every.code == 0, every.err
     assert Path("every.html").read_text(encoding="utf-8") == text, "without names: every confirmed study"

@@ -13,9 +13,10 @@ from spectrosim_search.config.errors import InputError
 from spectrosim_search.evaluation.statistics import jackknife
 from spectrosim_search.evaluation.verification import metrics
 from spectrosim_search.report.protocols import comparison_tables
+from spectrosim_search.search.baseline_items import baseline_items, fit_baseline
 from spectrosim_search.search.plan import first_configuration
 from spectrosim_search.search.protocols import METRICS, PROTOCOLS, Model, compare_protocols
-from spectrosim_search.search.reference import score_reference
+from spectrosim_search.search.reference import reference_scores
 from spectrosim_search.search.run import prepare_study
 from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
 from spectrosim_search.search.workers.in_process import InProcessPool
@@ -131,7 +132,10 @@ def test_a_pair_split_judges_each_method_on_the_same_held_out_pairs():
     score = by_name(found)["random-pairs", "linear-metric"]
     protocol = dataclasses.replace(STUDY.protocol, name="random-pairs", scoring="hold-out", hold_out=0.4)
     bench = Workbench(SPECTRA, dataclasses.replace(STUDY, protocol=protocol))
-    alone = score_reference("linear-metric", bench.study, SPECTRA, bench.design, [CONFIRMATION_SEED])
+    seeds = [CONFIRMATION_SEED]
+    items = baseline_items(bench, ["linear-metric"], seeds, seeds, hold_out=True)
+    fits = [fit_baseline(bench, item, worker="", environment_id="") for item in items]
+    alone = reference_scores("linear-metric", bench, fits, seeds, seeds, hold_out=True)
     assert score.metrics["auc"].value == pytest.approx(metrics(alone.held_out[0])["auc"], abs=1e-12)
     assert len(alone.held_out[0][0].left) == round(0.4 * 36) + round(0.4 * (36 * 35 // 2 - 36))
     model = by_name(found)["random-pairs", "base"]
