@@ -70,6 +70,8 @@ def export_document(record: StudyRecord, trial: int | None = None) -> ExportDocu
         )
     chosen = _trial(record, confirmation.winner_trial)
     how = f"best of {_counted(record)} trials, confirmed with fresh seeds"
+    if confirmation.scoring == "nested":
+        how = f"best of {_counted(record)} trials of the last search, on all groups; the score is the procedure's"
     return _model(record, chosen, _row_of(confirmation, chosen), how)
 
 

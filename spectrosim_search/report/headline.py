@@ -13,7 +13,7 @@ from typing import Any
 from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
-from spectrosim_search.search.records import MethodRow, StudyRecord
+from spectrosim_search.search.records import CHOSEN, MethodRow, StudyRecord
 
 __all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
 
@@ -35,6 +35,10 @@ _SAMPLERS = {
 _SCORING = {
     "hold-out": "on groups held out of the whole search, scored once",
     "corrected-cv": "out of fold in grouped cross-validation with fresh seeds, corrected for having chosen the winner",
+    "nested": (
+        "of the search as a procedure, not of one configuration: on outer folds that the search in each of them never "
+        "saw (nested)"
+    ),
     "fixed": "of fixed methods, out of fold in grouped cross-validation; that one leads is not corrected for",
 }
 
@@ -130,12 +134,18 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
     if c is not None:
         if row is not None:
             title = metric_title(c.metric)
-            out.append(("Winner", f"trial {c.winner_trial}: {title} {interval(row.metrics.get(c.metric))}"))
+            what = f"trial {c.winner_trial}"
+            if c.scoring == "nested":
+                what = (
+                    f"of a search in each of {len(c.outer)} outer folds; trial {c.winner_trial} is exported"
+                )
+            out.append(("Winner", f"{what}: {title} {interval(row.metrics.get(c.metric))}"))
         difference = interval(c.verdict.difference, difference=True)
         if only_fixed(record):
             out.append(("Lead over the next method", difference))
         else:
-            out.append(("Against the best baseline", f"{difference} ({_title(record, c.verdict.best_baseline)})"))
+            best = CHOSEN if c.scoring == "nested" else c.verdict.best_baseline
+            out.append(("Against the best baseline", f"{difference} ({_title(record, best)})"))
         out.append(("Recommended for export", _EXPORTS[c.export_kind]))
     out.append(("Data", _data(record)))
     protocol = record.study.protocol.name

@@ -28,7 +28,7 @@ from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.embedding_map import embedding_map
 from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import ReplicateRecord, StudyRecord
+from spectrosim_search.search.records import ConfirmationRecord, ReplicateRecord, StudyRecord
 from spectrosim_search.search.reference import baseline_record
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench, WorkItem
@@ -37,10 +37,19 @@ from spectrosim_search.search.workers.pool import Pool
 __all__ = ["confirm"]
 
 
-def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], None], listener: Listener) -> None:
+def confirm(
+    store: Store,
+    bench: Workbench,
+    pool: Pool,
+    say: Callable[[str], None],
+    listener: Listener,
+    *,
+    finish: Callable[[ConfirmationRecord], ConfirmationRecord] | None = None,
+) -> None:
     """Train finalists and presets with fresh seeds while the budget lasts, conclude, store the confirmation.
 
-    What the database holds already is not trained again. Raises RunError where no trial or no finalist was completed.
+    `finish` may turn it into another before it is stored (nested scoring). What the database holds already is not
+    trained again. Raises RunError where no trial or no finalist was completed.
     """
     study = bench.study
     started = time.monotonic()
@@ -77,7 +86,7 @@ def confirm(store: Store, bench: Workbench, pool: Pool, say: Callable[[str], Non
     conclusion = replace(conclusion, embedding=embedding_map(bench, winner.configuration))
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
-    store.set_confirmation(study.name, conclusion)
+    store.set_confirmation(study.name, conclusion if finish is None else finish(conclusion))
 
 
 def _allowed(study: Study, record: StudyRecord, candidates: int, bench: Workbench) -> int | None:

@@ -19,12 +19,14 @@ from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.verdict import Outcome
 
 __all__ = [
+    "CHOSEN",
     "BaselineRecord",
     "ConfirmationRecord",
     "DatasetRecord",
     "EnvironmentRecord",
     "Estimate",
     "MethodRow",
+    "OuterFold",
     "PairScores",
     "ReplicateRecord",
     "StudyRecord",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float32]
+CHOSEN = "chosen-baseline"  # nested scoring: the row of the baseline that led in each outer fold's search
 
 
 @dataclass(frozen=True)
@@ -146,11 +149,27 @@ class BaselineRecord:
 
 
 @dataclass(frozen=True)
+class OuterFold:
+    """Nested scoring: the search in one outer fold, and what its winner and its best baseline are worth outside."""
+
+    study: str  # name of the search in this fold
+    groups: int  # held out of it
+    configuration_id: str
+    settings: str  # of its winner, one line
+    best_search: float  # best score seen in the search
+    inner: float  # the winner's, out of fold with fresh seeds
+    outer: float  # the winner's, on the groups held out
+    baseline: str  # name of the baseline that led on the search's out-of-fold pairs
+    baseline_title: str
+    baseline_outer: float  # its score on the groups held out
+
+
+@dataclass(frozen=True)
 class ConfirmationRecord:
     """The end of a study."""
 
     created_at: float
-    scoring: Literal["hold-out", "corrected-cv", "fixed"]  # fixed: too few groups to search, baselines alone
+    scoring: Literal["hold-out", "corrected-cv", "nested", "fixed"]  # fixed: too few groups to search, baselines alone
     metric: str
     rows: tuple[MethodRow, ...]
     verdict: VerdictRecord
@@ -163,6 +182,7 @@ class ConfirmationRecord:
     pairs: tuple[PairScores, ...]  # the winner's, for distributions, ROC and calibration
     embedding: FloatArray  # (N, 2) map of out-of-fold embeddings, or (0, 2)
     warnings: tuple[str, ...] = ()
+    outer: tuple[OuterFold, ...] = ()  # nested scoring: what the search in each outer fold came to
 
 
 @dataclass(frozen=True)

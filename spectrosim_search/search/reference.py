@@ -31,6 +31,7 @@ __all__ = [
     "ReferenceScores",
     "baseline_record",
     "baselines_of",
+    "fit_reference",
     "method_row",
     "pair_scores",
     "reference_names",
@@ -91,7 +92,7 @@ def score_reference(
     for fold in range(design.folds):
         splits = [design.split(fold, seed) for seed in seeds]
         pairs = tuple(half for split in splits for half in split.halves)
-        output = _fit(name, study, spectra, splits[0].train, splits[0].groups, splits[0].relation, pairs)
+        output = fit_reference(name, study, spectra, splits[0].train, splits[0].groups, splits[0].relation, pairs)
         settings.append(output.settings)
         for i, seed in enumerate(seeds):
             similarities = output.similarities[2 * i : 2 * i + 2]
@@ -103,7 +104,7 @@ def score_reference(
     if design.hold_out is not None:
         train = design.hold_out.train
         split = design.split(0, seeds[0])
-        output = _fit(name, study, spectra, train, split.groups, None, (design.hold_out.pairs,))
+        output = fit_reference(name, study, spectra, train, split.groups, None, (design.hold_out.pairs,))
         settings = [output.settings]
         threshold = choose_threshold(
             np.concatenate([s for s, _ in out_of_fold]), np.concatenate([p for _, p in out_of_fold])
@@ -169,7 +170,7 @@ def pair_scores(pairs: PairSet, similarity: NDArray[np.float32], threshold: floa
     )
 
 
-def _fit(
+def fit_reference(
     name: str,
     study: Study,
     spectra: SpectraSet,
@@ -178,6 +179,7 @@ def _fit(
     relation: NDArray[np.int8] | None,
     pairs: tuple[PairSet, ...],
 ) -> BaselineOutput:
+    """Fit a baseline on the training rows and score pairs; `groups` and `relation` as in `CellSplit`."""
     _, labels = np.unique(spectra.labels, return_inverse=True)
     labels = np.where(spectra.labels == "", -1, labels).astype(np.int64)
     return run_baseline(

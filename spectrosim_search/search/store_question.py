@@ -1,4 +1,4 @@
-"""What makes two studies the same question, and how two that are not differ."""
+"""What makes two studies the same question, how two that are not differ, and which belong to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.records import DatasetRecord
 
-__all__ = ["describe", "differences", "question_of"]
+__all__ = ["describe", "differences", "inner_name", "outer_of", "question_of"]
 
 FREE = ("name", "description", "budget", "confirmation")  # may change when a study goes on
 
@@ -17,6 +17,17 @@ FREE = ("name", "description", "budget", "confirmation")  # may change when a st
 def question_of(study: Study) -> str:
     """The study's question with the path of its data left out: the fingerprint stands for the data."""
     return replace(study, data=replace(study.data, path="")).question
+
+
+def inner_name(name: str, fold: int) -> str:
+    """Name of the search in one outer fold of a study with nested scoring; folds count from 0, names from 1."""
+    return f"{name}/outer-{fold + 1}"
+
+
+def outer_of(name: str) -> str:
+    """The study in whose outer fold a study of this name would be; empty for names of any other form."""
+    study, _, number = name.rpartition("/outer-")
+    return study if number.isdigit() else ""
 
 
 def describe(data: DatasetRecord) -> str:
