@@ -136,9 +136,7 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             title = metric_title(c.metric)
             what = f"trial {c.winner_trial}"
             if c.scoring == "nested":
-                what = (
-                    f"of a search in each of {len(c.outer)} outer folds; trial {c.winner_trial} is exported"
-                )
+                what = f"of a search in each of {len(c.outer)} outer folds; trial {c.winner_trial} is exported"
             out.append(("Winner", f"{what}: {title} {interval(row.metrics.get(c.metric))}"))
         difference = interval(c.verdict.difference, difference=True)
         if only_fixed(record):

@@ -12,8 +12,8 @@ __all__ = ["outer_rows", "outer_section"]
 _ABOUT = (
     "{metric} in each outer fold. Best in search: the highest score of any finished trial; inner: the winner's, "
     "trained again with fresh seeds, out of fold among the groups that chose it; outer: the same configuration on the "
-    "groups that its search never saw. A fall from left to right is what searching flattered it by (overtuning). The baseline "
-    "is the one that led on the inner out-of-fold pairs."
+    "groups that its search never saw. A fall from left to right is what searching flattered it by (overtuning). The "
+    "baseline is the one that led on the inner out-of-fold pairs."
 )
 
 

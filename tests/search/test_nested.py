@@ -150,9 +150,7 @@ def numbers(record: StudyRecord) -> list[object]:
     ]
 
 
-def test_an_interrupted_study_goes_on_and_is_deleted_whole(
-    finished: tuple[Path, StudyRecord], tmp_path: Path
-) -> None:
+def test_an_interrupted_study_goes_on_and_is_deleted_whole(finished: tuple[Path, StudyRecord], tmp_path: Path) -> None:
     events: list[Event] = []
     prepared = prepare_study(study_of(), spectra=spectra_of())
 
