@@ -151,8 +151,8 @@ def better(found: Sequence[Repetition]) -> tuple[float, float]:
 
 def table(found: Sequence[Repetition]) -> str:
     """One line a way to score."""
-    lines = ["| scoring | groups | studies | better | winner's AUC (sd) | difference (sd) | mean se | s a study |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
+    lines = ["| scoring | groups | studies | better | winner's AUC (sd) | difference (sd) | mean se |"]
+    lines.append("|---|---|---|---|---|---|---|")
     for scoring in SCORINGS:
         own = [r for r in found if r.scoring == scoring]
         if not own:
@@ -161,7 +161,7 @@ def table(found: Sequence[Repetition]) -> str:
         lines.append(
             f"| `{scoring}` | {GROUPS[scoring]} | {len(own)} | {better(own)[0]:.1%} | {np.nanmean(winner):.3f} "
             f"({np.nanstd(winner):.3f}) | {np.nanmean(difference):+.3f} ({np.nanstd(difference):.3f}) | "
-            f"{np.nanmean([r.standard_error for r in own]):.3f} | {np.mean([r.seconds for r in own]):.1f} |"
+            f"{np.nanmean([r.standard_error for r in own]):.3f} |"
         )
     return "\n".join(lines)
 

@@ -100,8 +100,11 @@ def _searched(record: StudyRecord) -> str:
     dimensions = len(record.study.dimensions)
     space = f"{dimensions} dimension" + ("s" if dimensions != 1 else "")
     trainings = sum(r.phase == "search" for r in record.replicates)
-    sampler = _SAMPLERS[record.study.sampler.type]
-    return f"{space}, {sampler} sampler; trials: {', '.join(parts)}; {count(trainings)} training runs"
+    sampler = f"{_SAMPLERS[record.study.sampler.type]} sampler"
+    outer = len(record.confirmation.outer) if record.confirmation is not None else 0
+    if outer:
+        sampler += f"; {outer + 1} searches alike, here the last"
+    return f"{space}, {sampler}; trials: {', '.join(parts)}; {count(trainings)} training runs"
 
 
 def _data(record: StudyRecord) -> str:

@@ -64,8 +64,10 @@ def conclude_nested(
     if len(chosen) == len(inner):
         compared[CHOSEN] = chosen
     differences = {name: paired_difference(cells, own, units, metric) for name, own in compared.items()}
-    tested = [name for name in differences if name in baselines or name == CHOSEN]
+    tested = [*baselines, CHOSEN] if CHOSEN in compared and len(set(led)) > 1 else list(baselines)
     adjusted = dict(zip(tested, holm([differences[name].p for name in tested]), strict=True))
+    if len(set(led)) == 1 and CHOSEN in compared:  # one test, not two
+        adjusted[CHOSEN] = adjusted[led[0]]
     rows = [_winner_row(bench, last, cells, len(inner), metric)]
     verdict, export_kind = _undecided(), last.export_kind
     if CHOSEN in compared:
