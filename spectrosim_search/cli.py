@@ -18,6 +18,7 @@ from spectrosim_search.cli_options import (
     DEFAULT_STORAGE,
     GroupOption,
     IdOption,
+    InnerOption,
     JsonOption,
     LabelOption,
     PatternOption,
@@ -69,6 +70,7 @@ def run(
     replicates: Annotated[int | None, typer.Option(help="Training runs of search and confirmation together.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Fresh seeds of each finalist in the confirmation.")] = None,
     protocol: Annotated[str, typer.Option(help="batch-disjoint, shared-batch or random-pairs (leaks).")] = "",
+    scoring: Annotated[str, typer.Option(help="auto, hold-out, corrected-cv or nested.")] = "",
     objectives: Annotated[str, typer.Option(help="E.g. score,inference_time,parameters.")] = "",
     seed: Annotated[int | None, typer.Option(help="Seed of the whole study.")] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "",
@@ -105,6 +107,7 @@ def run(
         ("confirmation.seeds", seeds),
         ("confirmation.minimum_seeds", seeds if seeds is not None and seeds < 3 else None),
         ("protocol.name", protocol or None),
+        ("protocol.scoring", scoring or None),
         ("objectives", objectives or None),
         ("seed", seed),
         ("training.precision", precision or None),
@@ -197,13 +200,13 @@ def status(study: StudyArgument, storage: StorageOption = DEFAULT_STORAGE, json_
 
 
 @app.command()
-def studies(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) -> None:
+def studies(storage: StorageOption = DEFAULT_STORAGE, inner: InnerOption = False, json_: JsonOption = False) -> None:
     """List the studies of a database."""
     from spectrosim_search.cli_display import print_studies
     from spectrosim_search.search.store import Store
 
     with Store(storage_url(storage), read_only=True) as store:
-        rows = store.studies()
+        rows = store.studies(inner=inner)
     print_json(list(rows)) if json_ else print_studies(rows)
 
 
@@ -315,12 +318,9 @@ def main() -> None:
     """Entry point: one line for every expected failure; exit code 2 for wrong input, 1 for a failed run."""
     try:
         app()
-    except ConfigurationError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        raise SystemExit(2) from None
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        for problem in error.problems if isinstance(error, ConfigurationError) else [error]:
+            print(f"error: {problem}", file=sys.stderr)
         raise SystemExit(2) from None
     except SpectroSimError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -16,6 +16,7 @@ __all__ = [
     "DEFAULT_STORAGE",
     "GroupOption",
     "IdOption",
+    "InnerOption",
     "JsonOption",
     "LabelOption",
     "PatternOption",
@@ -31,6 +32,7 @@ DEFAULT_STORAGE = "sqlite:///spectrosim.db"
 
 StorageOption = Annotated[str, typer.Option("--storage", help="Study database: any SQLAlchemy URL or an SQLite file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+InnerOption = Annotated[bool, typer.Option("--inner", help="Searches in outer folds of other studies too (nested).")]
 StudyArgument = Annotated[str, typer.Argument(help="Name of a study in the database.")]
 GroupOption = Annotated[str, typer.Option("--group-column", help="Column that names the group.")]
 LabelOption = Annotated[str, typer.Option("--label-column", help="Column that names the label.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -12,10 +13,12 @@ from spectrosim_search.config.errors import InputError, nearest
 __all__ = ["load", "names"]
 
 
+@functools.cache
 def names(package: str) -> tuple[str, ...]:
     """Names of the members of a family, sorted; modules that start with an underscore are helpers.
 
-    `package` is dotted below ``spectrosim_search``, e.g. ``"learning.encoders"``. Nothing is imported but the package.
+    `package` is dotted below ``spectrosim_search``, e.g. ``"learning.encoders"``. Nothing is imported but the package,
+    whose folder is read once.
     """
     spec = importlib.util.find_spec(f"spectrosim_search.{package}")
     if spec is None or spec.submodule_search_locations is None:

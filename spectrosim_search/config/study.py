@@ -51,13 +51,24 @@ class Protocol:
         "batch-disjoint (C3): neither batch of a test pair was seen in training; shared-batch (C2): one spectrum was; "
         "random-pairs (C1): pairs split at random, leaks",
     )
-    scoring: Literal["auto", "hold-out", "corrected-cv"] = field(
-        "auto", "auto: hold-out from 60 groups on, corrected-cv from 8 on"
+    scoring: Literal["auto", "hold-out", "corrected-cv", "nested"] = field(
+        "auto",
+        "auto: hold-out from 60 groups on, corrected-cv from 8 on; nested: a search in each outer fold and a last "
+        "one on all groups, the score is the procedure's",
     )
+    outer_folds: int = field(5, "outer folds, each with a search of its own (nested)", low=2, high=20)
     folds: int = field(0, "grouped folds; 0: 3, or 2 below 12 groups", low=0, high=20)
     seeds: int = field(4, "training seeds of a trial that climbs the whole ladder", low=1, high=100)
     hold_out: float = field(1 / 3, "share of groups held out of the whole search (hold-out)", low=0.1, high=0.5)
     seed: int = field(0, "seed of the splits", low=0)
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """The plain form without what has no say: outer folds belong to nested scoring alone."""
+        kept: dict[str, Any] = plain(self)
+        if self.scoring != "nested":  # so that studies older than this choice keep their question
+            del kept["outer_folds"]
+        return kept
 
 
 @dataclass(frozen=True)
@@ -186,4 +197,5 @@ class Study:
         kept = {k: v for k, v in self.to_dict().items() if k not in free}
         if kept["objectives"] == ["score"]:  # so that studies older than this choice keep their question
             del kept["objectives"]
+        kept["protocol"] = self.protocol.question
         return content_hash(kept)

@@ -83,6 +83,8 @@ def export_document(record: StudyRecord, trial: int | None = None, *, committee:
         return _committee(record, [_trial(record, number) for number in confirmation.winner_members])
     chosen = _trial(record, confirmation.winner_trial)
     how = f"best of {_counted(record)} trials, confirmed with fresh seeds"
+    if confirmation.scoring == "nested":
+        how = f"best of {_counted(record)} trials of the last search, on all groups; the score is the procedure's"
     return _model(record, chosen, _row_of(confirmation, chosen), how)
 
 

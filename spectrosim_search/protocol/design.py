@@ -14,6 +14,7 @@ from spectrosim_search.protocol.batch_disjoint import BatchDisjoint
 from spectrosim_search.protocol.cells import Cell, CellSplit, Codes, HoldOut, Parts
 from spectrosim_search.protocol.detectable import detectable_difference, interval_half_width
 from spectrosim_search.protocol.folds import connected_units
+from spectrosim_search.protocol.outer_folds import outer_folds
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.protocol.random_pairs import RandomPairs
 from spectrosim_search.protocol.shared_batch import SharedBatch
@@ -34,16 +35,18 @@ class Design:
 
     `independent` is G: the number of units (groups, or connected values of the `split` column) that hold a group
     of two or more spectra; they alone can be judged, and they decide how the search is scored. `codes.units` are what
-    statistics resample.
+    statistics resample. `outer`: with nested scoring what each outer fold trains on and is judged by; `folds` are then
+    those of the last search, on all groups.
     """
 
     protocol: Protocol
-    scoring: Literal["hold-out", "corrected-cv"]
+    scoring: Literal["hold-out", "corrected-cv", "nested"]
     codes: Codes
     independent: int
     searchable: bool
     warnings: tuple[str, ...]
     parts: Parts = field(repr=False)
+    outer: tuple[HoldOut, ...] = field(default=(), repr=False)
 
     @property
     def folds(self) -> int:
@@ -78,7 +81,7 @@ class Design:
     def summary(self) -> dict[str, Any]:
         """Counts a person should see before a search, as plain numbers and text.
 
-        `parts` lists each fold (halves of seed 0 together) and the hold-out; `detectable_difference` and
+        `parts` lists each fold (halves of seed 0 together), the hold-out, outer folds; `detectable_difference` and
         `expected_interval_half_width` (of the 95 % interval of one AUC) are for the part the result will rest on.
         """
         rows = self.codes.usable()
@@ -91,6 +94,9 @@ class Design:
         if self.hold_out is not None:
             parts.append(_counts("hold-out", self.codes, self.hold_out.train, (self.hold_out.pairs,)))
             judged = [self.hold_out.pairs]
+        if self.outer:
+            judged = [outer.pairs for outer in self.outer]
+            parts += [_counts(f"outer fold {i}", self.codes, o.train, (o.pairs,)) for i, o in enumerate(self.outer, 1)]
         touched = np.unique(np.concatenate([np.concatenate([p.left, p.right]) for p in judged]))
         sizes = np.bincount(self.codes.groups[touched])
         negatives = sum(int((~p.positive).sum()) for p in judged)
@@ -183,9 +189,16 @@ def make_design(
         parts = RandomPairs(codes, folds, protocol.seed, share)
     for fold in range(parts.folds):
         parts.split(fold, 0)  # fails here, not in mid-study, where a fold cannot be judged
-    scoring: Literal["hold-out", "corrected-cv"] = "hold-out" if held else "corrected-cv"
     notes = (*warnings, *parts.notes)
-    return Design(protocol, scoring, codes, independent, independent >= SEARCHABLE, notes, parts)
+    scoring: Literal["hold-out", "corrected-cv", "nested"] = "hold-out" if held else "corrected-cv"
+    outer: tuple[HoldOut, ...] = ()
+    if protocol.scoring == "nested" and halved:
+        if protocol.name != "batch-disjoint":
+            raise InputError(
+                f"protocol.scoring is nested: outer folds are made of whole groups, {protocol.name} is not"
+            )
+        scoring, outer = "nested", outer_folds(codes, protocol.outer_folds, protocol.seed, searchable=SEARCHABLE)
+    return Design(protocol, scoring, codes, independent, independent >= SEARCHABLE, notes, parts, outer)
 
 
 def _codes(groups: StrArray, labels: StrArray, split: StrArray, known: NDArray[np.intp], use_split: bool) -> Codes:

@@ -14,7 +14,7 @@ from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
 from spectrosim_search.report.trials import winners
-from spectrosim_search.search.records import MethodRow, StudyRecord, VerdictRecord
+from spectrosim_search.search.records import CHOSEN, MethodRow, StudyRecord, VerdictRecord
 
 __all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
 
@@ -36,6 +36,10 @@ _SAMPLERS = {
 _SCORING = {
     "hold-out": "on groups held out of the whole search, scored once",
     "corrected-cv": "out of fold in grouped cross-validation with fresh seeds, corrected for having chosen the winner",
+    "nested": (
+        "of the search as a procedure, not of one configuration: on outer folds that the search in each of them never "
+        "saw (nested)"
+    ),
     "fixed": "of fixed methods, out of fold in grouped cross-validation; that one leads is not corrected for",
 }
 
@@ -110,8 +114,11 @@ def _searched(record: StudyRecord) -> str:
     dimensions = len(record.study.dimensions)
     space = f"{dimensions} dimension" + ("s" if dimensions != 1 else "")
     trainings = sum(r.phase == "search" for r in record.replicates)
-    sampler = _SAMPLERS[record.study.sampler.type]
-    return f"{space}, {sampler} sampler; trials: {', '.join(parts)}; {count(trainings)} training runs"
+    sampler = f"{_SAMPLERS[record.study.sampler.type]} sampler"
+    outer = len(record.confirmation.outer) if record.confirmation is not None else 0
+    if outer:
+        sampler += f"; {outer + 1} searches alike, here the last"
+    return f"{space}, {sampler}; trials: {', '.join(parts)}; {count(trainings)} training runs"
 
 
 def _data(record: StudyRecord) -> str:
@@ -146,6 +153,8 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             title = metric_title(c.metric)
             who = ", ".join(map(str, winners(record)))
             who = f"committee of trials {who}" if c.winner_members else f"trial {who}"
+            if c.scoring == "nested":
+                who = f"of a search in each of {len(c.outer)} outer folds; {who} is exported"
             out.append(("Winner", f"{who}: {title} {interval(row.metrics.get(c.metric))}"))
         difference = interval(c.verdict.difference, difference=True)
         if only_fixed(record):
@@ -153,6 +162,8 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
         else:
             known = [r for r in c.rows if r.kind == "baseline" and not r.note.startswith("n/a")]
             best = f"{_title(record, c.verdict.best_baseline)}, best of {len(known)}"
+            if c.scoring == "nested":
+                best = _title(record, CHOSEN)
             out.append(("Against the best baseline", f"{difference} ({best})"))
             out += _beliefs(c.verdict)
         recommended = "the committee" if c.winner_members and c.export_kind == "model" else _EXPORTS[c.export_kind]

@@ -12,6 +12,7 @@ from spectrosim_search.report.front import front_section
 from spectrosim_search.report.headline import only_fixed
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.members import SECTIONS, Member, Section, members
+from spectrosim_search.report.outer import outer_section
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["render", "write_report"]
@@ -67,6 +68,11 @@ def _lead(section: Section, record: StudyRecord) -> str:
             "Confirmed scores: fresh training runs, each judged on groups it was not trained on. The winner was chosen "
             "on the same groups; what that flatters it by is taken off its score."
         )
+    if section == "result" and record.confirmation is not None and record.confirmation.scoring == "nested":
+        return (
+            "The score belongs to the procedure, not to one configuration: a search was run in each outer fold, and "
+            "its winner scored once on the groups that search never saw."
+        )
     return _LEADS[section]
 
 
@@ -81,6 +87,7 @@ def _section(section: Section, record: StudyRecord) -> str:
     parts = [f'<h2 id="{section}">{SECTIONS[section]}</h2><p class="lead">{html.escape(_lead(section, record))}</p>']
     if section == "result":
         parts.append(sections.result_table(record))
+        parts.append(outer_section(record))
     parts.append(f'<div class="grid">{figures}</div>' if figures else "")
     if absent:
         parts.append(f'<div class="card absent"><h3>Not shown</h3><ul class="reasons">{absent}</ul></div>')

@@ -9,6 +9,7 @@ from spectrosim_search.report.families import FAMILIES, family, ranks
 from spectrosim_search.report.headline import facts, only_fixed, verdict_sentence, warnings
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import METRICS, interval, metric_title, p_value, score
+from spectrosim_search.report.outer import outer_rows
 from spectrosim_search.search.records import Estimate, MethodRow, StudyRecord
 
 __all__ = ["markdown", "ordered_methods", "plain_text", "result_rows"]
@@ -84,6 +85,10 @@ def markdown(record: StudyRecord) -> str:
         header = list(rows[0])
         lines += ["", "| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
         lines += ["| " + " | ".join(_escaped(v) for v in row.values()) + " |" for row in rows]
+    outer = outer_rows(record)
+    if outer:
+        lines += ["", "Outer folds:", "", "| " + " | ".join(outer[0]) + " |", "|" + " --- |" * len(outer[0])]
+        lines += ["| " + " | ".join(_escaped(v) for v in row.values()) + " |" for row in outer]
     found = [w for w in warnings(record) if w != notice]
     if found:
         lines += ["", "Warnings:", "", *(f"- {_escaped(w)}" for w in found)]
@@ -114,6 +119,9 @@ def plain_text(record: StudyRecord, *, every_column: bool = False) -> str:
             columns = ["method", columns[2], *(c for c in columns[3:] if c.removesuffix(" (leaking)") in kept)]
         columns = [c for c in columns if any(row[c] for row in rows)]
         lines += ["", *_aligned(rows, columns)]
+    outer = outer_rows(record)
+    if outer:
+        lines += ["", "Outer folds:", *_aligned(outer, list(outer[0]))]
     found = [w for w in warnings(record) if w != notice]
     if found:
         lines += ["", *(f"Warning: {w}" for w in found)]

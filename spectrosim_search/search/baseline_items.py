@@ -25,7 +25,7 @@ from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["BaselineItem", "baseline_items", "fit_baseline", "judged_pairs", "locate_pairs"]
+__all__ = ["BaselineItem", "baseline_items", "fit_baseline", "judged_pairs", "locate_pairs", "run_part"]
 
 Status = Literal["finished", "unsuitable", "failed"]
 
@@ -99,16 +99,13 @@ def fit_baseline(bench: Workbench, item: BaselineItem, *, worker: str, environme
 
     What goes wrong is recorded with its reason and ends nothing: another method may well run.
     """
-    from threadpoolctl import threadpool_limits
-
     started, begun = time.time(), time.perf_counter()
     status: Status = "finished"
     reason, settings = "", ""
     pairs: tuple[PairScores, ...] = ()
     try:
         judged = judged_pairs(bench, item)
-        with threadpool_limits(limits=1):  # the same sums on every machine of a cluster, and in this process
-            output = _run(bench, item, judged)
+        output = _run(bench, item, judged)
         settings = output.settings
         pairs = tuple(
             PairScores(p.left, p.right, p.positive, p.stratum, s.astype(np.float32), float("nan"))
@@ -136,26 +133,42 @@ def fit_baseline(bench: Workbench, item: BaselineItem, *, worker: str, environme
     )
 
 
+def run_part(
+    bench: Workbench,
+    name: str,
+    part: CellSplit | HoldOut,
+    pairs: tuple[PairSet, ...],
+    *,
+    seed: int = 0,
+    training_seed: int = 0,
+) -> BaselineOutput:
+    """Fit a baseline on the training rows of a split, on one thread, and score pairs; `seed` draws its inner folds.
+
+    Raises what :func:`spectrosim_search.baselines.run` raises.
+    """
+    from threadpoolctl import threadpool_limits
+
+    labels = np.unique(bench.spectra.labels, return_inverse=True)[1]
+    given = BaselineInput(
+        spectra=bench.spectra,
+        train=part.train,
+        groups=part.groups,
+        labels=np.where(bench.spectra.labels == "", -1, labels).astype(np.int64),
+        relation=part.relation,
+        pairs=pairs,
+        metric=bench.study.metric,
+        seed=seed,
+        training_seed=training_seed,
+    )
+    with threadpool_limits(limits=1):  # the same sums on every machine of a cluster, and in this process
+        return run_baseline(name, given)
+
+
 def _run(bench: Workbench, item: BaselineItem, judged: tuple[PairSet, ...]) -> BaselineOutput:
     part: CellSplit | HoldOut
     part = _held_out(bench) if item.fold == HELD_OUT_FOLD else bench.split(item.fold, item.seeds[0])
-    spectra, study = bench.spectra, bench.study
-    _, labels = np.unique(spectra.labels, return_inverse=True)
-    labels = np.where(spectra.labels == "", -1, labels).astype(np.int64)
-    return run_baseline(
-        item.baseline,
-        BaselineInput(
-            spectra=spectra,
-            train=part.train,
-            groups=part.groups,
-            labels=labels,
-            relation=part.relation,
-            pairs=judged,
-            metric=study.metric,
-            seed=study.seed,
-            training_seed=0 if item.seed == EVERY_SEED else item.seed,
-        ),
-    )
+    drawn = 0 if item.seed == EVERY_SEED else item.seed
+    return run_part(bench, item.baseline, part, judged, seed=bench.study.seed, training_seed=drawn)
 
 
 def _held_out(bench: Workbench) -> HoldOut:

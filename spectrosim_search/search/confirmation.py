@@ -53,12 +53,13 @@ def confirm(
     listener: Listener,
     *,
     baselines: Extra | None = None,
+    finish: Callable[[ConfirmationRecord], ConfirmationRecord] | None = None,
 ) -> None:
     """Train finalists and presets with fresh seeds while the budget lasts, conclude, store the confirmation.
 
     What the database holds already is not trained again. With `baselines` no model is trained at all: a study that is
-    confirmed is concluded again with the baselines that have joined. Raises RunError where no trial or no finalist was
-    completed.
+    confirmed is concluded again with the baselines that have joined. `finish` may turn the confirmation into another
+    before it is stored (nested scoring). Raises RunError where no trial or no finalist was completed.
     """
     study = bench.study
     started = time.monotonic()
@@ -132,7 +133,7 @@ def confirm(
         conclusion = _shown(conclusion, bench, winner)
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
-    store.set_confirmation(study.name, conclusion)
+    store.set_confirmation(study.name, conclusion if finish is None else finish(conclusion))
 
 
 def _alone(contender: Contender) -> tuple[Candidate, ...]:

@@ -118,10 +118,17 @@ def _stack(waiting: deque[WorkItem], capacity: int) -> list[WorkItem]:
     first = waiting.popleft()
     batch = [first]
     if capacity > 1:
-        # One configuration's replicates share a stack; looking further is not worth the search.
-        for item in [i for i in waiting if i.configuration_id == first.configuration_id and i.phase == first.phase]:
+        # One configuration's replicates share a stack; looking further is not worth the search. Held-out parts differ
+        # in the size of what they are trained on, and so in their steps.
+        for item in [i for i in waiting if _alike(i, first)]:
             if len(batch) == capacity:
                 break
             waiting.remove(item)
             batch.append(item)
     return batch
+
+
+def _alike(a: WorkItem, b: WorkItem) -> bool:
+    if a.phase == "hold-out" and (a.fold, a.epochs) != (b.fold, b.epochs):
+        return False
+    return a.configuration_id == b.configuration_id and a.phase == b.phase

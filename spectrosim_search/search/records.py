@@ -20,6 +20,7 @@ from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.verdict import Outcome
 
 __all__ = [
+    "CHOSEN",
     "EVERY_SEED",
     "HELD_OUT_FOLD",
     "AxisView",
@@ -30,6 +31,7 @@ __all__ = [
     "EnvironmentRecord",
     "Estimate",
     "MethodRow",
+    "OuterFold",
     "PairScores",
     "ReplicateRecord",
     "StudyRecord",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float32]
+CHOSEN = "chosen-baseline"  # nested scoring: the row of the baseline that led in each outer fold's search
 EVERY_SEED = -1  # `seed` of a fit that serves all seeds: its method draws nothing
 HELD_OUT_FOLD = -1  # `fold` of a fit on all searched groups that scores the held-out pairs
 
@@ -199,11 +202,27 @@ class BaselineFit:
 
 
 @dataclass(frozen=True)
+class OuterFold:
+    """Nested scoring: the search in one outer fold, and what its winner and its best baseline are worth outside."""
+
+    study: str  # name of the search in this fold
+    groups: int  # held out of it
+    configuration_id: str
+    settings: str  # of its winner, one line
+    best_search: float  # best score seen in the search
+    inner: float  # the winner's, out of fold with fresh seeds
+    outer: float  # the winner's, on the groups held out
+    baseline: str  # name of the baseline that led on the search's out-of-fold pairs
+    baseline_title: str
+    baseline_outer: float  # its score on the groups held out
+
+
+@dataclass(frozen=True)
 class ConfirmationRecord:
     """The end of a study."""
 
     created_at: float
-    scoring: Literal["hold-out", "corrected-cv", "fixed"]  # fixed: nothing was searched, baselines alone
+    scoring: Literal["hold-out", "corrected-cv", "nested", "fixed"]  # fixed: nothing was searched, baselines alone
     metric: str
     rows: tuple[MethodRow, ...]
     verdict: VerdictRecord
@@ -220,6 +239,7 @@ class ConfirmationRecord:
     group_names: tuple[str, ...] = ()  # by code; empty in records older than this field
     group_codes: NDArray[np.int64] = field(default_factory=_no_codes)  # (N,) of every spectrum, -1 left out; or (0,)
     axis_view: AxisView | None = None
+    outer: tuple[OuterFold, ...] = ()  # nested scoring: what the search in each outer fold came to
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,7 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
     of the data.
     """
     from spectrosim_search.search.budget import confirmation_replicates
+    from spectrosim_search.search.nested import last_study, searches
     from spectrosim_search.search.plan import first_configuration, seconds_a_replicate
     from spectrosim_search.search.workbench import Workbench
 
@@ -124,12 +126,17 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
         share, last = share * study.ladder.keep, rung
     searched += trials * share * (cells - last)
     confirmed = confirmation_replicates(study, bench.design.folds)
+    if bench.design.outer:
+        confirmed = confirmation_replicates(last_study(study), bench.design.folds) * searches(study)
+        confirmed += len(bench.design.outer) * study.confirmation.seeds
+        searched *= searches(study)
     summary = bench.design.summary()
     return {
         "study": study.name,
         "protocol": study.protocol.name,
         "scoring": bench.design.scoring,
         "folds": bench.design.folds,
+        **({"searches": searches(study)} if bench.design.outer else {}),
         "cells a trial": cells,
         "trials": trials,
         "search replicates (about)": round(searched),
@@ -188,6 +195,7 @@ def run_study(
     from spectrosim_search.search.driver import search
     from spectrosim_search.search.fixed import compare_fixed
     from spectrosim_search.search.front_times import measure_front
+    from spectrosim_search.search.nested import judge, last_study
     from spectrosim_search.search.progress import silent
     from spectrosim_search.search.store import Store
     from spectrosim_search.search.store_engine import locate
@@ -203,9 +211,16 @@ def run_study(
         with closing(start_pool(prepared, 0)) as pool, Store(storage) as store:
             compare_fixed(store, bench, pool, say, on_event or silent)
         return read_study(study.name, storage)
-    allowance = Allowance(study.budget)
+    nested = bench.design.scoring == "nested"
+    ending = bench
+    if nested and confirm:
+        again = partial(run_study, storage=storage, workers=workers, address=address, gpus_per_trial=gpus_per_trial)
+        _search_outer_folds(bench, storage, partial(again, on_event=on_event), say)
+        ending = Workbench(spectra, last_study(study))
+    asked = ending.study
+    allowance = Allowance(asked.budget)
     if confirm:
-        allowance = Allowance(study.budget, reserve_for(study, bench.design.folds), _reserve_replicates(bench))
+        allowance = Allowance(asked.budget, reserve_for(asked, bench.design.folds), _reserve_replicates(ending))
     # Workers first: where they cannot be had, nothing is written.
     # What the database refuses anywhere below is one line, not only what Store itself asks of it.
     with (
@@ -224,11 +239,35 @@ def run_study(
         measure_front(store, study, spectra)
         if confirm:
             started = time.monotonic()
+            tell = on_event or silent
+            finish = partial(judge, store, bench, pool, say=say, listener=tell) if nested else None
             try:
-                confirm_study(store, bench, pool, say, on_event or silent)
+                confirm_study(store, ending, pool, say, tell, finish=finish)
             finally:  # an interrupted confirmation has used its time as well
                 store.add_seconds(study.name, "confirmation", time.monotonic() - started)
     return read_study(study.name, storage)
+
+
+def _search_outer_folds(
+    bench: Workbench, storage: str, run: Callable[..., StudyRecord], say: Callable[[str], None]
+) -> None:
+    """Run the search of every outer fold that has not ended yet."""
+    from spectrosim_search.search.nested import inner_spectra, inner_study, is_finished
+    from spectrosim_search.search.store import Store
+
+    with Store(storage) as store:
+        store.open_study(bench.study, bench.dataset, bench.design.summary())  # where the others belong
+        store.optuna_study(bench.study.name)
+    for fold in range(len(bench.design.outer)):
+        spectra, study = inner_spectra(bench.spectra, bench.design, fold), inner_study(bench.study, fold)
+        where = f"outer fold {fold + 1} of {len(bench.design.outer)}: "
+        with Store(storage) as store:
+            finished = is_finished(store, study)
+        if finished:
+            say(f"{where}searched before")
+            continue
+        run(Prepared(study, spectra), on_note=lambda text, where=where: say(where + text))
+    say("the last search, on all groups")
 
 
 def start_pool(prepared: Prepared, workers: int | None, address: str = "", gpus_per_trial: float = 0.0) -> Pool:

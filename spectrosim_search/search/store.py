@@ -40,7 +40,7 @@ from spectrosim_search.search.store_engine import (
     redacted,
     sqlite_file,
 )
-from spectrosim_search.search.store_question import check_same, is_closed, question_of, with_baselines_of
+from spectrosim_search.search.store_question import check_same, is_closed, outer_of, question_of, with_baselines_of
 from spectrosim_search.search.store_status import StudyStatus, read_status
 from spectrosim_search.search.store_tables import (
     BaselineFitRow,
@@ -165,11 +165,11 @@ class Store:
             self._ids[name] = rows[name]
         return self._ids[name]
 
-    def studies(self) -> tuple[StudyStatus, ...]:
-        """Status of all studies, oldest first."""
+    def studies(self, *, inner: bool = False) -> tuple[StudyStatus, ...]:
+        """Status of all studies, oldest first; searches in the outer folds of another study with `inner` only."""
         with database_errors(self._url), self.engine.connect() as connection:
             names = connection.execute(sa.select(StudyRow.name).order_by(StudyRow.id)).scalars().all()
-        return tuple(self.status(name) for name in names)
+        return tuple(self.status(name) for name in names if inner or outer_of(name) not in names)
 
     def status(self, name: str) -> StudyStatus:
         """Where a study stands; imports neither Optuna nor anything heavy."""
@@ -205,8 +205,13 @@ class Store:
             )
 
     def delete(self, name: str) -> None:
-        """Remove a study, Optuna's part of it included. Raises InputError while a driver works on it."""
+        """Remove a study, Optuna's part and searches in its outer folds included.
+
+        Raises InputError while a driver works on it.
+        """
         study_id = self.study_id(name)
+        for inner in [other.name for other in self.studies(inner=True) if outer_of(other.name) == name]:
+            self.delete(inner)
         with database_errors(self._url):
             busy = store_leases.live(self.engine, study_id)
             if busy:

@@ -1,4 +1,5 @@
-"""What makes two studies the same question, how two that are not differ, and when a study may no longer change."""
+"""What makes two studies the same question, how two that are not differ, which belong to another, and when a study may
+no longer change."""
 
 from __future__ import annotations
 
@@ -15,7 +16,16 @@ from spectrosim_search.search.records import DatasetRecord
 from spectrosim_search.search.store_codec import from_json
 from spectrosim_search.search.store_tables import DatasetRow, ReplicateRow, StudyRow
 
-__all__ = ["check_same", "describe", "differences", "is_closed", "question_of", "with_baselines_of"]
+__all__ = [
+    "check_same",
+    "describe",
+    "differences",
+    "inner_name",
+    "is_closed",
+    "outer_of",
+    "question_of",
+    "with_baselines_of",
+]
 
 FREE = ("name", "description", "budget", "confirmation", "baselines")  # may change when a study goes on
 
@@ -28,6 +38,17 @@ def question_of(study: Study) -> str:
 def with_baselines_of(before: Study, study: Study) -> Study:
     """The study with every baseline it was compared with before: they may join, but none that was looked at leaves."""
     return replace(study, baselines=tuple(dict.fromkeys((*before.baselines, *study.baselines))))
+
+
+def inner_name(name: str, fold: int) -> str:
+    """Name of the search in one outer fold of a study with nested scoring; folds count from 0, names from 1."""
+    return f"{name}/outer-{fold + 1}"
+
+
+def outer_of(name: str) -> str:
+    """The study in whose outer fold a study of this name would be; empty for names of any other form."""
+    study, _, number = name.rpartition("/outer-")
+    return study if number.isdigit() else ""
 
 
 def describe(data: DatasetRecord) -> str:

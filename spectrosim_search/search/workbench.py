@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import RunError
-from spectrosim_search.config.fields import content_hash, plain
+from spectrosim_search.config.fields import content_hash
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold, metrics, primary
 from spectrosim_search.learning.tasks import EvaluationPairs, ReplicateResult, ReplicateTask, TrainingData
-from spectrosim_search.protocol.cells import CellSplit
+from spectrosim_search.protocol.cells import CellSplit, HoldOut
 from spectrosim_search.protocol.design import make_design
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.search.records import DatasetRecord, ReplicateRecord
@@ -42,7 +42,9 @@ CHANCE = {"matched_auc": 0.5, "auc": 0.5, "balanced_accuracy": 0.5, "average_pre
 
 @dataclass(frozen=True, eq=False)
 class WorkItem:
-    """One replicate to train. `seed` is the seed's number, not the random key; `fold` is -1 for the hold-out.
+    """One replicate to train. `seed` is the seed's number, not the random key.
+
+    fold: of the search's folds; of a hold-out the outer fold with nested scoring, else -1.
 
     stop_below: ``(E,)``, see :class:`ReplicateTask`. epochs: fixed length of training (hold-out), else None. study:
     whose cell it is, where that is not the study of the workers it is given to.
@@ -73,7 +75,7 @@ class Workbench:
         self.study = study
         self.design = make_design(spectra.groups, spectra.labels, spectra.split, study.protocol, searchable=searchable)
         self.cells = self.design.cells(study.protocol.seeds)
-        asked = {k: v for k, v in plain(study.protocol).items() if k != "seeds"}
+        asked = {k: v for k, v in study.protocol.question.items() if k != "seeds"}
         self._question = content_hash({"protocol": asked, "metric": study.metric, "seed": study.seed})
         sizes = [len(self.design.split(fold, 0).train) for fold in range(self.design.folds)]
         self._training_size = statistics.median(sizes)  # every fold's clock ticks alike
@@ -120,11 +122,14 @@ class Workbench:
         )
 
     def hold_out_items(
-        self, configuration: Configuration, seeds: int, epochs: int, trial_number: int | None = None
+        self, configuration: Configuration, seeds: int, epochs: int, trial_number: int | None = None, fold: int = -1
     ) -> tuple[WorkItem, ...]:
-        """Training on every group of the search for `epochs` epochs, scored on the held-out pairs."""
+        """Training on every group of the search for `epochs` epochs, scored on the held-out pairs.
+
+        With nested scoring `fold` names the outer fold whose pairs are held out.
+        """
         return tuple(
-            self._item("hold-out", configuration, trial_number, i, -1, CONFIRMATION_SEED + i, epochs=epochs)
+            self._item("hold-out", configuration, trial_number, i, fold, CONFIRMATION_SEED + i, epochs=epochs)
             for i in range(seeds)
         )
 
@@ -181,7 +186,7 @@ class Workbench:
             "metric": metric,
         }
         if item.phase == "hold-out":
-            held = self._held_out()
+            held = self._held_out(item)
             return ReplicateTask(
                 **common,
                 data=self._data_key(item),
@@ -214,7 +219,8 @@ class Workbench:
         return out
 
     def _data_key(self, item: WorkItem) -> str:
-        split = self._held_out() if item.phase == "hold-out" else self.split(item.fold, item.seed)
+        split: HoldOut | CellSplit
+        split = self._held_out(item) if item.phase == "hold-out" else self.split(item.fold, item.seed)
         digest = hashlib.sha256(split.train.tobytes())
         digest.update(split.groups.tobytes())
         if split.relation is not None:
@@ -222,7 +228,8 @@ class Workbench:
         return f"{content_hash(item.configuration.preprocessing)}:{digest.hexdigest()[:16]}"
 
     def _prepare(self, item: WorkItem) -> TrainingData:
-        split = self._held_out() if item.phase == "hold-out" else self.split(item.fold, item.seed)
+        split: HoldOut | CellSplit
+        split = self._held_out(item) if item.phase == "hold-out" else self.split(item.fold, item.seed)
         settings = item.configuration.preprocessing
         rowwise = self._rowwise_spectra(settings)
         state = preprocessing.fit(settings, rowwise[split.train], channels=len(self.spectra.axis))
@@ -250,7 +257,9 @@ class Workbench:
             self._splits[place] = self.design.split(*place)
         return self._splits[place]
 
-    def _held_out(self) -> Any:
+    def _held_out(self, item: WorkItem) -> HoldOut:
+        if item.fold >= 0:
+            return self.design.outer[item.fold]
         if self.design.hold_out is None:
             raise RunError("this study holds nothing out: its winner is scored by corrected cross-validation")
         return self.design.hold_out
@@ -269,7 +278,7 @@ class Workbench:
     ) -> ReplicateRecord:
         """Score a result. Each half's threshold comes from the other half's pairs; `threshold` serves the hold-out."""
         if item.phase == "hold-out":
-            held = self._held_out().pairs
+            held = self._held_out(item).pairs
             pairs: tuple[PairScores, ...] = (_scored(held, result.similarities[0], threshold),)
         else:
             first, second = self.split(item.fold, item.seed).halves

@@ -1,0 +1,180 @@
+"""Nested scoring: the procedure is judged, not one configuration (Varma and Simon 2006, BMC Bioinformatics 7:91).
+
+For each outer fold a whole study is run on the spectra of the other groups alone: search, finalists with fresh seeds,
+baselines. Its winner is trained again on all of them and its leading baseline fitted on all of them; both then score
+the fold's pairs. Nothing is left to correct for: whatever the search chose, it chose without the groups that judge
+it. A last search on all groups gives the configuration to take away; its own score is not shown.
+
+Each search asks for all the study's trials, for the procedure that is judged must be the one whose winner is exported.
+Minutes and replicates are limits of cost, so the searches share them evenly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spectrosim_search.baselines import title
+from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.verification import choose_threshold
+from spectrosim_search.protocol.cells import check_disjoint
+from spectrosim_search.protocol.design import Design
+from spectrosim_search.search.baseline_items import run_part
+from spectrosim_search.search.driver_items import run_items
+from spectrosim_search.search.nested_conclusion import InnerSearch, conclude_nested
+from spectrosim_search.search.progress import Listener
+from spectrosim_search.search.records import ConfirmationRecord, ReplicateRecord
+from spectrosim_search.search.reference import (
+    ReferenceScores,
+    baseline_record,
+    pair_scores,
+    reference_names,
+)
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.store_question import inner_name
+from spectrosim_search.search.workbench import Workbench
+from spectrosim_search.search.workers.pool import Pool
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["inner_spectra", "inner_study", "is_finished", "judge", "last_study", "searches"]
+
+
+def searches(study: Study) -> int:
+    """How many searches nested scoring runs: one in each outer fold and the last."""
+    return study.protocol.outer_folds + 1
+
+
+def last_study(study: Study) -> Study:
+    """The last search, on all groups, with its share of the budget; presets have no place in the table and are left
+    out, and so is a committee, which would take its members' training once more in every outer fold."""
+    budget, outer = study.budget, study.protocol.outer_folds * study.confirmation.seeds
+    left = max(0, budget.replicates - outer) // searches(study)
+    share = replace(
+        budget, minutes=budget.minutes / searches(study), replicates=max(1, left) if budget.replicates else 0
+    )
+    return replace(study, budget=share, confirmation=replace(study.confirmation, presets=(), committee=0))
+
+
+def inner_study(study: Study, fold: int) -> Study:
+    """The search in one outer fold: the same question, cross-validated over the groups it is given."""
+    return replace(
+        last_study(study),
+        name=inner_name(study.name, fold),
+        description=f"Outer fold {fold + 1} of {study.protocol.outer_folds} of the study '{study.name}'.",
+        protocol=replace(study.protocol, scoring="corrected-cv"),
+    )
+
+
+def inner_spectra(spectra: SpectraSet, design: Design, fold: int) -> SpectraSet:
+    """The spectra that the search in one outer fold is given.
+
+    Raises RunError where one of them shares a group, or a unit of the split column, with the groups held out.
+    """
+    outer = design.outer[fold]
+    held = np.setdiff1d(design.codes.usable(), outer.train)
+    check_disjoint(design.units, search=outer.train, outer_fold=held)
+    inner = spectra.select(outer.train)
+    judged = np.unique(np.concatenate([outer.pairs.left, outer.pairs.right]))
+    leaked = set(inner.groups.tolist()) & set(spectra.groups[np.union1d(held, judged)].tolist())
+    if leaked:
+        raise RunError(f"split is broken: the search of outer fold {fold + 1} was given group '{min(leaked)}'")
+    return inner
+
+
+def is_finished(store: Store, study: Study) -> bool:
+    """Whether an inner study was confirmed under this very budget and confirmation."""
+    if not any(s.name == study.name and s.confirmed for s in store.studies(inner=True)):
+        return False
+    stored = store.record(study.name).study
+    return (stored.budget, stored.confirmation) == (study.budget, study.confirmation)
+
+
+def judge(
+    store: Store,
+    bench: Workbench,
+    pool: Pool,
+    last: ConfirmationRecord,
+    say: Callable[[str], None],
+    listener: Listener,
+) -> ConfirmationRecord:
+    """Score the outer folds, once all searches are over: `last` with the score and the verdict of the procedure.
+
+    `pool` trains for the study itself, on all groups. Stored replicates are not trained again. Raises RunError where an
+    inner search has not ended or no seed was trained on every outer fold.
+    """
+    study, outer = bench.study, bench.design.outer
+    inner = [_read(store, inner_name(study.name, fold)) for fold in range(len(outer))]
+    seeds = min(i.winner.seeds for i in inner)
+    say("the outer folds are scored once")
+    items = [
+        item
+        for fold, i in enumerate(inner)
+        for item in bench.hold_out_items(i.configuration, seeds, i.confirmation.epochs, fold=fold)
+    ]
+    trained: dict[int, dict[int, ReplicateRecord]] = {item.seed: {} for item in items}
+
+    def take(record: ReplicateRecord) -> None:
+        if record.pairs:
+            trained[record.seed][record.fold] = record
+
+    run_items(pool, items, store, take, study=study.name, listener=listener)
+    complete = [folds for folds in trained.values() if len(folds) == len(outer)]
+    if not complete:
+        raise RunError("no seed was trained on every outer fold: look at the replicates that failed")
+    cells = [
+        tuple(replace(p, threshold=i.confirmation.threshold) for p in folds[fold].pairs)
+        for folds in complete
+        for fold, i in enumerate(inner)
+    ]
+    references = [_reference(name, bench, inner, say) for name in reference_names(study, bench.spectra)]
+    say("intervals and verdict of the procedure")
+    found = conclude_nested(bench, last, inner, cells, references)
+    for reference in references:
+        store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
+    if len(complete) < seeds:
+        warning = f"{seeds - len(complete)} of {seeds} seeds failed on some outer fold and are left out"
+        found = replace(found, warnings=(*found.warnings, warning))
+    return found
+
+
+def _read(store: Store, name: str) -> InnerSearch:
+    record = store.record(name)
+    confirmation = record.confirmation
+    if confirmation is None:
+        raise RunError(f"the search '{name}' has not ended: run the study again")
+    trial = next((t for t in record.trials if t.number == confirmation.winner_trial), None)
+    winner = next((row for row in confirmation.rows if row.kind == "winner"), None)
+    if trial is None or trial.configuration is None or winner is None:
+        raise RunError(f"the search '{name}' has no winner that could be trained again")
+    return InnerSearch(record, confirmation, trial.configuration, winner)
+
+
+def _reference(
+    name: str, bench: Workbench, inner: Sequence[InnerSearch], say: Callable[[str], None]
+) -> ReferenceScores:
+    """One reference row on the outer folds, fitted on the groups of each fold's search, its threshold from there."""
+    say(f"reference row {name} on the outer folds")
+    started = time.perf_counter()
+    scored: list[tuple[PairScores, ...]] = []
+    settings: list[str] = []
+    for outer, search in zip(bench.design.outer, inner, strict=True):
+        try:
+            output = run_part(bench, name, outer, (outer.pairs,), seed=bench.study.seed)
+        except InputError as error:
+            seconds = time.perf_counter() - started
+            return ReferenceScores(name, title(name), [], [], "", seconds, reason=str(error).splitlines()[0])
+        known = [p for b in search.record.baselines if b.name == name for p in b.pairs]
+        threshold = float("nan")
+        if known:
+            threshold = choose_threshold(
+                np.concatenate([p.similarity for p in known]), np.concatenate([p.positive for p in known])
+            )
+        scored.append((pair_scores(outer.pairs, output.similarities[0], threshold),))
+        settings.append(output.settings)
+    used = " | ".join(dict.fromkeys(s for s in settings if s))
+    return ReferenceScores(name, title(name), [], scored, used, time.perf_counter() - started)

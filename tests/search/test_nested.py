@@ -1,0 +1,251 @@
+"""Nested scoring: a search in each outer fold on the other groups alone, and a score that belongs to the procedure."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.study import Budget, Confirmation, Dimension, Ladder, Protocol, Sampler, Study
+from spectrosim_search.deploy.export import export
+from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.statistics import jackknife
+from spectrosim_search.protocol.design import make_design
+from spectrosim_search.report.page import render
+from spectrosim_search.report.table import markdown, plain_text
+from spectrosim_search.search import nested
+from spectrosim_search.search.progress import Event, ReplicateDone, TrialStarted
+from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.run import plan_study, prepare_study, run_study
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.workbench import Workbench
+from spectrosim_search.spectra.simulators import simulate
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+FOLDS = 3
+
+
+def spectra_of(batches: int = 12, species: int = 2) -> SpectraSet:
+    return simulate("reims", batches=batches, species=species, channels=64, peaks=12, peak_width=5.0, seed=5)
+
+
+def study_of(**changes: object) -> Study:
+    """Four trials of a linear metric in each search."""
+    study = Study(
+        name="n",
+        protocol=Protocol(scoring="nested", outer_folds=FOLDS, seeds=1),
+        base=(
+            ("encoder.type", "whitened"),
+            ("head.type", "linear"),
+            ("training.similarity", "encoder"),
+            ("training.epochs", 0),
+        ),
+        dimensions=(
+            Dimension("encoder.components", "int", 2, 10),
+            Dimension("preprocessing.intensity", "categorical", choices=("none", "sqrt", "log")),
+        ),
+        sampler=Sampler("random"),
+        ladder=Ladder(rungs=(1,), minimum=20),
+        budget=Budget(trials=4),
+        confirmation=Confirmation(finalists=2, seeds=2, minimum_seeds=1),
+        baselines=("cosine", "linear-metric"),
+    )
+    return dataclasses.replace(study, **changes)  # type: ignore[arg-type]
+
+
+def run(folder: Path, study: Study | None = None, *, events: list[Event] | None = None) -> StudyRecord:
+    prepared = prepare_study(study or study_of(), spectra=spectra_of())
+    heard = [] if events is None else events
+    return run_study(prepared, storage=f"sqlite:///{folder}/n.db", workers=0, on_event=heard.append)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRecord]:
+    folder = tmp_path_factory.mktemp("nested")
+    return folder, run(folder)
+
+
+def groups_of(pairs: tuple[PairScores, ...], spectra: SpectraSet) -> set[str]:
+    return {g for p in pairs for rows in (p.left, p.right) for g in spectra.groups[rows].tolist()}
+
+
+def test_every_group_is_judged_once_by_a_search_that_never_saw_it(finished: tuple[Path, StudyRecord]) -> None:
+    folder, record = finished
+    spectra = spectra_of()
+    judged: list[set[str]] = []
+    with Store(f"sqlite:///{folder}/n.db", read_only=True) as store:
+        for fold in range(FOLDS):
+            inner = store.record(f"n/outer-{fold + 1}")
+            held = [r for r in record.replicates if r.phase == "hold-out" and r.fold == fold]
+            judged.append(groups_of(held[0].pairs, spectra))
+            assert {r.seed for r in held} == {1000, 1001}
+            assert inner.dataset.groups == 12 - len(judged[-1])
+            own = nested.inner_spectra(spectra, Workbench(spectra, record.study).design, fold)
+            assert own.fingerprint == inner.dataset.fingerprint
+            assert not set(own.groups) & judged[-1]
+            confirmation = inner.confirmation
+            assert confirmation is not None and confirmation.scoring == "corrected-cv"
+            assert {r.configuration_id for r in held} == {confirmation.winner_configuration_id}
+            assert all(row.kind != "preset" for row in confirmation.rows)
+            assert {t.state for t in inner.trials} <= {"COMPLETE", "PRUNED"} and len(inner.trials) == 4
+    assert len(set.union(*judged)) == sum(len(j) for j in judged) == 12
+
+
+def test_the_score_is_that_of_the_outer_folds(finished: tuple[Path, StudyRecord]) -> None:
+    _, record = finished
+    confirmation = record.confirmation
+    assert confirmation is not None and confirmation.scoring == "nested"
+    design = Workbench(spectra_of(), record.study).design
+    held = {(r.seed, r.fold): r for r in record.replicates if r.phase == "hold-out"}
+    cells = [held[seed, fold].pairs for seed in (1000, 1001) for fold in range(FOLDS)]
+    rows = {row.name: row for row in confirmation.rows}
+    winner = rows["winner"].metrics["matched_auc"]
+    assert winner == jackknife(cells, design.units, "matched_auc")
+    assert winner.value == pytest.approx(statistics.fmean(f.outer for f in confirmation.outer))
+    assert 0 <= rows["winner"].metrics["balanced_accuracy"].value <= 1  # a threshold came from inner pairs
+    assert [r.kind for r in confirmation.rows].count("winner") == 1
+    assert not {"finalist", "preset"} & {r.kind for r in confirmation.rows}
+    chosen = rows["chosen-baseline"].metrics["matched_auc"].value
+    assert chosen == pytest.approx(statistics.fmean(f.baseline_outer for f in confirmation.outer))
+    assert confirmation.verdict.difference.value == pytest.approx(winner.value - chosen)
+    baselines = {f.baseline for f in confirmation.outer}
+    if len(baselines) == 1:  # then it is one test, not two
+        assert rows["chosen-baseline"].p_adjusted == rows[baselines.pop()].p_adjusted
+    assert confirmation.verdict.optimism == 0
+    assert confirmation.winner_trial in {t.number for t in record.trials}  # of the last search, which is exported
+
+
+def test_each_fold_chose_its_baseline_without_its_groups(finished: tuple[Path, StudyRecord]) -> None:
+    folder, record = finished
+    assert record.confirmation is not None
+    with Store(f"sqlite:///{folder}/n.db", read_only=True) as store:
+        for fold in record.confirmation.outer:
+            inner = store.record(fold.study)
+            assert inner.confirmation is not None
+            scores = {r.name: r.metrics["matched_auc"].value for r in inner.confirmation.rows if r.kind == "baseline"}
+            assert scores[fold.baseline] == max(scores.values())
+            assert fold.best_search == max(t.value for t in inner.trials if t.value is not None)
+
+
+def test_reports_say_whose_score_it_is(finished: tuple[Path, StudyRecord]) -> None:
+    _, record = finished
+    for text in (plain_text(record), markdown(record), render(record)):
+        assert "belongs to the procedure" in text
+        assert "best in search" in text
+        assert "chosen in each outer fold" in text
+    assert plain_text(record).count("\n1  ") == 1
+    assert "the score is the procedure" in export(record, None) or "linear metric" in export(record, None)
+
+
+def numbers(record: StudyRecord) -> list[object]:
+    assert record.confirmation is not None
+    c = record.confirmation
+    return [
+        [(r.key, r.score) for r in record.replicates if r.phase == "hold-out"],
+        repr(c.rows),
+        c.verdict,
+        c.outer,
+        c.winner_configuration_id,
+    ]
+
+
+def test_an_interrupted_study_goes_on_and_is_deleted_whole(finished: tuple[Path, StudyRecord], tmp_path: Path) -> None:
+    events: list[Event] = []
+    prepared = prepare_study(study_of(), spectra=spectra_of())
+
+    class Stop(Exception):
+        pass
+
+    def stop_in_second_search(event: Event) -> None:
+        events.append(event)
+        if sum(isinstance(e, TrialStarted) for e in events) == 6:
+            raise Stop
+
+    url = f"sqlite:///{tmp_path}/n.db"
+    with pytest.raises(Stop):
+        run_study(prepared, storage=url, workers=0, on_event=stop_in_second_search)
+    with Store(url, read_only=True) as store:
+        kept = {r.key: r.started_at for r in store.record("n/outer-1").replicates}
+        assert not store.status("n").confirmed
+    later: list[Event] = []
+    record = run(tmp_path, events=later)
+    with Store(url, read_only=True) as store:
+        assert {r.key: r.started_at for r in store.record("n/outer-1").replicates} == kept
+    assert not kept.keys() & {e.key for e in later if isinstance(e, ReplicateDone)}
+    assert numbers(record) == numbers(finished[1])
+    again: list[Event] = []
+    assert numbers(run(tmp_path, events=again)) == numbers(record)
+    assert not any(isinstance(e, ReplicateDone) for e in again)
+    with Store(url) as store:
+        assert [s.name for s in store.studies()] == ["n"]
+        assert {s.name for s in store.studies(inner=True)} == {"n", "n/outer-1", "n/outer-2", "n/outer-3"}
+        store.delete("n")
+        assert store.studies(inner=True) == ()
+
+
+def test_a_leaking_outer_fold_is_refused() -> None:
+    spectra = spectra_of()
+    design = Workbench(spectra, study_of()).design
+    honest = design.outer[0]
+    held = np.setdiff1d(np.arange(len(spectra)), honest.train)
+    part_of_a_group = dataclasses.replace(honest, train=np.sort(np.append(honest.train, held[0])))
+    whole_group = np.flatnonzero(spectra.groups == spectra.groups[held[0]])
+    judged_group = dataclasses.replace(honest, train=np.sort(np.append(honest.train, whole_group)))
+    for leaking in (part_of_a_group, judged_group):
+        broken = dataclasses.replace(design, outer=(leaking, *design.outer[1:]))
+        with pytest.raises(RunError, match="split is broken"):
+            nested.inner_spectra(spectra, broken, 0)
+    assert len(nested.inner_spectra(spectra, design, 0)) == len(honest.train)
+
+
+def test_outer_folds_keep_units_together_and_labels_apart() -> None:
+    groups = np.repeat([f"g{i:02d}" for i in range(24)], 3)
+    labels = np.repeat(["a", "b"] * 12, 3)
+    split = np.repeat([f"s{i // 2:02d}" for i in range(24)], 3)
+    design = make_design(groups, labels, split, Protocol(scoring="nested", outer_folds=3))
+    assert design.scoring == "nested" and design.hold_out is None and len(design.outer) == 3
+    for outer in design.outer:
+        held = np.setdiff1d(np.arange(72), outer.train)
+        assert not set(split[held]) & set(split[outer.train])
+        assert (outer.groups[held] == -1).all()
+        assert len(set(groups[held])) == 8
+        assert {label: (labels[held] == label).sum() for label in "ab"} == {"a": 12, "b": 12}
+    assert sum(part["name"].startswith("outer fold") for part in design.summary()["parts"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("batches", "folds", "hint"),
+    [(9, 5, "measure more groups"), (12, 8, "outer_folds to 3 to 6"), (10, 2, "outer_folds to 5")],
+)
+def test_too_few_groups_are_refused_with_a_way_out(tmp_path: Path, batches: int, folds: int, hint: str) -> None:
+    study = study_of(protocol=Protocol(scoring="nested", outer_folds=folds))
+    with pytest.raises(InputError, match=f"too few groups for {folds} outer folds.*{hint}"):
+        run_study(prepare_study(study, spectra=spectra_of(batches)), storage=f"sqlite:///{tmp_path}/n.db", workers=0)
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_other_protocols_have_no_outer_folds() -> None:
+    study = study_of(protocol=Protocol("random-pairs", scoring="nested"))
+    with pytest.raises(InputError, match="nested"):
+        Workbench(spectra_of(), study)
+
+
+def test_searches_share_minutes_and_replicates_and_each_asks_for_all_trials() -> None:
+    study = study_of(budget=Budget(trials=4, minutes=8, replicates=100))
+    last, inner = nested.last_study(study), nested.inner_study(study, 1)
+    assert (last.name, inner.name) == ("n", "n/outer-2")
+    assert last.budget == inner.budget == Budget(trials=4, minutes=2, replicates=(100 - 3 * 2) // 4)
+    assert inner.protocol.scoring == "corrected-cv"
+    plan = plan_study(prepare_study(study_of(), spectra=spectra_of()), workers=1)
+    assert plan["searches"] == 4
+    assert plan["confirmation replicates (at most)"] == 4 * 2 * 2 * 3 + 3 * 2
+
+
+def test_outer_folds_change_no_other_question() -> None:
+    plain = study_of(protocol=Protocol(scoring="corrected-cv"))
+    assert plain.question == study_of(protocol=Protocol(scoring="corrected-cv", outer_folds=7)).question
+    assert study_of().question != study_of(protocol=Protocol(scoring="nested", outer_folds=4, seeds=1)).question
