@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.records import DatasetRecord
-from spectrosim_search.search.store_codec import from_json
+from spectrosim_search.search.store_codec import from_json, to_json
 from spectrosim_search.search.store_tables import DatasetRow, ReplicateRow, StudyRow
 
 __all__ = [
@@ -94,7 +94,8 @@ def check_same(engine: Engine, study: Study, dataset: DatasetRecord) -> Study:
                 "give the study another --name"
             )
     before = from_json(Study, row.study)
-    if question_of(before) != question_of(study):
+    asked = from_json(Study, to_json(study))  # a whole number where another is meant is the same when it is read back
+    if question_of(before) != question_of(asked):
         raise InputError(
             f"study '{study.name}' asks another question: {differences(before, study)}; give it another --name"
         )
