@@ -25,6 +25,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 LEVEL = 0.975
+ROUNDING = 1e-12  # a standard error below this is none
 
 
 def _quantile(degrees: int, level: float) -> float:
@@ -71,6 +72,8 @@ def jackknife(method: Method, groups: IntArray, metric: str) -> Estimate:
         bound = (1.0 - LEVEL) ** (1.0 / blocks.scored)
         low, high = (bound, 1.0) if value == 1.0 else (0.0, 1.0 - bound)
         return Estimate(value, low, high, error, "no spread over groups: exact bound")
+    if error < ROUNDING and blocks.scored < blocks.count:
+        return Estimate(value, standard_error=error, note="no spread over the groups that can be matched: no interval")
     reach = _quantile(blocks.scored - 1, LEVEL) * error
     if metric == "mcc":
         return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach), error)
@@ -132,7 +135,7 @@ def paired_difference(a: Method, b: Method, groups: IntArray, metric: str) -> Di
         return Difference(Estimate(value, note=why), float("nan"), degrees)
     if math.isnan(error) or degrees < 1:
         return Difference(Estimate(value, note="fewer than two groups: no interval"), float("nan"), degrees)
-    if error == 0 and value != 0:
+    if error < ROUNDING < abs(value):
         # Where hardly a group can be left out the jackknife sees no spread; that is ignorance and no certainty.
         return Difference(Estimate(value, note="no spread over groups: no interval"), float("nan"), degrees)
     reach = _quantile(degrees, LEVEL) * error

@@ -56,11 +56,12 @@ def prepare_study(
     """Compose a study and read its spectra.
 
     `study` is a bundled name, a YAML file or a :class:`Study`; `data` a file of spectra with its `columns`; `spectra`
-    spectra already at hand. The name in the database is `name`, or the study's with the data's. Raises InputError for
-    anything wrong.
+    spectra already at hand. The name in the database is `name`, or the study's with the data's. Where labels can hardly
+    be matched the study is judged by AUC over all pairs. Raises InputError for anything wrong.
     """
     from spectrosim_search.search.documents import load_study
     from spectrosim_search.search.fitting import fit_space
+    from spectrosim_search.search.judging import with_defined_metric
     from spectrosim_search.spectra.load import load
 
     if isinstance(study, Study):
@@ -77,7 +78,8 @@ def prepare_study(
     if not name:
         name = f"{composed.name}-{_stem(composed.data.path)}" if composed.data.path else composed.name
     fitted, left_out = fit_space(replace(composed, name=name), spectra)
-    return Prepared(fitted, replace(spectra, warnings=(*spectra.warnings, *left_out)))
+    judged, told = with_defined_metric(fitted, spectra)
+    return Prepared(judged, replace(spectra, warnings=(*spectra.warnings, *left_out, *told)))
 
 
 def _stem(path: str) -> str:
