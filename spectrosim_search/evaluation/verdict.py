@@ -70,7 +70,8 @@ def decide(
         outcome = "not worse"
     ahead = value <= 0
     linear = ahead and best_baseline.startswith("linear-metric")
-    chance = "" if math.isnan(p) else f", one-sided p after Holm's correction {'below 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    size = "below 0.001" if p < 0.001 else f"= {p:.3f}"
+    chance = "" if math.isnan(p) else f", one-sided p after Holm's correction {size}"
     believed = ""
     if belief is not None:
         believed = f"; probability that it is better by more than {belief.margin:g}: {_percent(belief.better)}"
