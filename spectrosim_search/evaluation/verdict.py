@@ -71,7 +71,7 @@ def decide(
     ahead = value <= 0
     linear = ahead and best_baseline.startswith("linear-metric")
     size = "below 0.001" if p < 0.001 else f"= {p:.3f}"
-    chance = "" if math.isnan(p) else f", one-sided p after Holm's correction {size}"
+    chance = "" if math.isnan(p) else f", Holm-corrected one-sided p {size}"
     believed = ""
     if belief is not None:
         believed = f"; probability that it is better by more than {belief.margin:g}: {_percent(belief.better)}"

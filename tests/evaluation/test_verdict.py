@@ -40,7 +40,7 @@ def test_sentence_says_by_how_much_and_how_sure():
     sentence = judge(0.031, 0.012, 0.05, p=0.0032).sentence
     assert sentence == (
         "Better: the winner beats the best baseline, linear metric (tuned), by 0.031 matched-label AUC "
-        "(95 % interval +0.012 to +0.050 over 24 groups, one-sided p after Holm's correction = 0.003)."
+        "(95 % interval +0.012 to +0.050 over 24 groups, Holm-corrected one-sided p = 0.003)."
     )
     assert "p below 0.001" in judge(0.1, 0.05, 0.15, p=1e-6).sentence
 

@@ -95,9 +95,11 @@ def more(tmp_path: Path) -> Iterator[None]:
     for name, text in members.items():
         (folder / f"{name}.py").write_text(text)
     baselines.__path__.append(str(folder))
+    registry.names.cache_clear()
     assert set(members) <= set(registry.names("baselines"))
     yield
     baselines.__path__.remove(str(folder))
+    registry.names.cache_clear()
     for name in members:
         sys.modules.pop(f"spectrosim_search.baselines.{name}", None)
 
@@ -272,7 +274,7 @@ def test_baselines_join_a_searched_study_which_is_concluded_again(tmp_path: Path
     assert np.isfinite(after["drawn"].p_adjusted)
     assert np.isnan(after["fussy"].p_adjusted)
     assert after["fussy"].difference is None
-    assert "best of 6)" in plain_text(joined)
+    assert "best of 7)" in plain_text(joined)
     assert "random projection" in render(joined)
     assert joined.study.baselines[: len(first.study.baselines)] == first.study.baselines
     # going on with the search's own command drops none of them
