@@ -10,7 +10,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from spectrosim_search.config.study import Study
 from spectrosim_search.search.samplers import trial_seed
 from spectrosim_search.search.space import suggest
 from spectrosim_search.search.store_codec import from_json, to_json
+from spectrosim_search.search.store_question import question_of
 from spectrosim_search.search.workers.trainer import Trainer
 
 __all__ = ["Entry", "Recorded", "Table", "cost", "read", "record"]
@@ -143,9 +145,10 @@ def record(
 def _same(connection: sqlite3.Connection, study: Study, fingerprint: str, cells: int) -> None:
     found = connection.execute("select study, fingerprint from study").fetchone()
     if found is None:
-        connection.execute("insert into study values (1, ?, ?, ?)", (to_json(study), fingerprint, cells))
+        kept = replace(study, data=replace(study.data, path=""))  # the fingerprint stands for the data
+        connection.execute("insert into study values (1, ?, ?, ?)", (to_json(kept), fingerprint, cells))
         connection.commit()
-    elif from_json(Study, found[0]).question != study.question or found[1] != fingerprint:
+    elif question_of(from_json(Study, found[0])) != question_of(study) or found[1] != fingerprint:
         raise InputError("the table was recorded for another study or other data; name another file with --table")
 
 
@@ -158,7 +161,7 @@ def read(path: Path) -> Table:
     """Read the complete configurations. Raises InputError where there are none."""
     if not path.is_file():
         raise InputError(f"there is no table {path}: make it with `record`")
-    with _open(path) as connection:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         found = connection.execute("select study, fingerprint, cells from study").fetchone()
         rows = connection.execute(
             "select configuration, score, status, schedule, seconds, curve from replicate order by configuration, cell"
