@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.report import theme
 
-__all__ = ["figure_card", "frame", "write_text"]
+__all__ = ["figure_card", "frame", "stylesheet", "write_text"]
 
 # The browser itself refuses every load from a network; nothing on a page needs one.
 _POLICY = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.records import BaselineFit, EnvironmentRecord
@@ -37,19 +38,23 @@ def add_fit(store: Store, name: str, fit: BaselineFit, environment: EnvironmentR
     with database_errors(store.engine.url):
         Writer(store.engine).environment(environment)
         ids, blob = store.pairs(study_id).store(fit.pairs)
-        with store.engine.begin() as connection:
-            old = sa.and_(BaselineFitRow.study_id == study_id, BaselineFitRow.key == fit.key)
-            connection.execute(sa.delete(BaselineFitRow).where(old))
-            connection.execute(
-                sa.insert(BaselineFitRow).values(
-                    study_id=study_id,
-                    key=fit.key,
-                    record=to_json(fit, without=("pairs",)),
-                    environment_id=fit.environment_id,
-                    pair_sets=ids,
-                    arrays=blob,
-                )
-            )
+        same = sa.and_(BaselineFitRow.study_id == study_id, BaselineFitRow.key == fit.key)
+        row = {
+            "study_id": study_id,
+            "key": fit.key,
+            "record": to_json(fit, without=("pairs",)),
+            "environment_id": fit.environment_id,
+            "pair_sets": ids,
+            "arrays": blob,
+        }
+        try:
+            with store.engine.begin() as connection:
+                connection.execute(sa.delete(BaselineFitRow).where(same))
+                connection.execute(sa.insert(BaselineFitRow).values(**row))
+        except IntegrityError:  # another driver stored the same fit meanwhile: equal items give equal fits
+            with store.engine.connect() as connection:
+                if connection.execute(sa.select(BaselineFitRow.key).where(same)).first() is None:
+                    raise
 
 
 def stored_study(store: Store, name: str) -> Study | None:
