@@ -25,6 +25,7 @@ from spectrosim_search.cli_options import (
     SplitOption,
     StorageOption,
     StudyArgument,
+    columns_of,
     print_json,
     storage_url,
 )
@@ -92,13 +93,7 @@ def run(
     from spectrosim_search.cli_display import print_plan, print_result, progress_display
     from spectrosim_search.search.run import check_writable, plan_study, prepare_study, run_study
 
-    columns = {
-        "group_column": group_column,
-        "label_column": label_column,
-        "id_column": id_column,
-        "split_column": split_column,
-        "group_pattern": group_pattern,
-    }
+    columns = columns_of(group_column, label_column, id_column, split_column, group_pattern)
     settings = [*(set_ or [])]
     for path, value in (
         ("budget.trials", trials),

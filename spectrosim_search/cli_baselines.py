@@ -16,6 +16,7 @@ from spectrosim_search.cli_options import (
     PatternOption,
     SplitOption,
     StorageOption,
+    columns_of,
     print_json,
     storage_url,
 )
@@ -47,7 +48,8 @@ def baselines(
 ) -> None:
     """Compare methods that need no search, or set more of them beside a study that was searched."""
     from spectrosim_search.baselines import every
-    from spectrosim_search.cli_display import print_baselines, print_ranking, progress_display
+    from spectrosim_search.cli_display import progress_display
+    from spectrosim_search.cli_display_methods import print_baselines, print_ranking
     from spectrosim_search.config.errors import InputError
 
     if list_:
@@ -58,13 +60,7 @@ def baselines(
     from spectrosim_search.search.run import check_writable
     from spectrosim_search.search.run_baselines import compare_baselines, prepare_baselines
 
-    columns = {
-        "group_column": group_column,
-        "label_column": label_column,
-        "id_column": id_column,
-        "split_column": split_column,
-        "group_pattern": group_pattern,
-    }
+    columns = columns_of(group_column, label_column, id_column, split_column, group_pattern)
     if report:
         check_writable(Path(report))
     named = every() if all_ else tuple(dict.fromkeys(n.strip() for n in only.split(",") if n.strip()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import json
 import math
 import sys
@@ -24,28 +23,25 @@ if TYPE_CHECKING:
     from spectrosim_search.learning.costs import Cost
     from spectrosim_search.search.doctor import Check
     from spectrosim_search.search.progress import Event, SearchProgress
-    from spectrosim_search.search.protocols import Comparison
-    from spectrosim_search.search.records import MethodRow, StudyRecord
-    from spectrosim_search.search.run_baselines import Compared
+    from spectrosim_search.search.records import StudyRecord
     from spectrosim_search.search.store import StudyStatus
 
 __all__ = [
     "ProgressDisplay",
+    "console",
     "measuring",
-    "print_baselines",
     "print_checks",
     "print_comparison",
     "print_costs",
     "print_inspection",
     "print_mapping",
     "print_plan",
-    "print_protocols",
-    "print_ranking",
     "print_result",
     "print_rows",
     "print_spaces",
     "print_status",
     "print_studies",
+    "print_wide",
     "progress_display",
     "table",
 ]
@@ -132,54 +128,6 @@ def print_result(record: StudyRecord, report: str = "") -> None:
         console.print(f"Report: {report}", highlight=False, markup=False, soft_wrap=True)
 
 
-def print_baselines(*, json_: bool) -> None:
-    """Every baseline there is: name, title, and whether it is run once for each seed."""
-    from spectrosim_search.baselines import seeded, title
-    from spectrosim_search.config import registry
-
-    rows = [(name, title(name), seeded(name)) for name in registry.names("baselines")]
-    if json_:
-        print(json.dumps([{"name": n, "title": t, "seeded": s} for n, t, s in rows], indent=2))
-        return
-    _wide(table(("name", "title", "seeds"), [(n, t, "each" if s else "") for n, t, s in rows]))
-
-
-def print_ranking(compared: Compared, report: str = "") -> None:
-    """Verdict, then every method by its score with interval, seeds and seconds; what has no score says why."""
-    from spectrosim_search.report.numbers import duration
-    from spectrosim_search.report.table import ordered_methods, result_rows
-
-    record = compared.record
-    confirmation = record.confirmation
-    if confirmation is None:
-        return
-
-    def place(pair: tuple[MethodRow, Mapping[str, str]]) -> tuple[bool, float]:
-        value = pair[0].metrics[confirmation.metric].value
-        return pair[0].kind in ("oracle", "audit"), -value if math.isfinite(value) else math.inf
-
-    ranked = sorted(zip(ordered_methods(record), result_rows(record), strict=True), key=place)
-    columns = [c for c in list(ranked[0][1])[2:5] if any(row[c] for _, row in ranked)] + ["seeds"]
-    shown = [(m, row) for m, row in ranked if not m.note.startswith("n/a")]
-    lines = [
-        (
-            "" if m.kind in ("oracle", "audit") else number,
-            row["method"],
-            *(row[c] for c in columns),
-            duration(compared.seconds[m.name]) if m.name in compared.seconds else "",
-        )
-        for number, (m, row) in enumerate(shown, 1)
-    ]
-    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
-    say(confirmation.verdict.sentence)
-    _wide(table(("", "method", *columns, "fitted in"), lines))
-    for m, row in ranked:
-        if m.note.startswith("n/a"):
-            say(f"{row['method']}: {m.note}")
-    if report:
-        say(f"Report: {report}")
-
-
 def print_rows(rows: Sequence[Mapping[str, Any]], output: Path | None) -> None:
     """CSV to a file or to standard output."""
     if not rows:
@@ -230,26 +178,15 @@ def print_costs(costs: Sequence[Cost], caption: str, *, papers: bool) -> None:
     """What encoders cost, one line each, and how it was measured."""
     from spectrosim_search.learning.costs import rows_of
 
-    _wide(table(*rows_of(costs, papers=papers)))
+    print_wide(table(*rows_of(costs, papers=papers)))
     console.print(caption, highlight=False, markup=False, soft_wrap=True)
 
 
-def _wide(shown: Table) -> None:
+def print_wide(shown: Table) -> None:
     """Wider than a narrow terminal rather than cut: a figure without its last digits is none."""
     needed = Measurement.get(console, console.options.update(max_width=500), shown).maximum
     wide = console if needed <= console.width else Console(file=console.file, width=needed)
     wide.print(shown)
-
-
-def print_protocols(comparison: Comparison) -> None:
-    """A table a metric with a column a protocol, and how to read them."""
-    from spectrosim_search.report.protocols import comparison_tables, explanation
-
-    for title, rows in comparison_tables(comparison).items():
-        _wide(table(list(rows[0]), [list(row.values()) for row in rows], title=title))
-        console.print()
-    for line in explanation(comparison):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

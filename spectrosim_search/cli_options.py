@@ -23,6 +23,7 @@ __all__ = [
     "SplitOption",
     "StorageOption",
     "StudyArgument",
+    "columns_of",
     "print_json",
     "storage_url",
     "warnings_as_lines",
@@ -72,3 +73,14 @@ def warnings_as_lines() -> Iterator[None]:
 def storage_url(storage: str) -> str:
     """A plain file name means SQLite."""
     return storage if "://" in storage else f"sqlite:///{storage}"
+
+
+def columns_of(group: str, label: str, sample: str, split: str, pattern: str) -> dict[str, str]:
+    """The options on columns by the names that a study's data have for them."""
+    return {
+        "group_column": group,
+        "label_column": label,
+        "id_column": sample,
+        "split_column": split,
+        "group_pattern": pattern,
+    }

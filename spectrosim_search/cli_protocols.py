@@ -15,6 +15,7 @@ from spectrosim_search.cli_options import (
     PatternOption,
     SplitOption,
     StorageOption,
+    columns_of,
     storage_url,
 )
 
@@ -50,7 +51,8 @@ def protocols(
 
     Without --config, --preset or --winner: the study's starting configuration and its presets.
     """
-    from spectrosim_search.cli_display import print_protocols, progress_display
+    from spectrosim_search.cli_display import progress_display
+    from spectrosim_search.cli_display_methods import print_protocols
     from spectrosim_search.config.errors import InputError
     from spectrosim_search.report.protocols import SUFFIXES, write_comparison
     from spectrosim_search.search.protocols import compare_protocols
@@ -60,13 +62,7 @@ def protocols(
         if out.suffix not in SUFFIXES:
             raise InputError(f"{out}: name a file that ends in {', '.join(SUFFIXES)}")
         check_writable(out)
-    columns = {
-        "group_column": group_column,
-        "label_column": label_column,
-        "id_column": id_column,
-        "split_column": split_column,
-        "group_pattern": group_pattern,
-    }
+    columns = columns_of(group_column, label_column, id_column, split_column, group_pattern)
     settings = [*(set_ or []), *([f"baselines=[{baselines}]"] if baselines else [])]
     prepared = prepare_study(study, data=data, columns=columns, set_=settings)
     models = _models(prepared, config or [], preset or [], winner or [], storage)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.search.records import ConfirmationRecord, PairScores
+from spectrosim_search.search.records import ConfirmationRecord, PairScores, StudyRecord
 
-__all__ = ["GroupErrors", "by_name", "group_errors", "joined_groups", "named_groups"]
+__all__ = ["GroupErrors", "by_name", "group_errors", "joined_groups", "named_groups", "why_missing"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -106,3 +106,11 @@ def by_name(errors: GroupErrors, chosen: Sequence[int]) -> list[int]:
         return int(errors.strata[group]), [(0, int(t), "") if t.isdigit() else (1, 0, t) for t in parts]
 
     return sorted(chosen, key=place)
+
+
+def why_missing(record: StudyRecord) -> str:
+    """Why errors by group cannot be told."""
+    c = record.confirmation
+    if c is None:
+        return "nothing is confirmed yet"
+    return "no set of pairs has a threshold chosen on other pairs" if c.pairs else "no model was trained"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from spectrosim_search.report.groups import group_errors
+from spectrosim_search.report.groups import group_errors, why_missing
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
@@ -86,7 +86,4 @@ def build(record: StudyRecord) -> go.Figure | None:
 
 def missing(record: StudyRecord) -> str:
     """Say why there is no figure."""
-    c = record.confirmation
-    if c is None:
-        return "nothing is confirmed yet"
-    return "no set of pairs has a threshold chosen on other pairs" if c.pairs else "no model was trained"
+    return why_missing(record)
