@@ -22,7 +22,8 @@ from spectrosim_search.search.space import suggest
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_records import CONFIGURATION_ATTRIBUTE, SLOT_ATTRIBUTE
 from spectrosim_search.search.store_tables import SlotRow
-from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Finished, PoolEvent
 from spectrosim_search.spectra.simulators import simulate
 

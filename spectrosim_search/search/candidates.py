@@ -10,7 +10,8 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
-from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.preprocessing import describe
 
 __all__ = ["Candidate", "best_trials", "choose_candidates", "confirm_items", "held_out_items", "within"]

@@ -31,7 +31,8 @@ from spectrosim_search.search.reference import baseline_record, reference_names
 from spectrosim_search.search.selection import select
 from spectrosim_search.search.shown import train_shown
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
 
 __all__ = ["Extra", "confirm"]

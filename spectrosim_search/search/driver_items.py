@@ -12,7 +12,7 @@ from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted
 from spectrosim_search.search.progress import Listener, ReplicateDone, WorkerLost, silent
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.workbench import WorkItem
+from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workers.pool import Finished, Fitted, Pool, WorkerDied
 
 __all__ = ["run_items", "work_through"]

@@ -29,7 +29,8 @@ from spectrosim_search.search.progress import (
     WorkerLost,
 )
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Finished, Pool, PoolEvent, WorkerDied
 
 __all__ = ["Driver", "SearchOutcome"]

@@ -29,7 +29,8 @@ from spectrosim_search.search.candidates import Candidate, confirm_items, held_o
 from spectrosim_search.search.contenders import Method
 from spectrosim_search.search.records import DatasetRecord
 from spectrosim_search.search.reference import reference_names, reference_scores
-from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
 from spectrosim_search.search.workers.pool import Finished, Pool, WorkerDied
 from spectrosim_search.spectra.spectra_set import SpectraSet
 

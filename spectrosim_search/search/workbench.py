@@ -11,7 +11,6 @@ import math
 import statistics
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -28,39 +27,16 @@ from spectrosim_search.protocol.cells import CellSplit, HoldOut
 from spectrosim_search.protocol.design import make_design
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.search.records import DatasetRecord, ReplicateRecord
+from spectrosim_search.search.work_item import Phase, WorkItem
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["CHANCE", "CONFIRMATION_SEED", "Phase", "WorkItem", "Workbench"]
+__all__ = ["CHANCE", "CONFIRMATION_SEED", "Workbench"]
 
-Phase = Literal["search", "confirm", "hold-out"]
 CONFIRMATION_SEED = 1000  # first seed of the confirmation: never used by a search, which has a hundred at most
 CACHE_BYTES = 1 << 29  # preprocessed spectra kept at hand
 ROWWISE_BYTES = 1 << 28  # the same before what is fitted; the latest are kept whatever their size
 CHANCE = {"matched_auc": 0.5, "auc": 0.5, "balanced_accuracy": 0.5, "average_precision": 0.02, "mcc": 0.0}
-
-
-@dataclass(frozen=True, eq=False)
-class WorkItem:
-    """One replicate to train. `seed` is the seed's number, not the random key.
-
-    fold: of the search's folds; of a hold-out the outer fold with nested scoring, else -1.
-
-    stop_below: ``(E,)``, see :class:`ReplicateTask`. epochs: fixed length of training (hold-out), else None. study:
-    whose cell it is, where that is not the study of the workers it is given to.
-    """
-
-    key: str
-    phase: Phase
-    configuration: Configuration
-    trial_number: int | None
-    cell: int
-    fold: int
-    seed: int
-    stop_below: NDArray[np.float32] | None = None
-    epochs: int | None = None
-    configuration_id: str = field(default="")
-    study: Study | None = None
 
 
 class Workbench:

@@ -23,7 +23,8 @@ from spectrosim_search.search.driver import Interrupted, search
 from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.workbench import CHANCE, Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import CHANCE, Workbench
 from spectrosim_search.search.workers.in_process import InProcessPool
 from spectrosim_search.search.workers.pool import PoolEvent, WorkerDied
 from tests.search.searching import ROOT, numbers, run_small, small_spectra, small_study

@@ -12,7 +12,8 @@ import pytest
 
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.search.space import build_configuration
-from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.in_process import InProcessPool
 from spectrosim_search.search.workers.pool import CANCELLED, Finished, Pool, PoolEvent, WorkerDied
 from spectrosim_search.search.workers.ray_pool import RayPool

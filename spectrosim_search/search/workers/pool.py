@@ -13,7 +13,7 @@ from typing import Protocol
 
 from spectrosim_search.search.baseline_items import BaselineItem
 from spectrosim_search.search.records import BaselineFit, EnvironmentRecord, ReplicateRecord
-from spectrosim_search.search.workbench import WorkItem
+from spectrosim_search.search.work_item import WorkItem
 
 __all__ = ["CANCELLED", "Finished", "Fitted", "Pool", "PoolEvent", "Work", "WorkerDied"]
 

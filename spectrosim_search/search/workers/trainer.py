@@ -12,7 +12,8 @@ from dataclasses import replace
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.baseline_items import BaselineItem, fit_baseline
-from spectrosim_search.search.workbench import Workbench, WorkItem
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.environment import environment
 from spectrosim_search.search.workers.pool import CANCELLED, Finished, Fitted, Work
 from spectrosim_search.spectra.spectra_set import SpectraSet
