@@ -405,3 +405,20 @@ def test_a_whole_confirmation_takes_seconds():
     start = time.perf_counter()
     jackknife(cells * 30, design.units, "matched_auc")
     assert time.perf_counter() - start < 15.0
+
+
+def test_equal_values_without_each_matched_group_are_no_certainty() -> None:
+    """Two halves, each with one group that can be matched: leaving either out leaves the other's equal value."""
+
+    def half(first: int, similarity: list[float]) -> PairScores:
+        left, right = np.array([first, first, first + 1]), np.array([first + 1, first + 2, first + 2])
+        values = np.array(similarity, dtype=np.float32)
+        return PairScores(left, right, np.array([True, False, False]), np.zeros(3, np.int64), values, float("nan"))
+
+    units = np.array([0, 0, 1, 2, 2, 3])
+    good = [(half(0, [0.5, 0.3, 0.5]), half(3, [0.5, 0.5, 0.3]))]
+    flat = [(half(0, [0.5, 0.5, 0.5]), half(3, [0.5, 0.5, 0.5]))]
+    found = jackknife(good, units, "matched_auc")
+    assert found.value == 0.75 and np.isnan(found.low) and "groups that can be matched" in found.note
+    difference = paired_difference(good, flat, units, "matched_auc")
+    assert difference.estimate.value == 0.25 and np.isnan(difference.estimate.low) and np.isnan(difference.p)
