@@ -191,12 +191,15 @@ class Configuration:
     positives: Positives
     optimiser: Optimiser
     training: Training
+    program: Component | None = None  # what is trained where the task is not same-batch
 
     def to_dict(self) -> dict[str, Any]:
         """Return the YAML form; augmentations become a mapping from their type to their parameters."""
         out: dict[str, Any] = {}
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
+            if value is None:  # no program: so that what was configured before there were any keeps its identity
+                continue
             if f.name == "augmentations":
                 out[f.name] = {a.type: dict(a.parameters) for a in value}
             else:

@@ -15,7 +15,7 @@ __all__ = ["load", "names"]
 
 @functools.cache
 def names(package: str) -> tuple[str, ...]:
-    """Names of the members of a family, sorted; modules that start with an underscore are helpers.
+    """Names of the members of a family, sorted; modules that start with an underscore are helpers, packages families.
 
     `package` is dotted below ``spectrosim_search``, e.g. ``"learning.encoders"``. Nothing is imported but the package,
     whose folder is read once.
@@ -24,7 +24,7 @@ def names(package: str) -> tuple[str, ...]:
     if spec is None or spec.submodule_search_locations is None:
         raise InputError(f"no family '{package}'")
     found = pkgutil.iter_modules(list(spec.submodule_search_locations))
-    return tuple(sorted(m.name.replace("_", "-") for m in found if not m.name.startswith("_")))
+    return tuple(sorted(m.name.replace("_", "-") for m in found if not m.ispkg and not m.name.startswith("_")))
 
 
 def load(package: str, name: str) -> ModuleType:

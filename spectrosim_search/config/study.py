@@ -20,9 +20,11 @@ __all__ = [
     "Sampler",
     "Screening",
     "Study",
+    "Task",
 ]
 
-Metric = Literal["matched_auc", "auc", "balanced_accuracy", "average_precision", "mcc"]
+Metric = Literal["matched_auc", "auc", "balanced_accuracy", "average_precision", "mcc", "accuracy", "macro_f1"]
+Task = Literal["same-batch", "identify", "pretrain", "synthesis"]
 Objective = Literal["score", "inference_time", "parameters"]
 
 
@@ -159,7 +161,7 @@ class Study:
     """One question put to the data; frozen once composed from YAML and options."""
 
     name: str
-    task: Literal["same-batch"] = "same-batch"
+    task: Task = "same-batch"
     description: str = ""
     data: DataSource = DataSource()
     protocol: Protocol = Protocol()

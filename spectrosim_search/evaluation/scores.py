@@ -1,4 +1,4 @@
-"""What evaluation passes around: scored pairs and estimates with intervals."""
+"""What evaluation passes around: scored pairs, named classes and estimates with intervals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Estimate", "PairScores"]
+__all__ = ["ClassScores", "Estimate", "PairScores"]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -26,6 +26,19 @@ class PairScores:
     stratum: IntArray  # unordered label pair; -1 where a label is missing
     similarity: FloatArray
     threshold: float  # chosen on other pairs; NaN where none could be
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Classes that a model named for spectra it had not seen.
+
+    All arrays have shape ``(M,)``. `rows` point into the spectra set; `truth` and `predicted` are class codes.
+    """
+
+    rows: IntArray
+    truth: IntArray
+    predicted: IntArray
+    confidence: FloatArray  # higher = surer
 
 
 @dataclass(frozen=True)

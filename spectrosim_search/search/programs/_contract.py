@@ -1,0 +1,66 @@
+"""What a program is given and what it gives back.
+
+Shapes: N spectra of the whole set, L channels, C classes, n training spectra, m judged spectra. Row numbers point into
+the whole set.
+
+A program is a module of this package with
+
+``Settings``
+    frozen dataclass of its parameters, the ``program`` section of a configuration;
+``BASELINES``
+    the family whose members are its reference rows, dotted below ``spectrosim_search``;
+``run(task, *, device="cpu", on_epoch=None) -> ProgramResult``
+    trains on the training rows and predicts the class of every judged row, once, by the final state;
+``fit(task, *, device="cpu") -> Mapping[str, NDArray[np.float32]]``
+    trains as :func:`run` and returns everything that was learnt, by name (safetensors hold it);
+``predict(configuration, parameters, spectra, axis) -> NDArray[np.float32]``
+    ``(K, L)`` preprocessed spectra → ``(K, C)`` scores, the largest is the answer;
+``baseline(name, given, configuration) -> ClassOutput``
+    one fit of a reference row; `configuration` is the study's base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.config.configuration import Configuration
+
+__all__ = ["OnEpoch", "ProgramResult", "ProgramTask"]
+
+OnEpoch = Callable[[int, float], bool]  # (epoch, training loss) → whether to stop
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramTask:
+    """One training run. What is not a training row has class -1: nothing about judged spectra can be read here."""
+
+    key: str
+    configuration: Configuration
+    seed: int  # keys every random stream of this run
+    spectra: NDArray[np.float32]  # (N, L) preprocessed; anything fitted was fitted on training rows
+    axis: NDArray[np.float64]  # (L,)
+    classes: NDArray[np.int64]  # (N,) 0 to C - 1 on training rows, else -1
+    class_names: tuple[str, ...]  # (C,)
+    train: NDArray[np.int64]  # (n,) rows
+    judged: NDArray[np.int64]  # (m,) rows
+    side: Mapping[str, NDArray[np.float32]] = field(
+        default_factory=dict
+    )  # given beside the spectra, e.g. class vectors
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramResult:
+    """What one training run gave."""
+
+    status: Literal["finished", "stopped", "diverged"]
+    reason: str
+    predicted: NDArray[np.int64]  # (m,) class of each judged row
+    confidence: NDArray[np.float32]  # (m,) higher = surer
+    loss: NDArray[np.float32]  # (E,) mean training loss of each epoch
+    train_seconds: float
+    metrics: Mapping[str, float] = field(default_factory=dict)  # beside accuracy and macro F1, by name
