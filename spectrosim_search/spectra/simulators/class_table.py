@@ -48,7 +48,7 @@ class Settings:
 
     seed: int = field(0, "seed of the spectra and of a drawn table", low=0)
     table: str = field("", "file of the peaks (columns class, position, height; .gz is read too); empty: drawn")
-    classes: int = field(500, "classes drawn, or of a file the first so many at most", low=1, high=100000)
+    classes: int = field(100, "classes drawn, or of a file the first so many at most", low=1, high=100000)
     spectra: int = field(50, "spectra of a class, where they are drawn at random", low=1, high=100000)
     channels: int = field(5000, "points of a spectrum", low=16, high=200000)
     shift: int = field(50, "a peak moves by a whole number of channels from minus this to this - 1", low=0, high=10000)
