@@ -1,8 +1,8 @@
 """What is in a mixture: the classes whose summed embeddings come nearest, found without listing all combinations.
 
-The embedding of a mixture lies near the sum of its components' embeddings (Vorozhtsov and Kitina, Mendeleev Commun. 2024,
-doi:10.1016/j.mencom.2024.10.006). With unit class centres c, a = query · c and the Gram matrix G of the centres, the cosine
-between the query and the sum over a set K of classes is::
+The embedding of a mixture lies near the sum of its components' embeddings (Vorozhtsov and Kitina, Mendeleev Commun.
+2024, doi:10.1016/j.mencom.2024.10.006). With unit class centres c, a = query · c and the Gram matrix G of the centres,
+the cosine between the query and the sum over a set K of classes is::
 
     score(K) = Σ a_i / √(Σ_ij G_ij),  i, j in K
 
@@ -53,8 +53,8 @@ def beam_search(
 ) -> tuple[list[Ints], list[Floats]]:
     """Return the best sets of 1, 2, … `order` classes for each query: ``(q, k)`` each (rising), and scores ``(q,)``.
 
-    a: ``(q, C)`` cosines of queries with class centres; gram ``(C, C)`` of the centres. Raises InputError where there are
-    fewer classes than `order`.
+    a: ``(q, C)`` cosines of queries with class centres; gram ``(C, C)`` of the centres. Raises InputError where there
+    are fewer classes than `order`.
     """
     q, c = a.shape
     if not 1 <= order <= c:

@@ -114,7 +114,9 @@ def draw_table(settings: Settings) -> tuple[Peaks, ...]:
     s = settings
     low, high = s.margin, s.channels - s.margin
     if high - low < s.peaks_high:
-        raise ConfigurationError([f"simulator 'class-table': margin {s.margin} leaves no room on {s.channels} channels"])
+        raise ConfigurationError(
+            [f"simulator 'class-table': margin {s.margin} leaves no room on {s.channels} channels"]
+        )
     rng = np.random.default_rng([s.seed, _TABLE])
     out: list[Peaks] = []
     known: dict[int, list[Floats]] = {}
@@ -136,7 +138,7 @@ def draw_table(settings: Settings) -> tuple[Peaks, ...]:
 
 
 def render(position: Floats, height: Floats, sigma: Floats, channels: int) -> NDArray[np.float32]:
-    """Return spectra ``(n, L)`` of peaks at `position` ``(n, K)`` channels, `height` ``(n, K)``, width `sigma` ``(n,)``.
+    """Return spectra ``(n, L)`` of peaks at channels `position` ``(n, K)``, `height` ``(n, K)``, width `sigma` ``(n,)``.
 
     Each is scaled to a maximum of 1; places beyond the ends are brought to them.
     """
