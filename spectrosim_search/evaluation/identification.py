@@ -108,8 +108,9 @@ def rejection_threshold(confidence: ArrayLike, keep: float = 0.95) -> float:
     """Return the confidence that a new spectrum of a known class reaches with probability `keep` or more.
 
     `confidence`: of calibration spectra of known classes that nothing was trained on. The ⌊(1 - keep)(n + 1)⌋-th
-    smallest of n, which holds for exchangeable spectra whatever their distribution (split conformal prediction, Papadopoulos et
-    al. 2002); minus infinity where n is too small for that. Raises InputError for a `keep` outside 0 to 1.
+    smallest of n, which holds for exchangeable spectra whatever their distribution (split conformal prediction,
+    Papadopoulos et al. 2002); minus infinity where n is too small for that. Raises InputError for a `keep` outside 0
+    to 1.
     """
     if not 0 < keep < 1:
         raise InputError(f"share of known spectra to keep is {keep:g}, expected above 0 and below 1")

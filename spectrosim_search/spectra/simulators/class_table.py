@@ -138,7 +138,7 @@ def draw_table(settings: Settings) -> tuple[Peaks, ...]:
 
 
 def render(position: Floats, height: Floats, sigma: Floats, channels: int) -> NDArray[np.float32]:
-    """Return spectra ``(n, L)`` of peaks at channels `position` ``(n, K)``, `height` ``(n, K)``, width `sigma` ``(n,)``.
+    """Return spectra ``(n, L)`` of peaks: channel `position` ``(n, K)``, `height` ``(n, K)``, width `sigma` ``(n,)``.
 
     Each is scaled to a maximum of 1; places beyond the ends are brought to them.
     """
