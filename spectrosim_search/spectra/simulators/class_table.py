@@ -200,8 +200,8 @@ def simulate(settings: Settings) -> SpectraSet:
     """Simulate one set of spectra; the group of a spectrum is its class, the axis counts channels.
 
     The ideal peaks are those of :func:`read_table` or :func:`draw_table`; `truth` stays empty, for that is what the
-    oracle of processing batches knows. Raises InputError for a file that cannot be read and ConfigurationError for settings
-    that contradict each other.
+    oracle of processing batches knows. Raises InputError for a file that cannot be read and ConfigurationError for
+    settings that contradict each other.
     """
     s = settings
     problems = []
