@@ -10,11 +10,12 @@ within groups, shrunk towards its mean diagonal; B follows from the covariance M
 E[M] = W + n0 B, n0 = (N - Σ n_g² / N) / (G - 1) (Searle 1971). ``euclidean`` is minus the squared distance.
 
 Both are fitted on the embeddings of the replicate's own training spectra each time it is scored, and brought to the
-scale of its cosines: an increasing straight line gives the training pairs of different groups the mean and the
-deviation of their cosines. So similarities of networks and of models that compare in different ways can be averaged,
-and none outweighs the others because its unit is smaller. Pairs of one group take no part in that: a network that
-has learnt its training groups by heart would set the scale by what it remembers. A straight line changes no rank, so
-the AUC of a model alone is what it would be without.
+scale of cosines: an increasing straight line gives the training pairs of different groups the mean and the deviation
+of their cosines about the training mean. So similarities of networks and of models that compare in different ways can
+be averaged, and none outweighs the others because its unit is smaller. Cosines about the origin would not do: where a
+network's embeddings all point one way they hardly differ. Pairs of one group take no part in it: a network that has
+learnt its training groups by heart would set the scale by what it remembers. A straight line changes no rank, so the
+AUC of a model alone is what it would be without.
 
 In the coordinates t of the fit both similarities are ``t·t' + own + own'``, where own = offset - Σ weight t² is a
 spectrum's own term. What is compared is therefore a row ``(t, own)``, of one number more than the embedding has.
@@ -129,12 +130,12 @@ class Comparison:
         return {n: torch.where(sound.view(-1, *[1] * (v.dim() - 1)), v, torch.nan) for n, v in p.items()}
 
     def _scale(self, p: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
-        """Bring pairs of different groups to the mean and deviation of their cosines."""
+        """Bring pairs of different groups to the mean and deviation of their cosines about the training mean."""
         index = self._scaled.clamp(min=0)
         some = x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))
         code, known = self._codes.gather(1, index), self._scaled >= 0
         different = (code.unsqueeze(1) != code.unsqueeze(2)) & known.unsqueeze(1) & known.unsqueeze(2)
-        unit = torch.nn.functional.normalize(some, dim=-1, eps=1e-8)
+        unit = torch.nn.functional.normalize(some - p["mean"].unsqueeze(1), dim=-1, eps=1e-8)
         row = compared_rows(p, some)
         found = row[..., :-1] @ row[..., :-1].transpose(1, 2) + row[..., -1:] + row[..., -1:].transpose(1, 2)
         mean, deviation = _moments(found, different)

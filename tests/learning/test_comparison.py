@@ -7,12 +7,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from spectrosim_search.baselines._plda import fit_plda
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.comparison import Comparison, compared_rows, joined_rows, pair_similarity
-from spectrosim_search.learning.components import stack_key
+from spectrosim_search.learning.components import resolve, stack_key
 from spectrosim_search.learning.engine import embed, single_thread, train_stack
-from spectrosim_search.learning.metric import whitening, within_covariance
+from spectrosim_search.learning.metric import principal, whitening, within_covariance
 from spectrosim_search.learning.scores import auc
 from tests.learning.problems import all_pairs, configuration, grouped, task
 
@@ -90,10 +91,11 @@ def test_euclidean_is_minus_the_squared_distance_on_a_line():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_training_pairs_of_two_groups_have_the_scale_of_their_cosines(kind):
+def test_training_pairs_of_two_groups_have_the_scale_of_their_centred_cosines(kind):
     x, codes = embeddings()
     different = codes[:, None] != codes
-    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    unit = x - x.mean(axis=0)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     cosine, got = (unit @ unit.T)[different], similarities(kind, 0.2, x, codes, x)[different]
     np.testing.assert_allclose([got.mean(), got.std()], [cosine.mean(), cosine.std()], rtol=1e-9)
 
@@ -219,6 +221,23 @@ def test_a_model_for_export_is_fitted_on_all_its_spectra(kind):
     z = torch.from_numpy(embed(one.configuration, result.parameters, data.spectra, data.axis))
     got = pair_similarity(z[pairs.left], z[pairs.right], True)
     np.testing.assert_allclose(got.numpy(), result.similarities[0], atol=1e-5)
+
+
+def test_a_whitened_encoder_that_is_not_trained_compared_by_plda_is_the_plda_baseline():
+    """Without shrinkage the ratio does not depend on the coordinates; a shrunk whitening is undone by shrinkage 1."""
+    data, labels = grouped(groups=40, size=4, length=20)
+    for shrinkage, compared, closeness in ((0.0, 0.0, 1.0 - 1e-7), (0.3, 1.0, 0.99)):
+        base = compared_by("plda", compared, epochs=0, similarity="encoder")
+        encoder = resolve("encoders", {"type": "whitened", "components": 10, "shrinkage": shrinkage})
+        one = task(dataclasses.replace(base, encoder=encoder), data, labels)
+        (result,) = train_stack([one], {"data": data})
+        pca = principal(data.spectra[one.train], 10)
+        baseline = fit_plda(pca.scores, data.groups[one.train], shrinkage)
+        z = baseline.project((data.spectra - pca.mean) @ pca.axes)
+        assert one.halves is not None
+        for half, found in zip(one.halves, result.similarities):
+            expected = baseline.ratio(z, half.left, half.right)
+            assert np.corrcoef(expected, found)[0, 1] > closeness
 
 
 def test_comparisons_do_not_share_a_stack_and_shrinkages_do():
