@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectrosim_search.baselines._plda import fit_plda
-from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.configuration import Configuration, Optimiser
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.comparison import Comparison, compared_rows, joined_rows, pair_similarity
 from spectrosim_search.learning.components import resolve, stack_key
@@ -253,3 +253,17 @@ def test_auc_takes_any_real_similarity():
     expected = auc(torch.from_numpy(s)[None], *given)
     for scale in (1e-3, 500.0, 1e20):
         assert auc(torch.from_numpy(s * np.float32(scale))[None] - 7 * scale, *given) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_replicate_that_diverges_is_told_and_leaves_its_neighbour_alone(kind):
+    data, labels = grouped()
+    wild = dataclasses.replace(
+        compared_by(kind), optimiser=Optimiser(learning_rate=1.0, gradient_clip=1e6, weight_decay=100.0)
+    )
+    huge = dataclasses.replace(data, spectra=data.spectra * np.float32(1e30))
+    tasks = [task(wild, huge, labels, key="wild", data="huge"), task(compared_by(kind), data, labels, key="calm")]
+    first, second = train_stack(tasks, {"huge": huge, "data": data})
+    assert (first.status, second.status) == ("diverged", "finished")
+    alone = train_stack(tasks[1:], {"data": data})[0]
+    np.testing.assert_allclose(second.similarities[0], alone.similarities[0], atol=2e-3)
