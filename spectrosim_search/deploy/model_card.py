@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from spectrosim_search.deploy.embedding import has_own
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.spectra.preprocessing import describe
 
@@ -31,9 +32,23 @@ def _what(folder: ModelFolder) -> str:
         f"# {folder.name}\n\n"
         f"Tells whether two spectra come from the same group (batch, lot, culture, individual: whatever `group` "
         f"was in the training data). It is {kind}. Two spectra are compared by one number, the similarity, "
-        "between -1 and 1.\n\n"
+        f"{_scale(folder)}.\n\n"
         f"Trained on {folder.created_at[:10]}; identity `{folder.document.identity}`."
     )
+
+
+def _scale(folder: ModelFolder) -> str:
+    """What numbers a similarity can be."""
+    if not has_own(folder.parts):
+        return "between -1 and 1"
+    kinds = Counter(c.training.comparison for c in folder.document.configurations)
+    named = {
+        "cosine": "a cosine",
+        "euclidean": "minus a squared distance",
+        "plda": "a log likelihood ratio of one group against two (PLDA)",
+    }
+    what = ", ".join(named[kind] for kind in kinds)
+    return f"{'the mean of ' if len(kinds) > 1 else ''}{what}, on the scale of cosines, though not limited to -1 and 1"
 
 
 def _data(folder: ModelFolder) -> str:

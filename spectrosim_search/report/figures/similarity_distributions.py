@@ -67,7 +67,7 @@ def build(record: StudyRecord) -> go.Figure | None:
             xshift=-6 if right else 6,
             yanchor="top",
         )
-    made.update_xaxes(title_text="cosine similarity of the pair")
+    made.update_xaxes(title_text="similarity of the pair")
     made.update_yaxes(title_text="share of pairs", tickformat=".0%", rangemode="tozero")
     return made
 
