@@ -42,6 +42,7 @@ class DataSource:
     id_column: str = field("", "column that names the sample; empty: found by name")
     split_column: str = field("", "column whose members stay on one side of every split; empty: found by name 'split'")
     group_pattern: str = field("", "regular expression on the sample id whose first group names the group")
+    vectors: str = field("", "a CSV file of one vector a class, by name or InChIKey (task synthesis)")
 
 
 @dataclass(frozen=True)
@@ -199,5 +200,7 @@ class Study:
         kept = {k: v for k, v in self.to_dict().items() if k not in free}
         if kept["objectives"] == ["score"]:  # so that studies older than this choice keep their question
             del kept["objectives"]
+        if not self.data.vectors:
+            del kept["data"]["vectors"]
         kept["protocol"] = self.protocol.question
         return content_hash(kept)

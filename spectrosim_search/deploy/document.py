@@ -18,7 +18,15 @@ from spectrosim_search.config.configuration import Configuration, Preprocessing,
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.fields import content_hash, field, plain
 
-__all__ = ["ExportDocument", "Kind", "LinearMetric", "document_from_yaml", "document_to_yaml", "load_export"]
+__all__ = [
+    "ExportDocument",
+    "Kind",
+    "LinearMetric",
+    "document_from_yaml",
+    "document_to_yaml",
+    "load_export",
+    "simulator_of",
+]
 
 Kind = Literal["model", "committee", "linear-metric"]
 
@@ -196,3 +204,12 @@ def load_export(path: str | Path) -> ExportDocument:
     except UnicodeDecodeError as error:
         raise InputError(f"'{path}' is not a text file (UTF-8)") from error
     return document_from_yaml(text, where=str(path))
+
+
+def simulator_of(document: ExportDocument) -> dict[str, Any]:
+    """Fields of a `DataSource` that simulate what the study was asked of; empty where it read a file."""
+    found = document.provenance.get("simulator")
+    if not isinstance(found, Mapping) or "simulator" not in found:
+        return {}
+    rest = tuple(sorted((str(k), v) for k, v in found.items() if k != "simulator"))
+    return {"simulator": str(found["simulator"]), "simulator_parameters": rest}

@@ -25,6 +25,8 @@ _METRICS = {
     "balanced_accuracy": "balanced accuracy",
     "average_precision": "average precision",
     "mcc": "Matthews correlation",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
 }
 
 
@@ -186,6 +188,8 @@ def _provenance(record: StudyRecord, how: str, row: MethodRow | None) -> dict[st
         "metric": study.metric,
         "trials": _counted(record),
     }
+    if not study.data.path:
+        out["simulator"] = {"simulator": study.data.simulator, **dict(study.data.simulator_parameters)}
     if row is not None:
         out["scores"] = {name: _plain(value) for name, value in row.metrics.items()}
         out["seeds"] = row.seeds

@@ -19,7 +19,17 @@ from spectrosim_search.evaluation.methods import Blocks, Method, values_without
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.protocol.detectable import detectable_difference
 
-__all__ = ["BbcResult", "Difference", "bbc", "detectable_difference", "holm", "jackknife", "paired_difference"]
+__all__ = [
+    "BbcResult",
+    "Difference",
+    "bbc",
+    "detectable_difference",
+    "difference_of",
+    "holm",
+    "interval_of",
+    "jackknife",
+    "paired_difference",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -77,6 +87,40 @@ def jackknife(method: Method, groups: IntArray, metric: str) -> Estimate:
     reach = _quantile(blocks.scored - 1, LEVEL) * error
     if metric == "mcc":
         return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach), error)
+    return _logit_interval(value, reach, error)
+
+
+def interval_of(value: float, without: FloatArray) -> Estimate:
+    """A share with its 95 % interval on the logit scale, from its values without each unit ``(U,)``.
+
+    A share of 0 or 1 has the exact bound for the share of faultless units, .025^(1/U).
+    """
+    if math.isnan(value):
+        return Estimate(value, note="undefined")
+    error, units = _spread(without), len(without)
+    if math.isnan(error):
+        return Estimate(value, standard_error=error, note="fewer than two groups: no interval")
+    if value in (0.0, 1.0):
+        bound = (1.0 - LEVEL) ** (1.0 / units)
+        low, high = (bound, 1.0) if value == 1.0 else (0.0, 1.0 - bound)
+        return Estimate(value, low, high, error, "no spread over groups: exact bound")
+    return _logit_interval(value, _quantile(units - 1, LEVEL) * error, error)
+
+
+def difference_of(value: float, without: FloatArray) -> Difference:
+    """A difference with its 95 % interval on the raw scale, from its values without each unit ``(U,)``."""
+    error, degrees = _spread(without), len(without) - 1
+    if math.isnan(value):
+        return Difference(Estimate(value, note="undefined"), float("nan"), degrees)
+    if math.isnan(error) or degrees < 1:
+        return Difference(Estimate(value, note="fewer than two groups: no interval"), float("nan"), degrees)
+    if error < ROUNDING < abs(value):
+        return Difference(Estimate(value, note="no spread over groups: no interval"), float("nan"), degrees)
+    reach = _quantile(degrees, LEVEL) * error
+    return Difference(Estimate(value, value - reach, value + reach, error), _one_sided(value, error, degrees), degrees)
+
+
+def _logit_interval(value: float, reach: float, error: float) -> Estimate:
     centre, half = math.log(value / (1.0 - value)), reach / (value * (1.0 - value))
     return Estimate(value, _expit(centre - half), _expit(centre + half), error)
 

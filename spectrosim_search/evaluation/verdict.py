@@ -23,6 +23,8 @@ TITLES = {
     "average_precision": "average precision",
     "mcc": "Matthews correlation",
     "eer": "equal error rate",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
 }
 
 
@@ -47,6 +49,7 @@ def decide(
     best_title: str,
     metric: str,
     groups: int,
+    unit: str = "groups",
     p: float = float("nan"),
     belief: Posterior | None = None,
     winner: str = "the winner",
@@ -55,7 +58,7 @@ def decide(
 
     *better*: the lower bound is above 0. *not worse*: the mean is at least -.01 and the lower bound above -.05.
     Otherwise *cannot tell*, also where Δ is undefined. p: one-sided, after Holm's correction. belief: adds to
-    the sentence, not to the outcome. groups: independent groups judged.
+    the sentence, not to the outcome. groups: how many independent ones (`unit`: what they are called) are judged.
     """
     scale = TITLES[metric]
     value, low, high = difference.value, difference.low, difference.high
@@ -75,7 +78,7 @@ def decide(
     believed = ""
     if belief is not None:
         believed = f"; probability that it is better by more than {belief.margin:g}: {_percent(belief.better)}"
-    sure = f"95 % interval {_signed(low)} to {_signed(high)} over {groups} groups{chance}{believed}"
+    sure = f"95 % interval {_signed(low)} to {_signed(high)} over {groups} {unit}{chance}{believed}"
     by = f"{abs(value):.3f} {scale}"
     against = f"the best baseline, {best_title}"
     if outcome == "better":
@@ -87,7 +90,7 @@ def decide(
         text = f"Cannot tell that {winner} is any better: {against}, beats it by {by} ({sure})."
     else:
         side = "behind" if ahead else "ahead of"
-        text = f"Cannot tell: {winner} is {by} {side} {against}, and these groups cannot decide ({sure})."
+        text = f"Cannot tell: {winner} is {by} {side} {against}, and these {unit} cannot decide ({sure})."
     if linear:
         text += " The linear metric needs no search and scores at least as high: use it; it is what export hands over."
     elif ahead:

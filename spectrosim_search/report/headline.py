@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from spectrosim_search.report.class_words import class_protocol, class_scoring, unit_words
 from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
@@ -92,7 +93,7 @@ def _title(record: StudyRecord, name: str) -> str:
     return next((r.title for r in rows if r.name == name), name)
 
 
-def _beliefs(verdict: VerdictRecord) -> list[tuple[str, str]]:
+def _beliefs(verdict: VerdictRecord, units: str) -> list[tuple[str, str]]:
     """How probable a lead that matters is, and how large the lead is beside the spread between groups."""
     out = []
     if (p := verdict.posterior) is not None:
@@ -101,7 +102,7 @@ def _beliefs(verdict: VerdictRecord) -> list[tuple[str, str]]:
         out.append(("Probability of a lead that matters", text.replace("%", " %")))
     if verdict.effect is not None:
         size = interval(verdict.effect, difference=True)
-        out.append(("Effect size", f"{size} standard deviations between groups"))
+        out.append(("Effect size", f"{size} standard deviations between {units}"))
     return out
 
 
@@ -135,10 +136,10 @@ def _score_line(record: StudyRecord) -> str:
     c = record.confirmation
     if c is None:
         return "not confirmed yet"
-    scoring = _SCORING[c.scoring]
-    if leak_notice(record) and not only_fixed(record):
+    scoring = _SCORING[c.scoring] if record.study.task == "same-batch" else class_scoring(record)
+    if record.study.task == "same-batch" and leak_notice(record) and not only_fixed(record):
         scoring = "in cross-validation over pairs, whose parts share spectra and batches, with fresh seeds"
-    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over groups"
+    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over {unit_words(record)}"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
         line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
     return line
@@ -165,19 +166,21 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             if c.scoring == "nested":
                 best = _title(record, CHOSEN)
             out.append(("Against the best baseline", f"{difference} ({best})"))
-            out += _beliefs(c.verdict)
+            out += _beliefs(c.verdict, unit_words(record))
         recommended = "the committee" if c.winner_members and c.export_kind == "model" else _EXPORTS[c.export_kind]
         out.append(("Recommended for export", recommended))
     out.append(("Data", _data(record)))
     protocol = record.study.protocol.name
-    out.append(("Protocol", _PROTOCOLS.get(protocol, protocol)))
+    names_class = record.study.task != "same-batch"
+    told = class_protocol(record) if names_class else _PROTOCOLS.get(protocol, protocol)
+    out.append(("Protocol", told))
     out.append(("How the score was obtained", _score_line(record)))
     out.append(("Searched", _searched(record)))
     out += front_facts(record)
     reach = detectable(record.design)
     if math.isfinite(reach):
         out.append(("Smallest difference this design can detect", f"about {score(reach, 2)}"))
-    else:
+    elif not names_class:
         out.append(("Smallest difference this design can detect", "n/a: the design recorded none"))
     if c is not None and c.leakage:
         audit, expected = c.leakage.get("balanced_accuracy"), c.leakage.get("expected")

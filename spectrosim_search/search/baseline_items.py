@@ -25,7 +25,7 @@ from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["BaselineItem", "baseline_items", "fit_baseline", "judged_pairs", "locate_pairs", "run_part"]
+__all__ = ["BaselineItem", "baseline_items", "first_line", "fit_baseline", "judged_pairs", "locate_pairs", "run_part"]
 
 Status = Literal["finished", "unsuitable", "failed"]
 
@@ -112,11 +112,11 @@ def fit_baseline(bench: Workbench, item: BaselineItem, *, worker: str, environme
             for p, s in zip(judged, output.similarities, strict=True)
         )
     except (InputError, RunError, ArithmeticError, np.linalg.LinAlgError) as error:
-        status, reason = "unsuitable", _line(error)
+        status, reason = "unsuitable", first_line(error)
     except MemoryError:
         status, reason = "failed", "out of memory"
     except Exception as error:  # noqa: BLE001  one method among many, over libraries that raise what they like
-        status, reason = "failed", f"{type(error).__name__}: {_line(error)}"
+        status, reason = "failed", f"{type(error).__name__}: {first_line(error)}"
     return BaselineFit(
         key=item.key,
         baseline=item.baseline,
@@ -182,5 +182,6 @@ def _codes(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int6
     return (left.astype(np.int64) << 31) | right.astype(np.int64)
 
 
-def _line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its kind where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.evaluation.class_statistics import ClassMethod
 from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 from spectrosim_search.search.work_item import WorkItem
-from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.preprocessing import describe
 
 __all__ = ["Candidate", "best_trials", "choose_candidates", "confirm_items", "held_out_items", "within"]
@@ -32,7 +33,7 @@ class Candidate(Contender):
         """Take in one ended replicate; one that failed leaves its seed incomplete."""
         if record.phase == "hold-out":
             self.held_out[record.seed] = record
-        elif record.pairs:
+        elif record.pairs or record.classes:
             self.replicates[record.seed, record.fold] = record
         else:
             self.failed.add((record.seed, record.fold))
@@ -68,6 +69,16 @@ class Candidate(Contender):
         """The replicate's pairs and score; a diverged one scores chance."""
         record = self.replicates[seed, fold]
         return ScoredCell(record.pairs, record.score)
+
+    def class_method(self, folds: int) -> ClassMethod:
+        """Named classes of every complete seed, all folds together (tasks that name a class)."""
+        return [
+            tuple(c for f in range(folds) for c in self.replicates[s, f].classes) for s in self.complete_seeds(folds)
+        ]
+
+    def held_out_classes(self) -> ClassMethod:
+        """Named classes of the held-out spectra, by seed."""
+        return [self.held_out[s].classes for s in sorted(self.held_out) if self.held_out[s].classes]
 
     def held_out_parts(self) -> dict[int, tuple[PairScores, ...]]:
         """Seed → held-out pairs."""
@@ -119,10 +130,10 @@ def choose_candidates(
     return out
 
 
-def confirm_items(candidates: Sequence[Candidate], workbench: Workbench) -> list[tuple[Candidate, WorkItem]]:
+def confirm_items(candidates: Sequence[Candidate], bench: Bench) -> list[tuple[Candidate, WorkItem]]:
     """All replicates of the confirmation, seed by seed, so that a budget cuts off whole seeds of everyone."""
-    folds = workbench.design.folds
-    each = [(c, workbench.confirmation_items(c.configuration, c.seeds, c.trial)) for c in candidates]
+    folds = bench.folds
+    each = [(c, bench.confirmation_items(c.configuration, c.seeds, c.trial)) for c in candidates]
     out: list[tuple[Candidate, WorkItem]] = []
     for i in range(max((c.seeds for c in candidates), default=0)):
         for c, items in each:
@@ -138,17 +149,20 @@ def within(work: Sequence[tuple[Candidate, WorkItem]], allowed: int | None) -> l
     return [(c, item) for c, item in work if item.key in kept]
 
 
-def held_out_items(candidates: Sequence[Candidate], workbench: Workbench) -> list[tuple[Candidate, WorkItem]]:
+def held_out_items(candidates: Sequence[Candidate], bench: Bench) -> list[tuple[Candidate, WorkItem]]:
     """Replicates trained on all searched groups that score the held-out pairs, once the winner is known."""
     out: list[tuple[Candidate, WorkItem]] = []
     for c in candidates:
-        seeds = len(c.complete_seeds(workbench.design.folds))
-        items = workbench.hold_out_items(c.configuration, seeds, c.epochs(), c.trial)
+        seeds = len(c.complete_seeds(bench.folds))
+        items = bench.hold_out_items(c.configuration, seeds, c.epochs(), c.trial)
         out += [(c, item) for item in items]
     return out
 
 
 def _summary(c: Configuration) -> str:
+    if c.program is not None:
+        chosen = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in c.program]
+        return ", ".join([c.program.type, c.encoder.type, describe(c.preprocessing), *chosen])
     encoder = c.encoder.type
     if c.encoder.get("branch", "none") != "none":
         encoder += f" + {c.encoder['branch']}"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.posterior import Posterior
-from spectrosim_search.evaluation.scores import Estimate, PairScores
+from spectrosim_search.evaluation.scores import ClassScores, Estimate, PairScores
 from spectrosim_search.evaluation.verdict import Outcome
 
 __all__ = [
@@ -73,6 +73,7 @@ class ReplicateRecord:
     train_seconds: float
     total_seconds: float
     environment_id: str
+    classes: tuple[ClassScores, ...] = ()  # of a task that names a class, in place of pairs
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ class BaselineRecord:
     pairs: tuple[PairScores, ...]
     settings: str
     seconds: float
+    classes: tuple[ClassScores, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +201,8 @@ class BaselineFit:
     started_at: float
     seconds: float
     environment_id: str
+    classes: tuple[ClassScores, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)  # of a task that names a class, beside its scores
 
 
 @dataclass(frozen=True)
@@ -240,6 +244,9 @@ class ConfirmationRecord:
     group_codes: NDArray[np.int64] = field(default_factory=_no_codes)  # (N,) of every spectrum, -1 left out; or (0,)
     axis_view: AxisView | None = None
     outer: tuple[OuterFold, ...] = ()  # nested scoring: what the search in each outer fold came to
+    classes: tuple[ClassScores, ...] = ()  # of a task that names a class: the winner's, one a seed
+    class_names: tuple[str, ...] = ()  # by code
+    details: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # method → further numbers, by name
 
 
 @dataclass(frozen=True)

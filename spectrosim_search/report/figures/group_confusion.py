@@ -10,11 +10,12 @@ from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Which groups are taken for each other"
 ORDER = 48
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "Share of the pairs of two groups that the winner's models called the same, at their own thresholds. The diagonal, "
     "pairs of one group, should be dark and all else pale; blocks off the diagonal are groups that look alike. Empty: "

@@ -10,11 +10,12 @@ from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Errors by group"
 ORDER = 46
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "The winner at its models' own thresholds: share of a group's same-batch pairs that were missed, and share of its "
     "pairs with other groups that were called the same; worst mean of the two first. A group has few pairs of its own, "

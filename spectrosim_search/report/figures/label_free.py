@@ -13,11 +13,12 @@ from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.report.trials import score_title, scored_trials, search_note
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Choosing without labels"
 ORDER = 194
 SECTION = "search"
+TASKS = ("same-batch",)
 CAPTION = (
     "Which finished trial criteria that see no group would have chosen, and what it scores by labels; ρ is Spearman's "
     "correlation of criterion and score over those trials. The choice of labels is a maximum over the search and "

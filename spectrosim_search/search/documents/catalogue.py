@@ -45,15 +45,22 @@ COMPONENTS: Mapping[str, str] = {
     "encoder": "learning.encoders",
     "head": "learning.heads",
     "objective": "learning.objectives",
+    "program": "search.programs",
 }
 AUGMENTATIONS = "augmentations"
 FAMILIES: Mapping[str, str] = {**COMPONENTS, AUGMENTATIONS: "learning.augmentations"}
-DEFAULT_TYPES: Mapping[str, str] = {"encoder": "transformer", "head": "mlp", "objective": "nt-xent"}
+DEFAULT_TYPES: Mapping[str, str] = {
+    "encoder": "transformer",
+    "head": "mlp",
+    "objective": "nt-xent",
+    "program": "same-batch",
+}
 
 _MEANING_OF_TYPE = {
     "encoder": "what turns a spectrum into an embedding",
     "head": "projection head between the encoder and the objective",
     "objective": "contrastive objective",
+    "program": "what is trained and judged; the study's task",
 }
 
 

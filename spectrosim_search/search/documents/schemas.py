@@ -116,7 +116,17 @@ def _sections() -> dict[str, Schema]:
     return {name: sections[name] for name in _ORDER}
 
 
-_ORDER = ("preprocessing", "encoder", "head", "objective", "augmentations", "positives", "optimiser", "training")
+_ORDER = (
+    "preprocessing",
+    "encoder",
+    "head",
+    "objective",
+    "augmentations",
+    "positives",
+    "optimiser",
+    "training",
+    "program",
+)
 
 
 def _configuration() -> Schema:
