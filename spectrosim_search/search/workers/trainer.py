@@ -71,18 +71,18 @@ class Trainer:
         with self._lock:
             self._stopped.update(keys)
 
-    def _bench_of(self, item: WorkItem) -> Workbench:
+    def _bench_of(self, item: Work) -> Workbench:
         if item.study is None:
             return self.bench
         if self._visited.study != item.study:
-            self._visited = Workbench(self.bench.spectra, item.study)
+            self._visited = Workbench(self.bench.spectra, item.study, searchable=False)
         return self._visited
 
     def train(self, items: Sequence[Work]) -> Iterator[Finished | Fitted]:
         """Do what was handed over: fits of baselines one by one, replicates together."""
         for item in items:
             if isinstance(item, BaselineItem):
-                fit = fit_baseline(self.bench, item, worker=self._worker, environment_id=self._environment.id)
+                fit = fit_baseline(self._bench_of(item), item, worker=self._worker, environment_id=self._environment.id)
                 yield Fitted(fit, self._environment)
         replicates = [item for item in items if isinstance(item, WorkItem)]
         if replicates:
