@@ -215,3 +215,18 @@ def test_no_seed_is_refused_before_anything_is_written(table_file, tmp_path):
     with pytest.raises(InputError, match="0 seeds"):
         reproduce(quick(table_file), storage=str(tmp_path / "none.db"), seeds=0, workers=0)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_shows_what_the_command_prints(tmp_path):
+    """Rows of the table in docs/reproduce.md that are quickly made again."""
+    page = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text().split("## SpectroSim, Table 2")[1]
+    asked = prepare_table("spectrosim-table-2", rows=["lda", "logistic-regression"])
+    found = reproduce(asked, storage=str(tmp_path / "page.db"), seeds=1, workers=0)
+    for title, rows in reproduction_tables(found).items():
+        part = page.split(f"| {title} |")[1].split("\n\n")[0]
+        for row in rows:
+            printed = next(line for line in part.splitlines() if line.startswith(f"| {row['method']} |"))
+            cells = [cell.strip() for cell in printed.strip("|").split("|")]
+            for wanted in (v for k, v in row.items() if k in ("printed", "random-pairs (leaking)", "batch-disjoint")):
+                assert wanted in cells, (title, row)
+    assert f"| 24 of 3 | {found.expected['random-pairs']:.3f}".replace("0.", ".")[:-1] in page

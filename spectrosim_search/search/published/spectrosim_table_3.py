@@ -23,5 +23,5 @@ TABLE = Table(
         Row(f"{t:.2f}", f"temperature {t:.2f}", Figure(test, train=train), values=(("objective.temperature", t),))
         for t, test, train in _PRINTED
     ),
-    notes=("each figure looks like one run: no spread, multiples of 1/32 or 1/96, which 1,023 test pairs hardly give",),
+    notes=("each figure looks like one run, without spread",),
 )

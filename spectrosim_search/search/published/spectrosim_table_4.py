@@ -23,5 +23,5 @@ TABLE = Table(
         Row(str(size), f"batch of {size}", Figure(test, train=train), values=(("training.batch_size", size),))
         for size, test, train in _PRINTED
     ),
-    notes=("each figure looks like one run: no spread, multiples of 1/32 or 1/96, which 1,023 test pairs hardly give",),
+    notes=("each figure looks like one run, without spread, and is a whole 32nd, which 1,023 test pairs hardly give",),
 )
