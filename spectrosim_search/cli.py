@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import spectrosim_search
-from spectrosim_search import cli_baselines, cli_compare, cli_models, cli_named, cli_protocols
+from spectrosim_search import cli_baselines, cli_compare, cli_models, cli_named, cli_protocols, cli_reproduce
 from spectrosim_search.cli_options import (
     DEFAULT_STORAGE,
     GroupOption,
@@ -311,6 +311,7 @@ for _command in (
     cli_baselines.baselines,
     cli_compare.compare,
     cli_protocols.protocols,
+    cli_reproduce.reproduce,
     *cli_models.COMMANDS,
     *cli_named.COMMANDS,
 ):

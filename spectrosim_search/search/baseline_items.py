@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines import BaselineInput, BaselineOutput, seeded
 from spectrosim_search.baselines import run as run_baseline
 from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.protocol.cells import CellSplit, HoldOut
 from spectrosim_search.protocol.pairs import PairSet
@@ -32,13 +33,17 @@ Status = Literal["finished", "unsuitable", "failed"]
 
 @dataclass(frozen=True)
 class BaselineItem:
-    """One fit. `fold` may be HELD_OUT_FOLD, `seed` EVERY_SEED; `seeds` are those whose halves are scored."""
+    """One fit. `fold` may be HELD_OUT_FOLD, `seed` EVERY_SEED; `seeds` are those whose halves are scored.
+
+    study: whose cell it is; workers may have been started for another study on the same spectra.
+    """
 
     key: str
     baseline: str
     fold: int
     seed: int
     seeds: tuple[int, ...]
+    study: Study
 
 
 def baseline_items(
@@ -60,6 +65,7 @@ def baseline_items(
             fold=fold,
             seed=seed,
             seeds=tuple(seeds) if seed == EVERY_SEED else (seed,),
+            study=bench.study,
         )
         for name, fold, seed in places
     ]

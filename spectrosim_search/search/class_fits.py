@@ -52,7 +52,8 @@ def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *
         places += [(name, fold, seed) for seed in (drawn if draws else (EVERY_SEED,)) for fold in folds]
     places.sort(key=lambda place: place[2])  # what draws nothing first, then seed by seed
     return [
-        BaselineItem(bench.baseline_key(name, fold, seed), name, fold, seed, (seed,)) for name, fold, seed in places
+        BaselineItem(bench.baseline_key(name, fold, seed), name, fold, seed, (seed,), bench.study)
+        for name, fold, seed in places
     ]
 
 

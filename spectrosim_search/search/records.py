@@ -18,6 +18,7 @@ from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import ClassScores, Estimate, PairScores
 from spectrosim_search.evaluation.verdict import Outcome
+from spectrosim_search.search.work_item import Phase
 
 __all__ = [
     "CHOSEN",
@@ -54,7 +55,7 @@ class ReplicateRecord:
     """One training run: configuration × cell."""
 
     key: str
-    phase: Literal["search", "confirm", "hold-out"]
+    phase: Phase
     configuration_id: str
     trial_number: int | None
     cell: int

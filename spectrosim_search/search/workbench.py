@@ -7,11 +7,13 @@ import math
 import statistics
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.fields import content_hash
 from spectrosim_search.config.study import Study
@@ -23,7 +25,7 @@ from spectrosim_search.protocol.design import make_design
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.search.bench import CHANCE, CONFIRMATION_SEED, Bench
 from spectrosim_search.search.records import ReplicateRecord
-from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.search.work_item import HELD_OUT_PHASES, WorkItem
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -66,6 +68,14 @@ class Workbench(Bench):
         """Cells with seeds that no search uses, all folds of a seed first."""
         return self.design.cells(seeds, CONFIRMATION_SEED)
 
+    def stop_on_test_item(self, configuration: Configuration) -> WorkItem:
+        """Training whose epoch is chosen on the held-out pairs that judge it: what the first paper did, and nothing
+        else may. Raises RunError under any protocol but `random-pairs`."""
+        if self.study.protocol.name != "random-pairs":
+            raise RunError(f"an epoch chosen on judged pairs under {self.study.protocol.name} is no score")
+        training = replace(configuration.training, checkpoint="best", patience=max(1, configuration.training.epochs))
+        return self._item("stop-on-test", replace(configuration, training=training), None, 0, -1, CONFIRMATION_SEED)
+
     # --- tasks -------------------------------------------------------------------------------------------------
 
     def task(self, item: WorkItem) -> ReplicateTask:
@@ -77,14 +87,16 @@ class Workbench(Bench):
             "seed": self.random_key(item.fold, item.seed),
             "metric": metric,
         }
-        if item.phase == "hold-out":
+        if item.phase in HELD_OUT_PHASES:
             held = self._held_out(item)
+            judged = _pairs(held.pairs)
+            stops = item.phase == "stop-on-test"  # both halves are all of the judged pairs: they choose their own epoch
             return ReplicateTask(
                 **common,
                 data=self._data_key(item),
                 train=held.train,
-                halves=None,
-                test=_pairs(held.pairs),
+                halves=(judged, judged) if stops else None,
+                test=None if stops else judged,
                 epochs=item.epochs,
             )
         split = self.split(item.fold, item.seed)
@@ -112,7 +124,7 @@ class Workbench(Bench):
 
     def _data_key(self, item: WorkItem) -> str:
         split: HoldOut | CellSplit
-        split = self._held_out(item) if item.phase == "hold-out" else self.split(item.fold, item.seed)
+        split = self._held_out(item) if item.phase in HELD_OUT_PHASES else self.split(item.fold, item.seed)
         digest = hashlib.sha256(split.train.tobytes())
         digest.update(split.groups.tobytes())
         if split.relation is not None:
@@ -121,7 +133,7 @@ class Workbench(Bench):
 
     def _prepare(self, item: WorkItem) -> TrainingData:
         split: HoldOut | CellSplit
-        split = self._held_out(item) if item.phase == "hold-out" else self.split(item.fold, item.seed)
+        split = self._held_out(item) if item.phase in HELD_OUT_PHASES else self.split(item.fold, item.seed)
         settings = item.configuration.preprocessing
         rowwise = self.rowwise_spectra(settings)
         state = preprocessing.fit(settings, rowwise[split.train], channels=len(self.spectra.axis))
@@ -159,7 +171,7 @@ class Workbench(Bench):
         threshold: float = float("nan"),
     ) -> ReplicateRecord:
         """Score a result. Each half's threshold comes from the other half's pairs; `threshold` serves the hold-out."""
-        if item.phase == "hold-out":
+        if item.phase in HELD_OUT_PHASES:
             held = self._held_out(item).pairs
             pairs: tuple[PairScores, ...] = (_scored(held, result.similarities[0], threshold),)
         else:

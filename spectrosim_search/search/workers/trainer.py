@@ -75,11 +75,11 @@ class Trainer:
         with self._lock:
             self._stopped.update(keys)
 
-    def _bench_of(self, item: WorkItem) -> Workbench | ClassBench:
+    def _bench_of(self, item: Work) -> Workbench | ClassBench:
         if item.study is None:
             return self.bench
         if self._visited.study != item.study:
-            self._visited = make_bench(self.bench.spectra, item.study)
+            self._visited = make_bench(self.bench.spectra, item.study, searchable=False)
         return self._visited
 
     def train(self, items: Sequence[Work]) -> Iterator[Finished | Fitted]:
@@ -98,7 +98,7 @@ class Trainer:
                 yield self._run(bench, item)
 
     def _fit(self, item: BaselineItem) -> BaselineFit:
-        bench, known = self.bench, {"worker": self._worker, "environment_id": self._environment.id}
+        bench, known = self._bench_of(item), {"worker": self._worker, "environment_id": self._environment.id}
         if isinstance(bench, ClassBench):
             return fit_class_baseline(bench, item, **known)
         return fit_baseline(bench, item, **known)
