@@ -127,7 +127,7 @@ class Run:
             if record.status is not None:
                 continue
             task, choice = record.task, record.choice
-            score = choice.latest if self._halves else float("nan")
+            score = choice.latest if self._halves else record.loss[-1]
             stop = self._on_epoch(task.key, epoch, score) if self._on_epoch is not None else False
             floor = task.stop_below
             if epoch >= _epochs(task):

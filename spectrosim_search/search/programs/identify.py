@@ -1,0 +1,231 @@
+"""Identification: an encoder trained so that spectra of a class lie close, and a gallery that names the class.
+
+The triplet-spectra paper's task (Vorozhtsov and Kitina, Mendeleev Commun. 2024, doi:10.1016/j.mencom.2024.10.006). Encoder,
+head, objective, augmentations, positives, optimiser and training are the configuration's own: any objective of the zoo
+learns from classes as groups. The gallery holds the embeddings of the training spectra; :func:`enrol` adds spectra,
+of new classes too, without training. With `reject` some spectra of every class are kept from training and set the
+confidence below which a spectrum is of no known class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.baselines.classifiers import ClassInput, ClassOutput
+from spectrosim_search.config import registry
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
+from spectrosim_search.config.fields import field
+from spectrosim_search.evaluation.identification import Gallery, rejection_threshold
+from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
+
+__all__ = ["BASELINES", "Settings", "baseline", "embed", "enrol", "fit", "gallery", "known", "predict", "run"]
+
+BASELINES = "baselines.classifiers"
+
+_NETWORK = "network."
+_CALIBRATION = 0x1DE  # stream of the spectra kept from training
+Parameters = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the gallery is read."""
+
+    readout: Literal["centroid", "nearest"] = field(
+        "centroid", "centroid: nearest class centre; nearest: class of the nearest gallery spectra"
+    )
+    neighbours: int = field(
+        1, "gallery spectra of a class whose mean similarity counts (readout nearest)", low=1, high=100
+    )
+    reject: float = field(
+        0.0,
+        "share of spectra of known classes that may be rejected as unknown; 0: nothing is rejected",
+        low=0.0,
+        high=0.5,
+    )
+    calibration: float = field(
+        0.2,
+        "share of each class's training spectra that training does not see, to set the threshold (with reject)",
+        low=0.02,
+        high=0.5,
+    )
+
+
+def _settings(configuration: Configuration) -> Settings:
+    given = dict(configuration.program.parameters) if configuration.program is not None else {}
+    names = [f.name for f in dataclasses.fields(Settings)]
+    problems = [f"program identify: unknown setting '{key}'{nearest(key, names)}" for key in given if key not in names]
+    if problems:
+        raise ConfigurationError(problems)
+    return Settings(**given)  # type: ignore[arg-type]  # values were checked where the document was read
+
+
+def _set_aside(task: ProgramTask, settings: Settings) -> NDArray[np.bool_]:
+    """Which training rows ``(n,)`` calibrate: a share of each class, at least one where two others are left."""
+    out = np.zeros(task.train.size, dtype=np.bool_)
+    if not settings.reject:
+        return out
+    classes = task.classes[task.train]
+    key = np.random.default_rng([task.seed, _CALIBRATION]).random(classes.size)
+    for code in np.unique(classes):
+        own = np.flatnonzero(classes == code)
+        count = min(max(1, round(settings.calibration * own.size)), own.size - 2)
+        out[own[np.argsort(key[own], kind="stable")[: max(0, count)]]] = True
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    parameters: dict[str, NDArray[np.float32]]
+    status: Literal["finished", "stopped", "diverged"]
+    reason: str
+    loss: NDArray[np.float32]
+    seconds: float
+    rank: float
+
+
+def _train(task: ProgramTask, device: str, on_epoch: OnEpoch | None) -> _Trained:
+    from spectrosim_search.learning.engine import train_stack
+    from spectrosim_search.learning.tasks import ReplicateTask, TrainingData
+
+    settings = _settings(task.configuration)
+    aside = _set_aside(task, settings)
+    data = TrainingData(task.spectra, task.axis, task.classes)
+    replicate = ReplicateTask(
+        task.key, task.configuration, task.seed, "data", task.train[~aside], None, return_parameters=True
+    )
+
+    def told(key: str, epoch: int, loss: float) -> bool:
+        return on_epoch is not None and on_epoch(epoch, loss)
+
+    done = train_stack([replicate], {"data": data}, device=device, on_epoch=told)[0]
+    parameters = {_NETWORK + name: value for name, value in done.parameters.items()}
+    if done.status != "diverged":
+        z = embed(task.configuration, parameters, task.spectra[task.train], task.axis, device=device)
+        codes = task.classes[task.train]
+        if settings.reject:
+            parameters["threshold"] = _threshold(Gallery(z[~aside], codes[~aside]), z[aside], settings)
+        parameters |= _stored(Gallery(z, codes))
+    return _Trained(parameters, done.status, done.reason, done.loss, done.train_seconds, done.embedding_rank)
+
+
+def _threshold(known: Gallery, held_out: NDArray[np.float32], settings: Settings) -> NDArray[np.float32]:
+    """The confidence below which a spectrum is rejected ``(1,)``. Raises InputError where none was set aside."""
+    if not held_out.shape[0]:
+        raise InputError("program.reject needs a class with three training spectra or more to calibrate on")
+    confidence = known.scores(held_out, settings.readout, settings.neighbours).max(axis=1)
+    return np.array([rejection_threshold(confidence, 1 - settings.reject)], dtype=np.float32)
+
+
+def _stored(known_spectra: Gallery) -> dict[str, NDArray[np.float32]]:
+    return {
+        "gallery.embeddings": known_spectra.embeddings,
+        "gallery.classes": known_spectra.classes.astype(np.float32),  # whole numbers below 2^24 are exact
+    }
+
+
+def gallery(parameters: Parameters) -> Gallery:
+    """The gallery of a fitted model."""
+    return Gallery(parameters["gallery.embeddings"], parameters["gallery.classes"].astype(np.int64))
+
+
+def embed(
+    configuration: Configuration,
+    parameters: Parameters,
+    spectra: NDArray[np.float32],
+    axis: NDArray[np.float64],
+    *,
+    device: str = "cpu",
+) -> NDArray[np.float32]:
+    """Embed preprocessed spectra ``(K, L)`` as a fitted model does: ``(K, D)``."""
+    from spectrosim_search.learning.engine import embed as embedded
+
+    network = {name.removeprefix(_NETWORK): v for name, v in parameters.items() if name.startswith(_NETWORK)}
+    return embedded(configuration, network, spectra, axis, device=device)
+
+
+def enrol(
+    configuration: Configuration,
+    parameters: Parameters,
+    spectra: NDArray[np.float32],
+    axis: NDArray[np.float64],
+    classes: NDArray[np.int64],
+) -> dict[str, NDArray[np.float32]]:
+    """Return the parameters with further spectra ``(K, L)`` in the gallery; nothing is trained.
+
+    classes ``(K,)``: codes of known classes, or new ones, numbered on from the gallery's count. A threshold stays as
+    it was. Raises InputError where a code is skipped.
+    """
+    larger = gallery(parameters).extended(embed(configuration, parameters, spectra, axis), classes)
+    return {**parameters, **_stored(larger)}
+
+
+def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = None) -> ProgramResult:
+    """Train on the training rows and name the class of every judged row.
+
+    `metrics`: ``embedding_rank``, effective rank of training embeddings (collapse shows as 1); with `reject` also
+    ``threshold`` and ``rejected``, the share of judged spectra below it.
+    """
+    settings = _settings(task.configuration)
+    trained = _train(task, device, on_epoch)
+    metrics = {"embedding_rank": trained.rank}
+    if trained.status == "diverged":
+        predicted = np.zeros(task.judged.size, dtype=np.int64)
+        confidence = np.zeros(task.judged.size, dtype=np.float32)
+    else:
+        z = embed(task.configuration, trained.parameters, task.spectra[task.judged], task.axis, device=device)
+        scores = gallery(trained.parameters).scores(z, settings.readout, settings.neighbours)
+        predicted, confidence = scores.argmax(axis=1), scores.max(axis=1)
+        if settings.reject:
+            accepted = known(trained.parameters, scores)
+            metrics |= {"threshold": float(trained.parameters["threshold"][0]), "rejected": float((~accepted).mean())}
+    return ProgramResult(
+        status=trained.status,
+        reason=trained.reason,
+        predicted=predicted,
+        confidence=confidence,
+        loss=trained.loss,
+        train_seconds=trained.seconds,
+        metrics=metrics,
+    )
+
+
+def fit(task: ProgramTask, *, device: str = "cpu") -> Parameters:
+    """Train as :func:`run`: tensors of the network as ``network.*``, ``gallery.embeddings`` ``(n, D)``,
+    ``gallery.classes`` ``(n,)`` and, with `reject`, ``threshold`` ``(1,)``.
+
+    Raises InputError where training diverged.
+    """
+    trained = _train(task, device, None)
+    if trained.status == "diverged":
+        raise InputError(f"training diverged: {trained.reason}")
+    return trained.parameters
+
+
+def predict(
+    configuration: Configuration, parameters: Parameters, spectra: NDArray[np.float32], axis: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return the similarity of preprocessed spectra ``(K, L)`` to every class of the gallery ``(K, C)``."""
+    settings = _settings(configuration)
+    z = embed(configuration, parameters, spectra, axis)
+    return gallery(parameters).scores(z, settings.readout, settings.neighbours)
+
+
+def known(parameters: Parameters, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which spectra, by their scores ``(K, C)``, belong to a known class; all of them where nothing is rejected."""
+    threshold = parameters["threshold"][0] if "threshold" in parameters else -np.inf
+    return np.asarray(scores.max(axis=1) >= threshold)
+
+
+def baseline(name: str, given: ClassInput, configuration: Configuration) -> ClassOutput:
+    """Fit one reference row; it preprocesses by itself."""
+    del configuration
+    found: ClassOutput = registry.load(BASELINES, name).fit(given)
+    return found
