@@ -70,11 +70,11 @@ VARIANTS: dict[str, dict[str, Scalar]] = {
 
 
 def configuration(spectra: SpectraSet, binning: int, program: Mapping[str, Scalar]) -> Configuration:
-    """The fixed configuration of the networks; mass spectra by their square root, others as measured."""
+    """The fixed configuration of the networks; mass spectra by their square root, others by SNV."""
     base = configuration_from_mapping(
         {
             "preprocessing": {
-                "intensity": "sqrt" if spectra.axis_unit == "m/z" else "none",
+                "intensity": "sqrt" if spectra.axis_unit == "m/z" else "snv",
                 "scale": "standard",
                 "binning": binning,
             },
