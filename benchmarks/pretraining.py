@@ -51,8 +51,9 @@ SETS = (
     "fiems-brachypodium-neg",
 )
 FOLDS = 5
+_STEPS = 320
 KINDS = ("noise", "offset", "multiplication", "horizontal_flip", "vertical_flip", "permutation")
-# the network reads behind block 3, as the paper's; half its epochs' worth of time goes into pretraining
+# the network reads behind block 3, as the paper's
 PROGRAM: dict[str, Scalar] = {"features": 3}
 VARIANTS: dict[str, dict[str, Scalar]] = {
     "transformations": {"pretext": "transformations"},
@@ -69,12 +70,20 @@ VARIANTS: dict[str, dict[str, Scalar]] = {
 }
 
 
-def configuration(spectra: SpectraSet, binning: int, program: Mapping[str, Scalar]) -> Configuration:
-    """The fixed configuration of the networks; mass spectra by their square root, others by SNV."""
+def configuration(masses: bool, binning: int, count: int, program: Mapping[str, Scalar]) -> Configuration:
+    """The fixed configuration of the networks for `count` training spectra.
+
+    Mass spectra by their square root, others by SNV; 320 steps of pretraining and as many of fine-tuning, or 20 and 40
+    epochs where those are more.
+    """
+    batch = 32
+    pretraining, tuning = (
+        max(least, -(-_STEPS // -(-shown // batch))) for least, shown in ((20, 2 * count), (40, count))
+    )
     base = configuration_from_mapping(
         {
             "preprocessing": {
-                "intensity": "sqrt" if spectra.axis_unit == "m/z" else "snv",
+                "intensity": "sqrt" if masses else "snv",
                 "scale": "standard",
                 "binning": binning,
             },
@@ -84,10 +93,10 @@ def configuration(spectra: SpectraSet, binning: int, program: Mapping[str, Scala
             "augmentations": {"jitter": {}, "scale": {}, "baseline-drift": {}},
             "positives": {"source": "views"},
             "optimiser": {"learning_rate": 0.002},
-            "training": {"epochs": 20, "batch_size": 32, "precision": "fp32"},
+            "training": {"epochs": pretraining, "batch_size": batch, "precision": "fp32"},
         }
     )
-    return dataclasses.replace(base, program=Component.of("pretrain", **{**PROGRAM, **program}))
+    return dataclasses.replace(base, program=Component.of("pretrain", **{**PROGRAM, "epochs": tuning, **program}))
 
 
 def folds(spectra: SpectraSet, plain: bool, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -104,8 +113,12 @@ def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: 
     class_names, truth = np.unique(spectra.labels, return_inverse=True)
     truth = truth.astype(np.int64)
     groups = np.arange(len(spectra)) if plain else np.unique(spectra.groups, return_inverse=True)[1]
+    masses = bool((np.diff(spectra.axis) == 1).all() and spectra.axis[0] >= 1)  # bins of nominal m/z; positions from 0
     config = configuration(
-        spectra, 1 + spectra.axis.size // 300, {**VARIANTS.get(method, {}), "label_fraction": fraction}
+        masses,
+        1 + spectra.axis.size // 300,
+        len(spectra) * (FOLDS - 1) // FOLDS,
+        {**VARIANTS.get(method, {}), "label_fraction": fraction},
     )
     parts: list[ClassScores] = []
     told: dict[str, list[float]] = defaultdict(list)
@@ -147,7 +160,7 @@ def jobs(part: str, sets: list[str], seeds: int) -> Iterator[tuple[str, str, boo
     """Set, method, whether folds are plain, seed and label fraction of everything a part measures."""
     rows = [n for n in names("baselines.classifiers") if not n.startswith("nearest")]
     shown = {
-        "main": ["transformations", "no pretraining", *rows, "contrastive (nt-xent)"],
+        "main": [*rows, "transformations", "no pretraining", "contrastive (nt-xent)"],
         "fractions": ["transformations", "no pretraining", *rows],
         "ablations": [v for v in VARIANTS if v not in ("transformations", "no pretraining", "contrastive (nt-xent)")],
     }[part]
