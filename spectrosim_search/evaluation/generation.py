@@ -53,7 +53,8 @@ def similarity_ratio(
     within ``(C,)``: mean pairwise weighted cosine of a class's real spectra, NaN below two. ``(s,)``, NaN where the
     class has no held-out spectrum or no pair.
     """
-    return _mean_to_class(synthetic, classes, held_out, truth, axis) / within[classes]
+    usual = np.where(within > 0, within, np.nan)[classes]  # a class whose spectra share no peak has no ratio
+    return _mean_to_class(synthetic, classes, held_out, truth, axis) / usual
 
 
 def _mean_to_class(
@@ -133,8 +134,10 @@ def generation_metrics(
     ratio = similarity_ratio(synthetic, classes, held_out, truth, axis, within)
     out["weighted_cosine"] = float(cosine[judged].mean())
     out["mse"] = float(_squares(synthetic[judged], classes[judged], held_out, truth))
-    out["similarity_ratio"] = float(np.nanmean(ratio))
-    out["similarity_ratio_above_.9"] = float((ratio[~np.isnan(ratio)] > 0.9).mean())
+    defined = ratio[~np.isnan(ratio)]
+    if defined.size:
+        out["similarity_ratio"] = float(defined.mean())
+        out["similarity_ratio_above_.9"] = float((defined > 0.9).mean())
     out["library_match"] = library_match(synthetic[judged], classes[judged], held_out, truth, axis)
     return out
 

@@ -29,7 +29,18 @@ from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, 
 if TYPE_CHECKING:
     from spectrosim_search.learning.synthesis import Prescribed
 
-__all__ = ["BASELINES", "Settings", "baseline", "fit", "generate", "kept_rows", "predict", "run"]
+__all__ = [
+    "BASELINES",
+    "Settings",
+    "Synthetic",
+    "baseline",
+    "fit",
+    "generate",
+    "kept_rows",
+    "predict",
+    "run",
+    "synthesise",
+]
 
 BASELINES = "baselines.generators"
 
@@ -202,10 +213,31 @@ def _classifier(
     return fit_classifier(settings.classifier, np.concatenate(x), np.concatenate(y), count, seed)
 
 
-def _sources(parameters: Arrays, settings: Settings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+@dataclass(frozen=True, eq=False)
+class Synthetic:
+    """Spectra made from training rows, their classes, and what made them."""
+
+    spectra: NDArray[np.float32]  # (s, L) preprocessed
+    classes: NDArray[np.int64]  # (s,)
+    parameters: Arrays
+    loss: NDArray[np.float32]  # (E,)
+    status: Literal["finished", "stopped", "diverged"]
+    reason: str
+
+
+def synthesise(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = None) -> Synthetic:
+    """Train the generator on the training rows and make ``amount`` spectra of each; none where training did not end.
+
+    Raises DataError for spectra below 0 and class vectors that are missing or misshapen.
+    """
+    settings = _settings(task.configuration)
+    parameters, loss, status, reason = _fitted(task, settings, device, on_epoch)
     own = parameters["training.classes"].astype(np.int64)
-    sources = np.repeat(np.arange(own.size), 0 if settings.use == "real" else settings.amount)
-    return sources, own[sources]
+    wanted = settings.amount if status == "finished" and settings.use != "real" else 0
+    sources = np.repeat(np.arange(own.size), wanted)
+    classes = own[sources]
+    made = _draw(task.configuration, parameters, task.axis, sources, classes, task.seed, device)
+    return Synthetic(made, classes, parameters, loss, status, reason)
 
 
 def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = None) -> ProgramResult:
@@ -213,52 +245,59 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
 
     Metrics: ``novelty`` and ``distinct`` of the synthetic spectra; where ``spectra_per_class`` leaves training rows
     unused, also their likeness to those (:func:`~spectrosim_search.evaluation.generation.generation_metrics`). Raises
-    DataError for spectra below 0, class vectors that are missing or misshapen, and below two classes.
+    as :func:`synthesise`, and DataError below two classes.
     """
     began, settings = time.perf_counter(), _settings(task.configuration)
-    parameters, loss, status, reason = _fitted(task, settings, device, on_epoch)
-    if status != "finished":
+    made = synthesise(task, device=device, on_epoch=on_epoch)
+    if made.status != "finished":
         nothing = np.full(task.judged.size, -1, np.int64), np.zeros(task.judged.size, np.float32)
-        return ProgramResult(status, reason, *nothing, loss, time.perf_counter() - began)
-    sources, classes = _sources(parameters, settings)
-    made = _draw(task.configuration, parameters, task.axis, sources, classes, task.seed, device)
-    classifier = _classifier(settings, parameters, made, classes, task.seed)
+        return ProgramResult(made.status, made.reason, *nothing, made.loss, time.perf_counter() - began)
+    classifier = _classifier(settings, made.parameters, made.spectra, made.classes, task.seed)
     named = scores(classifier, task.spectra[task.judged])
     seconds = time.perf_counter() - began
     rows = kept_rows(task.train, task.classes, settings.spectra_per_class)
-    left = np.setdiff1d(task.train, rows)
-    metrics = _metrics(task, made, classes, rows, left)
+    metrics = _metrics(
+        task.configuration, made.spectra, made.classes, task.spectra, task.classes, rows, task.train, task.axis
+    )
     predicted = named.argmax(axis=1).astype(np.int64)
-    return ProgramResult("finished", "", predicted, named.max(axis=1), loss, seconds, metrics)
+    return ProgramResult("finished", "", predicted, named.max(axis=1), made.loss, seconds, metrics)
 
 
 def _metrics(
-    task: ProgramTask,
+    configuration: Configuration,
     made: NDArray[np.float32],
+    made_classes: NDArray[np.int64],
+    spectra: NDArray[np.float32],
     classes: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    left: NDArray[np.int64],
+    used: NDArray[np.int64],
+    train: NDArray[np.int64],
+    axis: NDArray[np.float64],
 ) -> dict[str, float]:
-    def plain(x: NDArray[np.float32]) -> NDArray[np.float64]:
-        return _intensities(task.configuration.preprocessing, x)
+    """Measures of what was made from the rows `used`, against the other training rows where there are any."""
 
-    some = np.arange(0, classes.size, max(1, -(-classes.size // _MEASURED)))
+    def plain(x: NDArray[np.float32]) -> NDArray[np.float64]:
+        return _intensities(configuration.preprocessing, x)
+
+    some = np.arange(0, made_classes.size, max(1, -(-made_classes.size // _MEASURED)))
+    left = np.setdiff1d(train, used)
     return generation_metrics(
-        plain(made[some]), classes[some], plain(task.spectra[rows]), task.classes[rows], task.axis,
-        plain(task.spectra[left]), task.classes[left],
-    )  # fmt: skip
+        plain(made[some]),
+        made_classes[some],
+        plain(spectra[used]),
+        classes[used],
+        axis,
+        plain(spectra[left]),
+        classes[left],
+    )
 
 
 def fit(task: ProgramTask, *, device: str = "cpu") -> Mapping[str, NDArray[np.float32]]:
     """Return generator, what it draws from and the classifier, by name. Raises DataError where training diverged."""
-    settings = _settings(task.configuration)
-    parameters, _, status, reason = _fitted(task, settings, device, None)
-    if status != "finished":
-        raise DataError(f"the generator could not be trained: {reason}")
-    sources, classes = _sources(parameters, settings)
-    made = _draw(task.configuration, parameters, task.axis, sources, classes, task.seed, device)
-    classifier = _classifier(settings, parameters, made, classes, task.seed)
-    return parameters | {f"classifier.{n}": v for n, v in classifier.items()}
+    made = synthesise(task, device=device)
+    if made.status != "finished":
+        raise DataError(f"the generator could not be trained: {made.reason}")
+    classifier = _classifier(_settings(task.configuration), made.parameters, made.spectra, made.classes, task.seed)
+    return made.parameters | {f"classifier.{n}": v for n, v in classifier.items()}
 
 
 def predict(
@@ -323,14 +362,6 @@ def baseline(name: str, given: ClassInput, configuration: Configuration) -> Clas
     use = settings.use if made.classes.size else "real"
     classifier = _classifier(replace(settings, use=use), parameters, made.spectra, made.classes, given.training_seed)
     named = scores(classifier, x[given.judged])
-    left = np.setdiff1d(given.train, rows)
-
-    def plain(values: NDArray[np.float32]) -> NDArray[np.float64]:
-        return _intensities(configuration.preprocessing, values)
-
-    some = np.arange(0, made.classes.size, max(1, -(-made.classes.size // _MEASURED)))
-    metrics = generation_metrics(
-        plain(made.spectra[some]), made.classes[some], plain(real), own, axis, plain(x[left]), given.classes[left]
-    )
+    metrics = _metrics(configuration, made.spectra, made.classes, x, given.classes, rows, given.train, axis)
     line = f"{settings.classifier}, {made.classes.size} made beside {rows.size} real spectra"
     return ClassOutput(named.argmax(axis=1).astype(np.int64), named.max(axis=1), line, metrics)
