@@ -98,14 +98,14 @@ def made_by(
     return other.spectra, other.classes
 
 
-def run(spectra: SpectraSet, out: Path, arguments: argparse.Namespace) -> None:
+def run(spectra: SpectraSet, out: Path, methods: list[str], arguments: argparse.Namespace) -> None:
     groups = np.unique(spectra.groups, return_inverse=True)[1]
     blocks = near_duplicate_blocks(spectra)
     state = fit_preprocessing(configuration().preprocessing, spectra.intensities)  # fits nothing: root of the share
     x, axis = state.transform(spectra.intensities), state.axis(spectra.axis)
     plain = x.astype(np.float64) ** 2
     done = {json.loads(line)["key"] for line in out.read_text().splitlines()} if out.exists() else set()
-    methods = arguments.methods.split(",") if arguments.methods else [*RIVALS, *OURS]
+
     for repetition in range(arguments.repetitions):
         fold = folds(groups, blocks, repetition)
         for cap in (int(c) for c in arguments.caps.split(",")):
@@ -155,13 +155,13 @@ def interval(difference: NDArray[np.float64]) -> str:
     return f"{100 * values.mean():+.1f} [{100 * (values.mean() - reach):+.1f}, {100 * (values.mean() + reach):+.1f}]"
 
 
-def table(out: Path) -> None:
+def table(out: Path, methods: list[str]) -> None:
     records = [json.loads(line) for line in out.read_text().splitlines()]
     questions = sorted({(r["classifier"], r["amount"], r["cap"] or 99) for r in records})
     for classifier, amount, cap in questions:
         own = [r for r in records if (r["classifier"], r["amount"], r["cap"] or 99) == (classifier, amount, cap)]
         by = {m: [r for r in own if r["method"] == m] for m in [*RIVALS, *OURS]}
-        by = {m: rows for m, rows in by.items() if rows}
+        by = {m: rows for m, rows in by.items() if rows and m in methods}
         places = set.intersection(*({(r["repetition"], r["key"].split("/")[4]) for r in rows} for rows in by.values()))
         by = {m: [r for r in rows if (r["repetition"], r["key"].split("/")[4]) in places] for m, rows in by.items()}
         share = {m: rates(rows, "both") for m, rows in by.items()}
@@ -189,10 +189,11 @@ def main() -> None:
     parser.add_argument("--methods", default="")
     parser.add_argument("--classifier", default="random-forest")
     arguments = parser.parse_args()
+    methods = arguments.methods.split(",") if arguments.methods else [*RIVALS, *OURS]
     torch.set_num_threads(1)
     if arguments.what == "run":
-        run(read(arguments.data), arguments.out, arguments)
-    table(arguments.out)
+        run(read(arguments.data), arguments.out, methods, arguments)
+    table(arguments.out, methods)
 
 
 if __name__ == "__main__":

@@ -93,8 +93,7 @@ def vary(x: Tensor, axis: Tensor, donors: Tensor, variation: Variation, transfer
     """Return spectra x ``(m, L)`` as other acquisitions might have recorded them; peaks vanish and never appear.
 
     axis ``(L,)``; donors: :func:`limits` of training spectra ``(n, 2)``, of which each spectrum gets one with
-    probability `transfer`. The lowest m/z is left alone where it would take more than 70 % of a spectrum's sum. The
-    largest intensity of every spectrum is kept.
+    probability `transfer`. The lowest m/z is left alone where it would take more than 70 % of a spectrum's sum.
     """
     top = x.amax(dim=1, keepdim=True).clamp(min=1e-12)
     log_mz = torch.log(axis.clamp(min=1e-9) / axis[-1])

@@ -7,9 +7,14 @@ from torch import Tensor
 
 from spectrosim_search.learning.randomness import RowStream
 
-__all__ = ["remove_peaks", "weighted_cosine"]
+__all__ = ["even", "remove_peaks", "weighted_cosine"]
 
 _TINY = 1e-12
+
+
+def even(x: Tensor) -> Tensor:
+    """Scale spectra ``(…, L)`` to a mean square of 1, the size that starting weights expect."""
+    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + _TINY)
 
 
 def remove_peaks(x: Tensor, share: float, random: RowStream) -> Tensor:

@@ -5,7 +5,8 @@ random share of its peaks and h_c the vector of x's class (synthesis paper, eq. 
 its own that starts from the general one, its last layers frozen. E is any encoder of the zoo with a linear layer behind
 it, D a stack of dense layers (:mod:`spectrosim_search.learning.steps`); rate, batch and epochs are the configuration's.
 
-Shapes: n training spectra, L channels, C classes, D sizes of the hidden vector. Spectra are at least 0.
+Shapes: n training spectra, L channels, C classes, D sizes of the hidden vector. Spectra are at least 0; the networks
+see and make them scaled to a mean square of 1.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from spectrosim_search.learning.optimiser import AdamW
 from spectrosim_search.learning.order import PlainOrder
 from spectrosim_search.learning.parameters import bias, table, weight
 from spectrosim_search.learning.randomness import RowStream, Stream, seed_words
-from spectrosim_search.learning.rebuilding import remove_peaks, weighted_cosine
+from spectrosim_search.learning.rebuilding import even, remove_peaks, weighted_cosine
 from spectrosim_search.learning.stack import values_of
 from spectrosim_search.learning.steps import stepped, stepped_parameters, widths
 
-__all__ = ["Autoencoder", "Fitted", "Prescribed", "SynthesisData", "fit", "specialise", "unit_vectors"]
+__all__ = ["Autoencoder", "Fitted", "Prescribed", "SynthesisData", "fit", "specialise"]
 
 Arrays = dict[str, NDArray[np.float32]]
 Status = Literal["finished", "stopped", "diverged"]
@@ -120,11 +121,6 @@ class Autoencoder:
         return rebuilding_error(y, x) + self.settings.cosine * (1 - cosine).mean(dim=-1)
 
 
-def unit_vectors(vectors: Tensor) -> Tensor:
-    """Scale class vectors ``(…, D)`` to a mean square of 1, so that none can shrink its way to a small loss."""
-    return vectors * torch.rsqrt(vectors.square().mean(dim=-1, keepdim=True) + 1e-12)
-
-
 def fit(
     data: SynthesisData,
     settings: Prescribed,
@@ -141,7 +137,7 @@ def fit(
     model = Autoencoder(settings, configuration, data, device)
     training, count = configuration.training, data.spectra.shape[0]
     steps = -(-count // training.batch_size)
-    x_all = torch.from_numpy(data.spectra).to(model.device)
+    x_all = even(torch.from_numpy(data.spectra).to(model.device))
     codes = torch.from_numpy(data.classes).to(model.device)
     values = model.layout.initial([seed], torch.float32).to(model.device)
     leaves = model.layout.leaves(values)
@@ -150,7 +146,7 @@ def fit(
     constants = model.fitted(data)
     optimiser = AdamW([configuration.optimiser], values, [(0, model.layout.decayed)], steps * training.epochs)
     order, words = PlainOrder(count), torch.tensor([seed_words(seed)], dtype=torch.int32, device=model.device)
-    given = None if data.vectors is None else unit_vectors(torch.from_numpy(data.vectors).to(model.device))
+    given = None if data.vectors is None else even(torch.from_numpy(data.vectors).to(model.device))
     loss_of: list[float] = []
     status: Status = "finished"
     reason = ""
@@ -163,7 +159,8 @@ def fit(
             shown = remove_peaks(x, settings.removal, RowStream(stream, x.shape[0], _REMOVAL_USE))
             penalties: list[Tensor] = []
             h = model.encode(leaves | constants, shown[None], stream, penalties)
-            target = unit_vectors(leaves["vectors"][0]) if given is None else given
+            # scaled, so that a learned vector cannot shrink its way to a small loss
+            target = even(leaves["vectors"][0]) if given is None else given
             loss = model.rebuilding(model.decode(leaves, h), x[None]).sum()
             loss = loss + settings.match * (h[0] - target[codes[rows]]).square().mean()
             loss = loss + sum((term.sum() for term in penalties), start=torch.zeros_like(loss))
@@ -179,7 +176,7 @@ def fit(
             status, reason = "stopped", f"stopped on request after epoch {epoch}"
             break
     named = {n: v[0] for n, v in (model.layout.views(values) | constants).items()}
-    named["vectors"] = unit_vectors(named["vectors"]) if given is None else given
+    named["vectors"] = even(named["vectors"]) if given is None else given
     arrays = {n: v.detach().float().cpu().numpy().copy() for n, v in named.items()}
     return Fitted(arrays, np.asarray(loss_of, dtype=np.float32), status, reason)
 
@@ -225,7 +222,7 @@ def specialise(
     places = tuple(layout.views(gradient).values())
     rate = replace(configuration.optimiser, learning_rate=configuration.optimiser.learning_rate * _SPECIAL_RATE)
     optimiser = AdamW([rate] * data.class_count, values, [(0, layout.decayed)], steps)
-    x_all = torch.from_numpy(data.spectra).to(model.device)
+    x_all = even(torch.from_numpy(data.spectra).to(model.device))
     words = torch.tensor([seed_words(seed)], dtype=torch.int32, device=model.device)
     for step in range(steps):
         stream = Stream.at(words, -1 - step)  # steps of the general decoder count from 0

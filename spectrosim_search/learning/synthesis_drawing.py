@@ -19,7 +19,7 @@ from torch import Tensor
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.learning.acquisition import Variation, limits, vary
 from spectrosim_search.learning.randomness import RowStream, Stream
-from spectrosim_search.learning.rebuilding import remove_peaks
+from spectrosim_search.learning.rebuilding import even, remove_peaks
 from spectrosim_search.learning.synthesis import Autoencoder, Prescribed, SynthesisData
 
 __all__ = ["Drawing", "draw"]
@@ -72,7 +72,7 @@ def draw(
         x = torch.where((source >= 0)[:, None], train[source.clamp(min=0)], 0.0)
         known = (source >= 0)[:, None]
         size = torch.where(known, x.norm(dim=1, keepdim=True), train.norm(dim=1).mean())
-        shown = remove_peaks(x, settings.removal, RowStream(stream, at.size, _REMOVAL))
+        shown = remove_peaks(even(x), settings.removal, RowStream(stream, at.size, _REMOVAL))
         mixed = x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)
         if drawing.blend > 0 or bool((source < 0).any()):
             made = _decoded(parameters, data, settings, configuration, shown, source, code, drawing.jitter, stream)

@@ -16,6 +16,7 @@ from spectrosim_search.learning.model import Layout
 from spectrosim_search.learning.optimiser import AdamW
 from spectrosim_search.learning.order import PlainOrder
 from spectrosim_search.learning.randomness import Stream, seed_words
+from spectrosim_search.learning.rebuilding import even
 from spectrosim_search.learning.steps import stepped, stepped_parameters, widths
 
 __all__ = ["vae_spectra"]
@@ -34,13 +35,13 @@ def vae_spectra(
     depth: int,
     weight: float,
 ) -> NDArray[np.float32]:
-    """Train on spectra ``(n, L)`` and return one draw ``(m, L)`` around each of `sources` ``(m,)``, at least 0.
+    """Train on spectra ``(n, L)`` and return one draw ``(m, L)`` around each of `sources` ``(m,)``, of its length.
 
     size: hidden numbers; depth: layers on each side; weight: of the divergence, a feature. Optimiser, batch size and
     epochs are the configuration's.
     """
     count, length = spectra.shape
-    x_all = torch.from_numpy(spectra)
+    x_all = even(torch.from_numpy(spectra))
     encoder = widths(length, 2 * size, depth)
     declared = stepped_parameters(encoder, "encoder.") | stepped_parameters(widths(size, length, depth), "decoder.")
     layout = Layout.of(declared)
@@ -74,4 +75,6 @@ def vae_spectra(
             optimiser.step(values, gradient)
     with torch.no_grad():
         out, _ = rebuilt(x_all[torch.from_numpy(sources)], Stream.at(words, -1))
-    return out[0].clamp(min=0.0).numpy()
+    made = out[0].clamp(min=0.0).numpy()
+    size = np.linalg.norm(spectra[sources], axis=1, keepdims=True)
+    return np.asarray(made * size / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12), np.float32)
