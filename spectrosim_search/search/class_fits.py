@@ -48,13 +48,18 @@ def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *
     folds = [*range(bench.folds), *([HELD_OUT_FOLD] if hold_out and bench.design.hold_out is not None else [])]
     places = []
     for name in names:
-        draws = bool(registry.load(bench.program.BASELINES, name).SEEDED)
+        draws = _draws(bench, name)
         places += [(name, fold, seed) for seed in (drawn if draws else (EVERY_SEED,)) for fold in folds]
     places.sort(key=lambda place: place[2])  # what draws nothing first, then seed by seed
     return [
         BaselineItem(bench.baseline_key(name, fold, seed), name, fold, seed, (seed,), bench.study)
         for name, fold, seed in places
     ]
+
+
+def _draws(bench: ClassBench, name: str) -> bool:
+    """Whether fits differ by seed: the method draws, or all rows of its program do."""
+    return bool(registry.load(bench.program.BASELINES, name).SEEDED or getattr(bench.program, "ROWS_DRAW", False))
 
 
 def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, environment_id: str) -> BaselineFit:
@@ -97,26 +102,26 @@ def class_reference(
     name: str, bench: ClassBench, fits: Collection[BaselineFit], drawn: Sequence[int]
 ) -> ClassReference:
     """Put a baseline's fits together. A seed counts once every fold is fitted; one bad fit makes the row n/a."""
-    module = registry.load(bench.program.BASELINES, name)
+    title, draws = str(registry.load(bench.program.BASELINES, name).TITLE), _draws(bench, name)
     own = {(f.fold, f.seed): f for f in fits if f.baseline == name}
     folds = [*range(bench.folds), *([HELD_OUT_FOLD] if bench.design.hold_out is not None else [])]
-    seeds = [s for s in (drawn if module.SEEDED else (EVERY_SEED,)) if all((fold, s) in own for fold in folds)]
+    seeds = [s for s in (drawn if draws else (EVERY_SEED,)) if all((fold, s) in own for fold in folds)]
     bad = [f for f in own.values() if f.status != "finished"]
     seconds = sum(f.seconds for f in own.values())
     if bad or not seeds:
         reason = bad[0].reason if bad else f"not finished, {len(own)} fits are stored: run it again"
-        return ClassReference(name, module.TITLE, [], [], "", seconds, reason=reason)
+        return ClassReference(name, title, [], [], "", seconds, reason=reason)
     numbers: dict[str, list[float]] = {}
     for f in own.values():
         for key, value in f.metrics.items():
             numbers.setdefault(key, []).append(float(value))
     return ClassReference(
         name=name,
-        title=module.TITLE,
+        title=title,
         method=[tuple(c for fold in range(bench.folds) for c in own[fold, s].classes) for s in seeds],
         held_out=[own[HELD_OUT_FOLD, s].classes for s in seeds] if HELD_OUT_FOLD in folds else [],
         settings=" | ".join(dict.fromkeys(f.settings for _, f in sorted(own.items()) if f.settings)),
         seconds=seconds,
-        seeds=len(seeds) if module.SEEDED else 0,
+        seeds=len(seeds) if draws else 0,
         details={key: statistics.fmean(values) for key, values in numbers.items()},
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from spectrosim_search.config.study import Study
@@ -23,9 +22,6 @@ from spectrosim_search.search.workers.pool import Pool
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["plan_classes", "run_class_study"]
-
-PROBE_EPOCHS = 2
-
 
 def run_class_study(
     spectra: SpectraSet,
@@ -70,17 +66,16 @@ def run_class_study(
 
 
 def plan_classes(spectra: SpectraSet, study: Study, slots: int) -> dict[str, Any]:
-    """What a run would do; time comes from a short training of the study's first configuration on this machine."""
+    """What a run would do; time comes from one run of its first configuration on this machine."""
+    from spectrosim_search.learning.engine import single_thread
+
     bench = ClassBench(spectra, study)
     configuration = first_configuration(study)
-    short = replace(
-        configuration, training=replace(configuration.training, epochs=min(PROBE_EPOCHS, configuration.training.epochs))
-    )
-    task = bench.task(bench.search_item(short, None, 0))
+    task = bench.task(bench.search_item(configuration, None, 0))
     begun = time.perf_counter()
-    bench.program.run(task)
-    factor = configuration.training.epochs / max(1, short.training.epochs)
-    each = (time.perf_counter() - begun) * max(1.0, factor)
+    with single_thread():
+        bench.program.run(task)
+    each = time.perf_counter() - begun
     searched = expected_replicates(study, len(bench.cells))
     confirmed = confirmation_replicates(study, bench.folds)
     return {

@@ -125,6 +125,7 @@ def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
     found = places().get(path)
     if not found:
         raise ConfigurationError([f"{where}: unknown key '{path}'{near(path)}"])
+    found = sorted(found, key=lambda p: not _meant(p, entry))  # members may share a name and not its kind
     place = found[0]
     when = tuple(
         (key, tuple(allowed) if isinstance(allowed, list) else (allowed,)) for key, allowed in entry.when.items()
@@ -162,6 +163,13 @@ def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
         when=when,
         description=description,
     )
+
+
+def _meant(place: Place, entry: VaryEntry) -> bool:
+    """Whether an entry has the form that a place takes."""
+    if entry.choices is not None:
+        return not any(place.problem(value) for value in entry.choices)
+    return place.kind in ("int", "float")
 
 
 def _fits_one(value: Scalar, found: Sequence[Place]) -> str:

@@ -9,7 +9,7 @@ the judged spectra. What the generator is worth is the accuracy it adds over oth
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -22,15 +22,18 @@ from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import field
+from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.generation import generation_metrics
 from spectrosim_search.evaluation.worth import fit_classifier, scores
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
+from spectrosim_search.spectra.spectra_set import SpectraSet
 
 if TYPE_CHECKING:
     from spectrosim_search.learning.synthesis import Prescribed
 
 __all__ = [
     "BASELINES",
+    "ROWS_DRAW",
     "Settings",
     "Synthetic",
     "baseline",
@@ -39,10 +42,12 @@ __all__ = [
     "kept_rows",
     "predict",
     "run",
+    "side",
     "synthesise",
 ]
 
 BASELINES = "baselines.generators"
+ROWS_DRAW = True  # every reference row trains the same classifier, which draws
 
 Arrays = dict[str, NDArray[np.float32]]
 _MEASURED = 2000  # synthetic spectra that the measures of generation look at, at most
@@ -88,6 +93,17 @@ class Settings:
     use: Literal["both", "synthetic", "real"] = field("both", "what the classifier learns from")
     classifier: Literal["random-forest", "network"] = field("random-forest", "what learns from the spectra")
     spectra_per_class: int = field(0, "training spectra of each class that are used; 0: all", low=0, high=10000)
+
+
+def side(study: Study, spectra: SpectraSet, class_names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """Class vectors of the file that the study names (``--vectors``), both as given and as fingerprints."""
+    from spectrosim_search.spectra.class_vectors import read_class_vectors
+
+    del spectra
+    if not study.data.vectors:
+        return {}
+    found = read_class_vectors(study.data.vectors, class_names)
+    return {"vectors": found, "fingerprints": found}
 
 
 def _settings(configuration: Configuration) -> Settings:
