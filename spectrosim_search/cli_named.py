@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spectrosim_search.cli_options import JsonOption, print_json, warnings_as_lines
+
+if TYPE_CHECKING:
+    from spectrosim_search.deploy.named_model import NamedModel
 
 __all__ = ["COMMANDS", "classify", "generate", "identify"]
 
@@ -25,11 +28,35 @@ def identify(
     file: FileArgument,
     unknown: UnknownOption = False,
     best: BestOption = 1,
+    components: Annotated[int, typer.Option(min=1, help="Name so many components of a mixture.")] = 1,
+    gallery: Annotated[
+        str, typer.Option(help="Table of spectra with groups to know as well, new groups included; nothing is trained.")
+    ] = "",
     output: OutputOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Which compound or individual is each spectrum of? (models of the studies identify and synthesis)"""
-    _name(model, file, ("identify", "synthesis"), unknown, best, output, json_)
+    from spectrosim_search.cli_display import print_rows
+    from spectrosim_search.config.errors import InputError
+    from spectrosim_search.deploy.gallery import enrolled, name_mixtures
+    from spectrosim_search.deploy.named_model import load_named
+    from spectrosim_search.learning.engine import single_thread
+    from spectrosim_search.spectra.readers import read
+
+    loaded = load_named(model, ("identify", "synthesis"))
+    if (gallery or components > 1) and loaded.task != "identify":
+        raise InputError("--gallery and --components need a model of the study identify: this one has no gallery")
+    if gallery:
+        with single_thread():
+            loaded = enrolled(loaded, read(gallery))
+    if components == 1:
+        _print(loaded, file, unknown, best, output, json_)
+        return
+    with single_thread(), warnings_as_lines():
+        rows, told = name_mixtures(loaded, read(file, need_groups=False), components)
+    for line in told:
+        typer.echo(f"warning: {line}", err=True)
+    print_json(rows) if json_ else print_rows(rows, output)
 
 
 def classify(
@@ -41,18 +68,16 @@ def classify(
     json_: JsonOption = False,
 ) -> None:
     """Which label does each spectrum have? (models of the study pretrain)"""
-    _name(model, file, ("pretrain",), unknown, best, output, json_)
-
-
-def _name(
-    model: Path, file: str, tasks: tuple[str, ...], unknown: bool, best: int, output: Path | None, json_: bool
-) -> None:
-    from spectrosim_search.cli_display import print_rows
     from spectrosim_search.deploy.named_model import load_named
+
+    _print(load_named(model, ("pretrain",)), file, unknown, best, output, json_)
+
+
+def _print(loaded: NamedModel, file: str, unknown: bool, best: int, output: Path | None, json_: bool) -> None:
+    from spectrosim_search.cli_display import print_rows
     from spectrosim_search.learning.engine import single_thread
     from spectrosim_search.spectra.readers import read
 
-    loaded = load_named(model, tasks)
     spectra = read(file, need_groups=False)
     with single_thread(), warnings_as_lines():
         found = loaded.identify(spectra)

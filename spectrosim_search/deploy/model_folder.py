@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration, Preprocessing
-from spectrosim_search.config.errors import DataError
+from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import plain
 from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts, read_file, unpack
 from spectrosim_search.deploy._folder_writing import write_folder
@@ -127,6 +127,8 @@ def load(path: str | Path) -> ModelFolder:
     """
     path = Path(path)
     facts = read_facts(path)
+    if facts.get("kind") == "program":
+        raise InputError(f"'{path}' is a model that names classes: use identify, classify or generate")
 
     def arrays(name: str) -> dict[str, NDArray[Any]]:
         return unpack(read_file(path, name, facts["files"]), path / name)

@@ -23,6 +23,7 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["plan_classes", "run_class_study"]
 
+
 def run_class_study(
     spectra: SpectraSet,
     study: Study,

@@ -122,10 +122,10 @@ def switch_of(path: str) -> str:
 
 def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
     """Make the dimension of one place. Raises ConfigurationError with every problem of this entry."""
-    found = places().get(path)
-    if not found:
+    known = places().get(path)
+    if not known:
         raise ConfigurationError([f"{where}: unknown key '{path}'{near(path)}"])
-    found = sorted(found, key=lambda p: not _meant(p, entry))  # members may share a name and not its kind
+    found = sorted(known, key=lambda p: not _meant(p, entry))  # members may share a name and not its kind
     place = found[0]
     when = tuple(
         (key, tuple(allowed) if isinstance(allowed, list) else (allowed,)) for key, allowed in entry.when.items()
