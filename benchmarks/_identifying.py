@@ -19,20 +19,31 @@ from spectrosim_search.spectra.simulators import simulate
 from spectrosim_search.spectra.simulators.class_table import read_table, render
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["CHALLENGE", "CLASSES", "COMPOUNDS", "Drawn", "Model", "challenge", "configured", "drawn", "templates", "train"]
+__all__ = [
+    "CHALLENGE",
+    "CLASSES",
+    "COMPOUNDS",
+    "Drawn",
+    "Model",
+    "challenge",
+    "configured",
+    "drawn",
+    "templates",
+    "train",
+]
 
 _NARROW = {"narrow_shift": "8:17,318:17", "narrow_height": "164:0.025,281:0.025,219:0.025,347:0.025"}
 _VALIDATION = 1_000_000  # added to the seed of validation spectra
 
 CLASSES: Mapping[str, Any] = {  # 500 classes of peaks: small enough for a processor
     "preprocessing": {"intensity": "sqrt", "scale": "none"},
-    "encoder": {"type": "cnn", "width": 16, "stem_kernel": 31, "stem_stride": 16, "regions": 64, "out": 256},
+    "encoder": {"type": "cnn", "width": 16, "stem_kernel": 31, "stem_stride": 16, "regions": 64, "out": 512},
     "head": {"type": "identity"},
-    "objective": {"type": "supcon", "temperature": 0.1},
+    "objective": {"type": "supcon", "temperature": 0.2},  # softer than for naming alone: sums stay legible
     "augmentations": {},
     "positives": {"source": "groups", "spectra_per_group": 4},
     "optimiser": {"learning_rate": 0.002, "weight_decay": 0.01},
-    "training": {"batch_size": 256, "epochs": 10},
+    "training": {"batch_size": 256, "epochs": 12},
 }
 CHALLENGE: Mapping[str, Any] = {  # few classes, told apart by small peaks, small shifts and small differences of height
     **CLASSES,
@@ -72,8 +83,10 @@ def drawn(table: str, classes: int, spectra: int, seed: int) -> Drawn:
     """
     common: dict[str, Scalar] = {"table": table, "classes": classes, "seed": seed}
     grid = simulate("class-table", draw="grid", **common, **(_NARROW if table else {}))
-    held = simulate("class-table", **{**common, "seed": seed + _VALIDATION}, spectra=max(1, spectra // 5)) if table else (
-        _of_drawn_table(common, spectra)
+    held = (
+        simulate("class-table", **{**common, "seed": seed + _VALIDATION}, spectra=max(1, spectra // 5))
+        if table
+        else (_of_drawn_table(common, spectra))
     )
     return Drawn(simulate("class-table", spectra=spectra, **common), held, grid)
 

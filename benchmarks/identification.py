@@ -25,7 +25,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._identifying import CHALLENGE, CLASSES, COMPOUNDS, Drawn, Model, challenge, configured, drawn, templates, train
+from benchmarks._identifying import (
+    CHALLENGE,
+    CLASSES,
+    COMPOUNDS,
+    Drawn,
+    Model,
+    challenge,
+    configured,
+    drawn,
+    templates,
+    train,
+)
 from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config import registry
 from spectrosim_search.evaluation.identification import Gallery, open_set, rejection_threshold
@@ -84,7 +95,11 @@ class Benchmark:
             "epochs": epochs,
             "processor_seconds": model.seconds,
             "spectra_a_second": len(some) * epochs / model.seconds,
-            "full_sets_an_hour": 3600 * len(some) * epochs / model.seconds / (25_000 * self.configuration.training.epochs),
+            "full_sets_an_hour": 3600
+            * len(some)
+            * epochs
+            / model.seconds
+            / (25_000 * self.configuration.training.epochs),
         }
 
     def _stored(self, seed: int) -> Path:
@@ -150,7 +165,9 @@ class Benchmark:
             out[f"beam_{order}"] = at_least(sets[order - 1], truth).tolist()
             rival = non_negative_least_squares(z[: self.given.rivals], centres, order)
             out[f"nnls_{order}"] = at_least(rival, truth[: self.given.rivals]).tolist()
-            out[f"beam_beside_nnls_{order}"] = at_least(sets[order - 1][: self.given.rivals], truth[: self.given.rivals]).tolist()
+            out[f"beam_beside_nnls_{order}"] = at_least(
+                sets[order - 1][: self.given.rivals], truth[: self.given.rivals]
+            ).tolist()
             told = choose_order(np.stack(scores, axis=1), steps)
             out[f"order_right_{order}"] = float((told == order).mean())
             exact = [set(sets[k - 1][i].tolist()) == set(truth[i].tolist()) for i, k in enumerate(told.tolist())]
@@ -191,7 +208,9 @@ class Benchmark:
         names = np.unique(units)
         unseen = np.isin(units, rng.permutation(names)[: names.size // 3])
         some = spectra.select(~unseen)
-        model = train(configured(COMPOUNDS, self.given.compounds_epochs), some, Drawn.codes(some), seed, self.given.device)
+        model = train(
+            configured(COMPOUNDS, self.given.compounds_epochs), some, Drawn.codes(some), seed, self.given.device
+        )
         rest = spectra.select(unseen)
         codes, key = Drawn.codes(rest), rng.random(int(unseen.sum()))
         place = np.empty(codes.size, dtype=np.int64)
@@ -208,11 +227,17 @@ class Benchmark:
             "asked": asked.size,
         }
         library = ClassInput(
-            rest, known, asked, np.where(place == 0, codes, -1), np.where(place == 0, np.arange(codes.size), -1),
+            rest,
+            known,
+            asked,
+            np.where(place == 0, codes, -1),
+            np.where(place == 0, np.arange(codes.size), -1),
             tuple(np.unique(rest.groups).tolist()),
         )
         for rival in RIVALS:
-            out[rival] = float((registry.load("baselines.classifiers", rival).fit(library).predicted == codes[asked]).mean())
+            out[rival] = float(
+                (registry.load("baselines.classifiers", rival).fit(library).predicted == codes[asked]).mean()
+            )
         return out
 
     def parts(self) -> Mapping[str, Callable[[int], Found]]:
@@ -236,8 +261,13 @@ def right(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
 def options(given: argparse.Namespace, part: str) -> dict[str, object]:
     """What a line depends on."""
     own = {"challenge": ("challenge", "challenge_epochs"), "compounds": ("compounds", "compounds_epochs")}
-    names = own.get(part, ("table", "classes", "spectra", "epochs", *(("mixtures", "rivals", "listed") if part == "mixtures" else ())))
-    return {name: Path(value).parent.name if isinstance(value := getattr(given, name), str) else value for name in names}
+    names = own.get(
+        part,
+        ("table", "classes", "spectra", "epochs", *(("mixtures", "rivals", "listed") if part == "mixtures" else ())),
+    )
+    return {
+        name: Path(value).parent.name if isinstance(value := getattr(given, name), str) else value for name in names
+    }
 
 
 def run(given: argparse.Namespace) -> list[dict[str, object]]:

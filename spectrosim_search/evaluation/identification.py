@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -83,7 +84,7 @@ class Gallery:
             if neighbours == 1:
                 out[at : at + step] = np.maximum.reduceat(similar, bounds[:-1], axis=1)
                 continue
-            for c, (start, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            for c, (start, end) in enumerate(pairwise(bounds)):
                 own = similar[:, start:end]
                 k = min(neighbours, own.shape[1])
                 out[at : at + step, c] = np.partition(own, own.shape[1] - k, axis=1)[:, -k:].mean(axis=1)
@@ -106,9 +107,10 @@ class OpenSet:
 def rejection_threshold(confidence: ArrayLike, keep: float = 0.95) -> float:
     """Return the confidence that a new spectrum of a known class reaches with probability `keep` or more.
 
-    `confidence`: of calibration spectra of known classes that nothing was trained on. The ⌊(1 - keep)(n + 1)⌋-th smallest
-    of n, which holds for exchangeable spectra whatever their distribution (split conformal prediction, Papadopoulos et
-    al. 2002); minus infinity where n is too small for that. Raises InputError for a `keep` outside 0 to 1.
+    `confidence`: of calibration spectra of known classes that nothing was trained on. The ⌊(1 - keep)(n + 1)⌋-th
+    smallest of n, which holds for exchangeable spectra whatever their distribution (split conformal prediction,
+    Papadopoulos et al. 2002); minus infinity where n is too small for that. Raises InputError for a `keep` outside 0
+    to 1.
     """
     if not 0 < keep < 1:
         raise InputError(f"share of known spectra to keep is {keep:g}, expected above 0 and below 1")

@@ -1,8 +1,8 @@
 """What is in a mixture: the classes whose summed embeddings come nearest, found without listing all combinations.
 
-The embedding of a mixture lies near the sum of its components' embeddings (Vorozhtsov and Kitina, Mendeleev Commun. 2024,
-doi:10.1016/j.mencom.2024.10.006). With unit class centres c, a = query · c and the Gram matrix G of the centres, the cosine
-between the query and the sum over a set K of classes is::
+The embedding of a mixture lies near the sum of its components' embeddings (Vorozhtsov and Kitina, Mendeleev Commun.
+2024, doi:10.1016/j.mencom.2024.10.006). With unit class centres c, a = query · c and the Gram matrix G of the centres,
+the cosine between the query and the sum over a set K of classes is::
 
     score(K) = Σ a_i / √(Σ_ij G_ij),  i, j in K
 
@@ -53,8 +53,8 @@ def beam_search(
 ) -> tuple[list[Ints], list[Floats]]:
     """Return the best sets of 1, 2, … `order` classes for each query: ``(q, k)`` each (rising), and scores ``(q,)``.
 
-    a: ``(q, C)`` cosines of queries with class centres; gram ``(C, C)`` of the centres. Raises InputError where there are
-    fewer classes than `order`.
+    a: ``(q, C)`` cosines of queries with class centres; gram ``(C, C)`` of the centres. Raises InputError where there
+    are fewer classes than `order`.
     """
     q, c = a.shape
     if not 1 <= order <= c:
@@ -151,29 +151,38 @@ def _blocks(classes: int, size: int, at_once: int) -> Iterator[Ints]:
 def exhaustive_search(a: Floats, gram: Floats, order: int) -> tuple[Ints, Floats]:
     """Return the best of all sets of `order` classes for each query, ``(q, order)`` and ``(q,)``: the slow twin.
 
-    Combinations stream by and are never stored: all that share their first members are compared at once. Costs
-    q × (C over order): pairs and triples of 500 classes, quadruples of 60 are feasible.
+    Combinations stream by and are never stored: sets that agree in their last member but one are compared at once, with
+    every member that may follow. Costs q × (C over order): pairs and triples of 500 classes, quadruples of 60 are
+    feasible.
     """
     q, c = a.shape
     if not 1 <= order <= c:
         raise InputError(f"mixtures of {order} classes asked for, there are {c}")
     a, gram = np.asarray(a, dtype=np.float64), np.asarray(gram, dtype=np.float64)
-    best, found = np.full(q, -np.inf), np.zeros((q, order), dtype=np.int64)
-    diagonal, last = np.diagonal(gram), np.arange(c)
-    for first in _blocks(c, order - 1, max(1, _CELLS_AT_ONCE // max(1, q * c))):
-        rows = gram[first].sum(axis=1) if order > 1 else np.zeros((1, c))
-        inside = np.take_along_axis(rows, first, axis=1).sum(axis=1)
-        square = inside[:, None] + 2 * rows + diagonal
-        behind = last > first.max(axis=1, initial=-1)[:, None]
-        inverse = np.where(behind, 1 / np.sqrt(np.maximum(square, _SMALLEST)), np.nan)
-        total = a[:, first].sum(axis=2)[:, :, None] + a[:, None]
-        score = np.where(behind, total * np.where(behind, inverse, 0.0), -np.inf).reshape(q, -1)
-        top = score.argmax(axis=1)
-        reached = score[np.arange(q), top]
-        better = reached > best
-        best[better] = reached[better]
-        found[better] = np.concatenate([first[top // c], (top % c)[:, None]], axis=1)[better]
-    return found, best
+    diagonal = np.diagonal(gram)
+    if order == 1:
+        score = a / np.sqrt(np.maximum(diagonal, _SMALLEST))
+        best = score.argmax(axis=1)
+        return best[:, None], score[np.arange(q), best]
+    top, found = np.full(q, -np.inf), np.zeros((q, order), dtype=np.int64)
+    for middle in range(order - 2, c - 1):
+        behind = slice(middle + 1, c)
+        width = c - middle - 1
+        for first in _blocks(middle, order - 2, max(1, _CELLS_AT_ONCE // max(1, q * width))):
+            sets = np.concatenate([first, np.full((first.shape[0], 1), middle)], axis=1)
+            rows = gram[sets].sum(axis=1)
+            inside = np.take_along_axis(rows, sets, axis=1).sum(axis=1)
+            square = inside[:, None] + 2 * rows[:, behind] + diagonal[behind]
+            score = a[:, sets].sum(axis=2)[:, :, None] + a[:, None, behind]
+            score /= np.sqrt(np.maximum(square, _SMALLEST))
+            flat = score.reshape(q, -1)
+            place = flat.argmax(axis=1)
+            reached = flat[np.arange(q), place]
+            better = reached > top
+            top[better] = reached[better]
+            chosen = np.concatenate([sets[place // width], (middle + 1 + place % width)[:, None]], axis=1)
+            found[better] = chosen[better]
+    return found, top
 
 
 def non_negative_least_squares(queries: Floats, centroids: Floats, order: int) -> Ints:

@@ -37,8 +37,8 @@ def train_stack(
     All tasks share :func:`~spectrosim_search.learning.components.stack_key`. Those whose epochs have another number of
     steps are trained as a stack of their own, so that no clock depends on neighbours. `precision` other than
     "auto" overrides the configurations'. `on_epoch(key, epoch, score)` is called after each epoch with the mean of the
-    two halves' scores (without halves: the mean training loss) and returns True to stop that replicate. A GPU that runs out of memory gets
-    half the stack at a time; replicates then start again, and `on_epoch` sees their epochs again.
+    two halves' scores (without halves: the mean training loss) and returns True to stop that replicate. A GPU that runs
+    out of memory gets half the stack at a time; replicates then start again, and `on_epoch` sees their epochs again.
 
     Raises InputError for an unknown device and ConfigurationError for tasks that cannot share a stack.
     """

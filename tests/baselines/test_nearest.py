@@ -89,10 +89,13 @@ def test_settings_are_chosen_on_training_spectra_alone() -> None:
     chosen = run("nearest-linear-metric", given).settings
     noise = given.spectra.intensities.copy()
     noise[given.judged] = np.random.default_rng(0).random(noise[given.judged].shape)
-    assert run(
-        "nearest-linear-metric",
-        dataclasses.replace(given, spectra=dataclasses.replace(given.spectra, intensities=noise)),
-    ).settings == chosen
+    assert (
+        run(
+            "nearest-linear-metric",
+            dataclasses.replace(given, spectra=dataclasses.replace(given.spectra, intensities=noise)),
+        ).settings
+        == chosen
+    )
 
 
 def test_inner_folds_judge_known_classes_and_cut_no_block() -> None:

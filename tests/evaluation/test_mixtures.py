@@ -98,7 +98,9 @@ def test_the_order_is_chosen_by_what_validation_mixtures_showed() -> None:
     steps = learn_steps(scores[choosing], order[choosing])
     assert steps[2] == np.inf  # no validation mixture had four components
     assert (choose_order(scores[~choosing], steps) == order[~choosing]).mean() > 0.95
-    assert choose_order(np.array([[0.5, 0.4], [0.5, 0.9]]), learn_steps(np.array([[0.1, 0.9]]), np.array([2]))).tolist() == [
+    assert choose_order(
+        np.array([[0.5, 0.4], [0.5, 0.9]]), learn_steps(np.array([[0.1, 0.9]]), np.array([2]))
+    ).tolist() == [
         2,
         2,
     ]
@@ -110,7 +112,9 @@ def test_mixtures_are_drawn_of_distinct_classes_and_added_up_as_measured() -> No
     of = np.sort(classes[rows], axis=1)
     assert (np.diff(of, axis=1) > 0).all()
     assert np.bincount(classes[rows].ravel()) / 12000 == pytest.approx([0.25] * 4, abs=0.02)
-    assert np.bincount(rows.ravel()) / 12000 == pytest.approx([1 / 8] * 2 + [1 / 12] * 3 + [1 / 4] + [1 / 8] * 2, abs=0.02)
+    assert np.bincount(rows.ravel()) / 12000 == pytest.approx(
+        [1 / 8] * 2 + [1 / 12] * 3 + [1 / 4] + [1 / 8] * 2, abs=0.02
+    )
     assert (rows == draw_mixtures(classes, 3, 4000, seed=5)).all()
     assert (rows != draw_mixtures(classes, 3, 4000, seed=6)).any()
     spectra = np.array([[1, 0, 0, 0.5], [0, 1, 0, 0.5], [0, 0, 1, 0.25]], dtype=np.float32)

@@ -147,7 +147,7 @@ def test_a_run_can_be_stopped() -> None:
 
 def test_unknown_settings_are_refused() -> None:
     given = task(training={"epochs": 1}, readuot="nearest")
-    with pytest.raises(ConfigurationError, match="readuot.*readout"):
+    with pytest.raises(ConfigurationError, match=r"readuot.*readout"):
         identify.run(given)
 
 

@@ -19,7 +19,7 @@ def by_nearest(
 ) -> ClassOutput:
     """Name the class of the most similar training spectrum; confidence is that similarity.
 
-    `similar`: from judged rows ``(q,)`` to similarities ``(q, n)`` to the training rows. The first of equal ones counts.
+    `similar`: from judged rows ``(q,)`` to similarities ``(q, n)`` to the training rows. The first of equals counts.
     """
     classes = given.classes[given.train]
     predicted = np.empty(given.judged.size, dtype=np.int64)

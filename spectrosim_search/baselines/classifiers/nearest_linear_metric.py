@@ -7,6 +7,7 @@ the grid. The plain cosine to class centres is the same without the whitening an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal, cast
 
 import numpy as np
@@ -40,7 +41,11 @@ def _metrics(x: NDArray[np.float32], classes: NDArray[np.int64]) -> Iterator[tup
         within = within_covariance(pca.scores[:, :k], classes)
         for shrinkage in _SHRINKAGE:
             metric = LinearMetric(pca.mean, pca.axes[:, :k] @ whitening(within, shrinkage))
-            yield f"k {k}, shrinkage {shrinkage:g}", lambda z, m=metric: np.asarray(m.embed(z), dtype=np.float32)
+            yield f"k {k}, shrinkage {shrinkage:g}", partial(_embedded, metric)
+
+
+def _embedded(metric: LinearMetric, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return metric.embed(x).astype(np.float32)
 
 
 def _tables(
@@ -69,7 +74,6 @@ def fit(given: ClassInput) -> ClassOutput:
         for line, table in _tables(given, fitted, judged):
             right[line] = right.get(line, 0.0) + float((table.argmax(axis=1) == given.classes[judged]).sum())
     best = max(right, key=lambda line: right[line]) if right else ""
-    for line, table in _tables(given, given.train, given.judged):
-        if line == best or not best:
-            break
-    return ClassOutput(table.argmax(axis=1), table.max(axis=1), line)
+    tables = _tables(given, given.train, given.judged)
+    chosen, table = next((line, table) for line, table in tables if best in ("", line))
+    return ClassOutput(table.argmax(axis=1), table.max(axis=1), chosen)

@@ -1,10 +1,10 @@
 """Identification: an encoder trained so that spectra of a class lie close, and a gallery that names the class.
 
-The triplet-spectra paper's task (Vorozhtsov and Kitina, Mendeleev Commun. 2024, doi:10.1016/j.mencom.2024.10.006). Encoder,
-head, objective, augmentations, positives, optimiser and training are the configuration's own: any objective of the zoo
-learns from classes as groups. The gallery holds the embeddings of the training spectra; :func:`enrol` adds spectra,
-of new classes too, without training. With `reject` some spectra of every class are kept from training and set the
-confidence below which a spectrum is of no known class.
+The triplet-spectra paper's task (Vorozhtsov and Kitina, Mendeleev Commun. 2024, doi:10.1016/j.mencom.2024.10.006).
+Encoder, head, objective, augmentations, positives, optimiser and training are the configuration's own: any objective of
+the zoo learns from classes as groups. The gallery holds the embeddings of the training spectra; :func:`enrol` adds
+spectra, of new classes too, without training. With `reject` some spectra of every class are kept from training and set
+the confidence below which a spectrum is of no known class.
 """
 
 from __future__ import annotations

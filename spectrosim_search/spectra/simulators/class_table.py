@@ -114,7 +114,9 @@ def draw_table(settings: Settings) -> tuple[Peaks, ...]:
     s = settings
     low, high = s.margin, s.channels - s.margin
     if high - low < s.peaks_high:
-        raise ConfigurationError([f"simulator 'class-table': margin {s.margin} leaves no room on {s.channels} channels"])
+        raise ConfigurationError(
+            [f"simulator 'class-table': margin {s.margin} leaves no room on {s.channels} channels"]
+        )
     rng = np.random.default_rng([s.seed, _TABLE])
     out: list[Peaks] = []
     known: dict[int, list[Floats]] = {}
@@ -136,7 +138,7 @@ def draw_table(settings: Settings) -> tuple[Peaks, ...]:
 
 
 def render(position: Floats, height: Floats, sigma: Floats, channels: int) -> NDArray[np.float32]:
-    """Return spectra ``(n, L)`` of peaks at `position` ``(n, K)`` channels, `height` ``(n, K)``, width `sigma` ``(n,)``.
+    """Return spectra ``(n, L)`` of peaks: channel `position` ``(n, K)``, `height` ``(n, K)``, width `sigma` ``(n,)``.
 
     Each is scaled to a maximum of 1; places beyond the ends are brought to them.
     """
@@ -197,8 +199,9 @@ def _narrow(name: str, text: str) -> Mapping[str, float]:
 def simulate(settings: Settings) -> SpectraSet:
     """Simulate one set of spectra; the group of a spectrum is its class, the axis counts channels.
 
-    `truth`: ``peaks`` ``(1, C, K, 2)``, ideal positions and heights, NaN behind a class's own. Raises InputError for a
-    file that cannot be read and ConfigurationError for settings that contradict each other.
+    The ideal peaks are those of :func:`read_table` or :func:`draw_table`; `truth` stays empty, for that is what the
+    oracle of processing batches knows. Raises InputError for a file that cannot be read and ConfigurationError for
+    settings that contradict each other.
     """
     s = settings
     problems = []
@@ -223,9 +226,6 @@ def simulate(settings: Settings) -> SpectraSet:
     names = np.array([f"class{p.name.zfill(width)}" for p in table])
     of = np.repeat(np.arange(len(table)), counts)
     place = np.arange(of.size) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-    ideal = np.full((1, len(table), max(p.position.size for p in table), 2), np.nan)
-    for number, peaks in enumerate(table):
-        ideal[0, number, : peaks.position.size] = np.stack([peaks.position, peaks.height], axis=1)
     return SpectraSet(
         intensities=np.concatenate(pieces),
         axis=np.arange(s.channels, dtype=np.float64),
@@ -235,5 +235,4 @@ def simulate(settings: Settings) -> SpectraSet:
         labels=np.array([f"{p.position.size} peaks" for p in table])[of],
         split=np.full(of.size, "", dtype="<U1"),
         name=f"class-table-{s.seed}",
-        truth={"peaks": ideal},
     )

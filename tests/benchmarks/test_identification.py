@@ -1,0 +1,99 @@
+"""The identification benchmark in small: every part runs, and what is done is not done again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import identification
+from benchmarks._identifying import challenge, drawn, templates
+from spectrosim_search.spectra.simulators import simulate
+
+TABLE = "class,position,height\n" + "\n".join(
+    f"{c},{200 + 12 * c},1\n{c},{4500 - 151 * c},{0.3 + 0.02 * c}\n{c},2500,0.2" for c in range(27)
+)
+
+
+def write(folder: Path, name: str) -> str:
+    (folder / name).mkdir()
+    path = folder / name / "peaks.csv"
+    path.write_text(TABLE + "\n")
+    return str(path)
+
+
+def found(out: Path) -> dict[str, Any]:
+    return {line["part"]: line["found"] for line in map(json.loads, out.read_text().splitlines())}
+
+
+def test_parts_run_once_and_say_what_they_found(tmp_path: Path) -> None:
+    out = tmp_path / "found.jsonl"
+    given = identification.parser().parse_args(
+        [
+            *("--parts", "full", "new", "mixtures", "challenge"),
+            *("--table", write(tmp_path, "some"), "--challenge", write(tmp_path, "hard")),
+            *("--classes", "10", "--spectra", "5", "--epochs", "2", "--challenge-epochs", "1"),
+            *("--mixtures", "20", "--rivals", "5", "--listed", "5", "--out", str(out)),
+        ]
+    )
+    lines = identification.run(given)
+    table = found(out)
+    assert table["full"]["test"] == 90
+    assert table["full"]["centroid"] > 0.2  # chance: .1
+    assert (table["new"]["classes_trained"], table["new"]["classes_new"]) == (8, 2)
+    for order in (2, 3, 4):
+        shares = table["mixtures"][f"beam_{order}"]
+        assert len(shares) == order
+        assert (np.diff(shares) <= 0).all()
+        assert table["mixtures"][f"as_listing_all_{order}"] >= 0.9
+    assert len(table["challenge"]["by_kind"]) == 3
+    before = out.read_text()
+    assert identification.run(given) == lines
+    assert out.read_text() == before
+    assert "mixtures (1 seeds)" in identification.summary(lines)
+
+
+def test_unseen_compounds_meet_library_search(tmp_path: Path) -> None:
+    path = tmp_path / "spectra.csv"
+    s = simulate("reims", batches=9, batch_size=6, channels=120, mz_high=140.0, peaks=20, batch_spread=0.8)
+    rows = [",".join(["sample_id", "group", *(f"{a:.3f}" for a in s.axis)])]
+    rows += [",".join([i, g, *map(str, x)]) for i, g, x in zip(s.sample_ids, s.groups, s.intensities, strict=True)]
+    path.write_text("\n".join(rows) + "\n")
+    given = identification.parser().parse_args(
+        [
+            "--parts",
+            "compounds",
+            "--compounds",
+            str(path),
+            "--compounds-epochs",
+            "2",
+            "--out",
+            str(tmp_path / "o.jsonl"),
+        ]
+    )
+    table = identification.run(given)[0]["found"]
+    assert isinstance(table, dict)
+    assert (table["compounds"], table["asked"]) == (3, 9)
+    assert all(0 <= float(table[name]) <= 1 for name in (*identification.RIVALS, "centroid", "nearest"))
+
+
+def test_validation_spectra_are_others_of_the_same_classes(tmp_path: Path) -> None:
+    for table in ("", write(tmp_path, "some")):
+        data = drawn(table, 6, 5, seed=0)
+        assert [len(p) for p in (data.train, data.validation, data.test)] == [30, 6, 54]
+        assert set(data.train.groups) == set(data.validation.groups) == set(data.test.groups)
+        wide = [s.intensities.reshape(len(s), 50, 100).sum(axis=2) for s in (data.train, data.validation)]
+        assert (
+            data.codes(data.train)[(wide[1] @ wide[0].T).argmax(axis=1)] == data.codes(data.validation)
+        ).mean() > 0.8
+        same = (data.train.intensities[:, None] == data.validation.intensities[None]).all(axis=2)
+        assert not same.any()
+
+
+def test_templates_know_the_test(tmp_path: Path) -> None:
+    path = write(tmp_path, "hard")
+    data = challenge(path, seed=0)
+    truth = data.codes(data.test)
+    assert (templates(path, data.test, power=0.25) == truth).mean() > 0.9
