@@ -13,7 +13,7 @@ from spectrosim_search.baselines.classifiers._choice import Grid, choose_and_cla
 from spectrosim_search.config import registry
 from spectrosim_search.spectra.simulators import simulate
 
-NAMES = ("bpnn", "elm", "knn", "logistic-regression", "majority", "plsda", "random-forest", "svm")
+NAMES = ("bpnn", "elm", "knn", "lda", "logistic-regression", "majority", "plsda", "random-forest", "svm")
 
 
 @pytest.fixture(scope="module")
