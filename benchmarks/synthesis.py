@@ -7,6 +7,12 @@ over compounds. Goes on with its file where it stopped::
 
     python -m benchmarks.synthesis run  --data spectra.csv.gz --out worth.jsonl --repetitions 5
     python -m benchmarks.synthesis table --out worth.jsonl
+
+``unseen`` decodes compounds without any training spectrum from their vectors (a table of the user's: an embedding,
+formulas, SMILES), compounds held out in five parts, beside two rivals: the mean spectrum of the training compound whose
+vector is nearest, and the mean training spectrum::
+
+    python -m benchmarks.synthesis unseen --data spectra.csv.gz --vectors extra.csv
 """
 
 from __future__ import annotations
@@ -31,6 +37,7 @@ from spectrosim_search.evaluation.worth import fit_classifier, scores
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import synthesis
 from spectrosim_search.search.programs._contract import ProgramTask
+from spectrosim_search.spectra.class_vectors import read_class_vectors
 from spectrosim_search.spectra.near_duplicates import near_duplicate_blocks
 from spectrosim_search.spectra.preprocessing import fit as fit_preprocessing
 from spectrosim_search.spectra.readers import read
@@ -178,11 +185,47 @@ def table(out: Path, methods: list[str]) -> None:
             print(f"| {method} | {100 * np.nanmean(share[method]):.1f} | {only} | {against} | {' | '.join(cells)} |")
 
 
+def unseen(spectra: SpectraSet, vectors: NDArray[np.float32], groups: NDArray[np.int64], epochs: int) -> None:
+    """Print weighted cosine and library match of spectra made for compounds that have none in training."""
+    settings = configuration(vectors="given", amount=1, blend=1.0, jitter=0.0, prior=1e6, **STILL)
+    settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, epochs=epochs))
+    x = fit_preprocessing(settings.preprocessing, spectra.intensities).transform(spectra.intensities)
+    plain, axis = x.astype(np.float64) ** 2, spectra.axis
+    part = np.random.default_rng(0).permutation(vectors.shape[0]) % FOLDS
+    names = tuple(str(c) for c in range(vectors.shape[0]))
+    found: dict[str, list[dict[str, float]]] = {}
+    for held in range(FOLDS):
+        train, judged = np.flatnonzero(part[groups] != held), np.flatnonzero(part[groups] == held)
+        classes = np.where(part[groups] != held, groups, -1)
+        task = ProgramTask("unseen", settings, held, x, axis, classes, names, train, judged, {"vectors": vectors})
+        made = synthesis.synthesise(task)
+        codes, known = np.flatnonzero(part == held), np.flatnonzero(part != held)
+        nearest = known[((vectors[codes][:, None] - vectors[known][None]) ** 2).sum(axis=2).argmin(axis=1)]
+        ways = {
+            "decoded from the vector": [
+                synthesis.generate(settings, made.parameters, int(c), 1, 0, axis) for c in codes
+            ],
+            "nearest training compound": [plain[groups == c].mean(axis=0)[None] for c in nearest],
+            "mean training spectrum": [plain[train].mean(axis=0)[None] for _ in codes],
+        }
+        for way, rows in ways.items():
+            measured = generation_metrics(
+                np.concatenate(rows), codes, plain[train], groups[train], axis, plain[judged], groups[judged]
+            )
+            found.setdefault(way, []).append(measured)
+    print("| | cosine | ratio > .9 | library match | novelty |\n|---|---|---|---|---|")
+    for way, rows in found.items():
+        cells = ("weighted_cosine", "similarity_ratio_above_.9", "library_match", "novelty")
+        print(f"| {way} | {' | '.join(f'{np.mean([r[c] for r in rows]):.3f}' for c in cells)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("what", choices=["run", "table", "unseen"])
     parser.add_argument("--data", default="")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("worth.jsonl"))
+    parser.add_argument("--vectors", default="")
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--caps", default="1,2,3,0")
     parser.add_argument("--amount", type=int, default=4)
@@ -191,6 +234,11 @@ def main() -> None:
     arguments = parser.parse_args()
     methods = arguments.methods.split(",") if arguments.methods else [*RIVALS, *OURS]
     torch.set_num_threads(1)
+    if arguments.what == "unseen":
+        spectra = read(arguments.data)
+        compounds, groups = np.unique(spectra.groups, return_inverse=True)
+        unseen(spectra, read_class_vectors(arguments.vectors, compounds.tolist()), groups, arguments.epochs)
+        return
     if arguments.what == "run":
         run(read(arguments.data), arguments.out, methods, arguments)
     table(arguments.out, methods)

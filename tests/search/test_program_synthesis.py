@@ -15,6 +15,7 @@ from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import synthesis
 from spectrosim_search.search.programs._contract import ProgramTask
+from spectrosim_search.search.programs._synthesis import kept_rows
 from spectrosim_search.spectra.near_duplicates import near_duplicate_blocks
 from spectrosim_search.spectra.preprocessing import fit as fit_preprocessing
 from spectrosim_search.spectra.readers import read
@@ -22,7 +23,7 @@ from spectrosim_search.spectra.simulators import simulate
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 SPECTRA = simulate("ei", compounds=10, spectra=5, mz_high=120, peaks=14, cut=45, noise=0.3)
-SMALL: dict[str, Scalar] = {"amount": 3, "size": 12, "depth": 2}
+SMALL: dict[str, Scalar] = {"blend": 0.2, "amount": 3, "size": 12, "depth": 2}
 
 
 def configuration(intensity: str = "sqrt", **program: Scalar) -> Configuration:
@@ -125,10 +126,10 @@ def test_a_class_never_seen_needs_a_decoder_and_its_vector() -> None:
 
 def test_the_cap_on_training_spectra_holds_for_all_methods() -> None:
     t = task(configuration(spectra_per_class=1, blend=0.0))
-    kept = synthesis.kept_rows(t.train, t.classes, 1)
+    kept = kept_rows(t.train, t.classes, 1)
     assert np.bincount(t.classes[kept]).tolist() == [1] * 10
     assert set(kept) <= set(t.train)
-    np.testing.assert_array_equal(synthesis.kept_rows(t.train, t.classes, 0), t.train)
+    np.testing.assert_array_equal(kept_rows(t.train, t.classes, 0), t.train)
     made = synthesis.synthesise(t)
     assert made.classes.size == 30
     metrics = synthesis.run(t).metrics  # training spectra that the cap leaves unused are held out from the generator

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines.classifiers import ClassInput, ClassOutput
 from spectrosim_search.baselines.generators import GeneratorInput, GeneratorOutput
 from spectrosim_search.config import registry
-from spectrosim_search.config.configuration import Configuration, Preprocessing
+from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import field
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.generation import generation_metrics
 from spectrosim_search.evaluation.worth import fit_classifier, scores
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
+from spectrosim_search.search.programs._synthesis import checked, intensities, kept_rows
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ __all__ = [
     "baseline",
     "fit",
     "generate",
-    "kept_rows",
     "predict",
     "run",
     "side",
@@ -71,7 +71,10 @@ class Settings:
     frozen: int = field(2, "last layers of a specialised decoder that stay general", low=0, high=32)
     specialised_steps: int = field(60, "steps a specialised decoder is trained", low=1, high=10000)
     blend: float = field(
-        0.2, "share of the decoded spectrum in a synthetic one, the rest its source", low=0.0, high=1.0
+        0.0,
+        "share of the decoded spectrum in a synthetic one, the rest its source; 0: no autoencoder is trained",
+        low=0.0,
+        high=1.0,
     )
     jitter: float = field(0.1, "noise on the hidden vector, whose own size is 1", low=0.0, high=10.0)
     transfer: float = field(
@@ -112,36 +115,6 @@ def _settings(configuration: Configuration) -> Settings:
     return Settings(**dict(configuration.program.parameters))  # type: ignore[arg-type] # checked where it was read
 
 
-def _intensities(preprocessing: Preprocessing, x: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Undo the root or logarithm of preprocessed spectra, up to a factor for each."""
-    values = np.maximum(np.asarray(x, np.float64), 0.0)
-    if preprocessing.intensity == "sqrt":
-        return np.asarray(values**2)
-    return np.asarray(np.expm1(values)) if preprocessing.intensity == "log" else values
-
-
-def _checked(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-    if spectra.size and float(spectra.min()) < 0:
-        raise DataError(
-            "synthesis needs preprocessed spectra of at least 0: set preprocessing.scale to none, derivative to 0 and "
-            "intensity to none, tic, sqrt or log"
-        )
-    return spectra
-
-
-def kept_rows(rows: NDArray[np.int64], classes: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most `most` of `rows` for each class, 0: all; which ones does not depend on any training seed."""
-    if most == 0:
-        return rows
-    rank = np.random.default_rng(most).permutation(classes.size)[rows]  # by row number: equal for every method
-    order = rows[np.argsort(rank, kind="stable")]
-    place = np.empty(order.size, np.int64)
-    for code in np.unique(classes[order]):
-        own = classes[order] == code
-        place[own] = np.arange(own.sum())
-    return np.sort(order[place < most])
-
-
 def _vectors(task: ProgramTask, settings: Settings) -> NDArray[np.float32] | None:
     if settings.vectors == "learned":
         return None
@@ -163,7 +136,7 @@ def _fitted(
     from spectrosim_search.learning.synthesis import fit as fit_autoencoder
 
     rows = kept_rows(task.train, task.classes, settings.spectra_per_class)
-    spectra, classes = _checked(task.spectra[rows]), task.classes[rows]
+    spectra, classes = checked(task.spectra[rows]), task.classes[rows]
     data = SynthesisData(spectra, classes, task.axis, len(task.class_names), _vectors(task, settings))
     prior = Variation(settings.tilt, settings.power, settings.noise)
     found = learn(spectra, classes, task.axis, prior, settings.prior)
@@ -292,7 +265,7 @@ def _metrics(
     """Measures of what was made from the rows `used`, against the other training rows where there are any."""
 
     def plain(x: NDArray[np.float32]) -> NDArray[np.float64]:
-        return _intensities(configuration.preprocessing, x)
+        return intensities(configuration.preprocessing, x)
 
     some = np.arange(0, made_classes.size, max(1, -(-made_classes.size // _MEASURED)))
     left = np.setdiff1d(train, used)
@@ -349,7 +322,7 @@ def generate(
         raise InputError(f"class {class_code} has no training spectra and the model no decoder (program.blend is 0)")
     sources = own[np.arange(count) % own.size] if own.size else np.full(count, -1, np.int64)
     classes = np.full(count, class_code, np.int64)
-    made = _intensities(configuration.preprocessing, _draw(configuration, parameters, axis, sources, classes, seed))
+    made = intensities(configuration.preprocessing, _draw(configuration, parameters, axis, sources, classes, seed))
     return np.asarray(1000.0 * made / np.maximum(made.max(axis=1, keepdims=True), 1e-12), np.float32)
 
 
@@ -365,7 +338,7 @@ def baseline(name: str, given: ClassInput, configuration: Configuration) -> Clas
     rows = kept_rows(given.train, given.classes, settings.spectra_per_class)
     state = fit_preprocessing(configuration.preprocessing, given.spectra.intensities[given.train])
     x, axis = state.transform(given.spectra.intensities), state.axis(given.spectra.axis)
-    real, own = _checked(x[rows]), given.classes[rows]
+    real, own = checked(x[rows]), given.classes[rows]
     rival = registry.load(BASELINES, name)
     made: GeneratorOutput = rival.generate(
         GeneratorInput(real, own, axis, settings.amount, given.training_seed, configuration)
