@@ -53,8 +53,8 @@ def design_of(groups: int, shape: str) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """signal ``(D,)``; models ``(T, cells, D)`` weights, one for all cells where training changes nothing; worth ``(T,)``:
-    each model's mean AUC on 2,001 fresh groups."""
+    """signal ``(D,)``; models ``(T, cells, D)`` weights, one for all cells where training changes nothing; worth
+    ``(T,)``: each model's mean AUC on 2,001 fresh groups."""
 
     signal: Array
     models: Array

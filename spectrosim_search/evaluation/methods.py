@@ -30,7 +30,7 @@ class Blocks:
 
     of_row: block of each spectrum ``(N,)``, -1 for spectra in no judged pair. count: number of blocks; units above
     :data:`MAX_BLOCKS` are merged at random into that many (delete-a-block jackknife), which costs precision of the
-    interval only. scored: blocks that hold positive pairs which the metric can use; degrees of freedom are one less.
+    interval only. scored: blocks that hold positive pairs which the metric can use; degrees of freedom are fewer.
     """
 
     of_row: IntArray

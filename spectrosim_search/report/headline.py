@@ -138,7 +138,7 @@ def _score_line(record: StudyRecord) -> str:
     scoring = _SCORING[c.scoring]
     if leak_notice(record) and not only_fixed(record):
         scoring = "in cross-validation over pairs, whose parts share spectra and batches, with fresh seeds"
-    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over groups"
+    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, corrected jackknife over groups"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
         line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
     return line
