@@ -138,7 +138,7 @@ def class_jackknife(method: ClassMethod, units: IntArray, metric: str) -> Estima
 def class_difference(a: ClassMethod, b: ClassMethod, units: IntArray, metric: str) -> Difference:
     """Score of `a` minus score of `b` with its 95 % interval, paired by leaving out the same units."""
     if not a or not b:
-        return Difference(Estimate(float("nan"), note="no spectrum was judged"), float("nan"), 0)
+        return Difference(Estimate(float("nan"), note="no spectrum was judged"), float("nan"), 0.0, 0)
     layout = _Layout.of([a, b], units)
     without = layout.each_without()
     values = layout.under(a, without, metric) - layout.under(b, without, metric)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["class_lead", "class_protocol", "class_scoring", "unit_words"]
+__all__ = ["class_lead", "class_protocol", "class_scoring", "interval_words", "unit_words"]
 
 _NAMED = {
     "identify": "which group (compound, individual) a spectrum is of",
@@ -16,6 +16,11 @@ _NAMED = {
 def unit_words(record: StudyRecord) -> str:
     """What intervals leave out as a whole: groups, classes, spectra."""
     return str(record.design.get("unit", "groups")) if record.study.task != "same-batch" else "groups"
+
+
+def interval_words(record: StudyRecord) -> str:
+    """What intervals come from."""
+    return "corrected jackknife" if record.study.task == "same-batch" else "jackknife"
 
 
 def class_protocol(record: StudyRecord) -> str:

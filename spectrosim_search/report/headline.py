@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from spectrosim_search.report.class_words import class_protocol, class_scoring, unit_words
+from spectrosim_search.report.class_words import class_protocol, class_scoring, interval_words, unit_words
 from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
@@ -139,7 +139,7 @@ def _score_line(record: StudyRecord) -> str:
     scoring = _SCORING[c.scoring] if record.study.task == "same-batch" else class_scoring(record)
     if record.study.task == "same-batch" and leak_notice(record) and not only_fixed(record):
         scoring = "in cross-validation over pairs, whose parts share spectra and batches, with fresh seeds"
-    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over {unit_words(record)}"
+    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, {interval_words(record)} over {unit_words(record)}"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
         line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
     return line

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spectrosim_search.config.study import Dimension
-from spectrosim_search.report.class_words import unit_words
+from spectrosim_search.report.class_words import interval_words, unit_words
 from spectrosim_search.report.families import family
 from spectrosim_search.report.headline import facts, only_fixed, verdict_sentence, warnings
 from spectrosim_search.report.marks import leak_notice
@@ -98,12 +98,13 @@ def _about(record: StudyRecord) -> str:
     """How to read the result table, true for the way in which this study was scored."""
     c, units = record.confirmation, unit_words(record)
     if only_fixed(record):
-        return f"Estimates with 95 % intervals over groups (jackknife). n/a: undefined, with the reason. {_RANKS}"
+        how = f"Estimates with 95 % intervals over {units} ({interval_words(record)})"
+        return f"{how}. n/a: undefined, with the reason. {_RANKS}"
     text = (
-        f"Estimates with 95 % intervals over {units} (jackknife). Differences are paired over {units}; p is one-sided "
-        "(is the winner better?), adjusted after Holm over all tests against baselines, and given for these alone. The "
-        "spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested. "
-        f"{_RANKS}"
+        f"Estimates with 95 % intervals over {units} ({interval_words(record)}). Differences are paired over {units}; "
+        "p is one-sided (is the winner better?), adjusted after Holm over all tests against baselines, and given for "
+        "these alone. The spread over seeds is training noise, no more. n/a: undefined, with the reason, or not "
+        f"tested. {_RANKS}"
     )
     if c is not None and c.verdict.optimism > 0:
         text += (

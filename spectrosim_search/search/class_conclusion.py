@@ -162,7 +162,7 @@ def _verdict(compared: _Compared, tests: Mapping[tuple[str, str], tuple[Differen
         best_baseline=best.name,
         best_title=best.title,
         metric=compared.metric,
-        groups=difference.degrees + 1,
+        groups=difference.groups,
         unit=compared.bench.design.unit_plural,
         p=p,
         belief=belief,

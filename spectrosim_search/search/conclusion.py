@@ -184,7 +184,7 @@ def _verdict(
         best_baseline=best.name,
         best_title=best.title,
         metric=compared.metric,
-        groups=difference.degrees + 1,
+        groups=difference.groups,
         p=p,
         belief=belief,
     )

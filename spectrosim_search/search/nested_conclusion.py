@@ -146,7 +146,7 @@ def _verdict(
         best_baseline=best,
         best_title=f"chosen without the groups that judge it ({_counted(titles)})",
         metric=metric,
-        groups=difference.degrees + 1,
+        groups=difference.groups,
         p=p,
         winner="the searched winner",
         belief=belief,
