@@ -1,8 +1,9 @@
 """From intensities to rows whose products are similarities, for every kind of model.
 
 Most models compare by cosine: their rows have length one, and the similarity of two spectra is the dot product. Models
-that compare otherwise (`training.comparison`) give rows of one number more, the spectrum's own term, last: the
-similarity is the dot product of the other numbers plus the two own terms. So does a committee with such a member.
+that compare otherwise (`training.comparison`, or PLDA as a linear metric) give rows of one number more, the spectrum's
+own term, last: the similarity is the dot product of the other numbers plus the two own terms. So does a committee with
+such a member.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Part:
     of a committee.
 
     configuration: None of a linear metric. parameters: weights of the network; of a linear metric ``mean (C,)`` and
-    ``projection (C, k)``.
+    ``projection (C, k)``, and ``weight (k,)`` and ``offset (1,)`` where it compares by PLDA.
     """
 
     configuration: Configuration | None
@@ -39,7 +40,9 @@ class Part:
     @property
     def own(self) -> bool:
         """Whether its rows end with an own term."""
-        return self.configuration is not None and self.configuration.training.comparison != "cosine"
+        if self.configuration is None:
+            return "weight" in self.parameters
+        return self.configuration.training.comparison != "cosine"
 
 
 def has_own(parts: Sequence[Part]) -> bool:
@@ -83,11 +86,15 @@ def embed_prepared(
         found = embed(part.configuration, part.parameters, prepared, where, device=device)
         return found if part.own else unit_rows(found)
     mean, projection = part.parameters["mean"], part.parameters["projection"]
-    out = np.empty((len(prepared), projection.shape[1]), np.float32)
+    size = projection.shape[1]
+    out = np.empty((len(prepared), size + part.own), np.float32)
     for start in range(0, len(prepared), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        out[rows] = (prepared[rows] - mean) @ projection
-    return unit_rows(out)
+        t = (prepared[rows] - mean) @ projection
+        out[rows, :size] = t
+        if part.own:
+            out[rows, -1] = part.parameters["offset"] - (np.square(t) * part.parameters["weight"]).sum(axis=1)
+    return out if part.own else unit_rows(out)
 
 
 def row_similarity(

@@ -23,10 +23,12 @@ def model_card(folder: ModelFolder) -> str:
 
 
 def _what(folder: ModelFolder) -> str:
+    metric = folder.document.linear_metric
+    compared = ", compared by probabilistic linear discriminant analysis" if metric and has_own(folder.parts) else ""
     kind = {
         "model": "a contrastive neural network",
         "committee": f"a committee of {len(folder.parts)} contrastive models, whose similarities are averaged",
-        "linear-metric": "a linear metric (principal components, whitened by the spread within groups)",
+        "linear-metric": "a linear metric (principal components, whitened by the spread within groups)" + compared,
     }[folder.document.kind]
     return (
         f"# {folder.name}\n\n"
@@ -41,6 +43,8 @@ def _scale(folder: ModelFolder) -> str:
     """What numbers a similarity can be."""
     if not has_own(folder.parts):
         return "between -1 and 1"
+    if folder.document.linear_metric is not None:
+        return "the natural logarithm of the likelihood ratio of one group against two (PLDA), which may be any number"
     kinds = Counter(c.training.comparison for c in folder.document.configurations)
     named = {
         "cosine": "a cosine",

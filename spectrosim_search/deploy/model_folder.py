@@ -4,7 +4,7 @@
 
     model.json               facts: schema version, kind, data, axis unit, intensities, threshold, error rates, versions
     configuration.yaml       the document the model was trained from; `train` takes it again
-    weights.safetensors      weights of the network, or mean and projection of a linear metric
+    weights.safetensors      weights of the network, or mean and projection of a linear metric (PLDA: weight, offset)
     preprocessing.safetensors  fitted preprocessing
     axis.safetensors         the axis the model knows, float64 (L,)
     README.md                the same for a person to read
@@ -171,10 +171,14 @@ def _read_parts(
     given = list(settings) if len(configurations) > 1 else [settings]
     if len(given) != len(configurations):
         raise KeyError(f"{len(given)} preprocessings for {len(configurations)} members")
-    return tuple(
+    parts = tuple(
         Part(configuration, arrays(weights), State.from_arrays(Preprocessing(**one), arrays(prepared)))
         for configuration, one, (weights, prepared) in zip(configurations, given, _part_files(len(given)), strict=True)
     )
+    metric = document.linear_metric
+    if metric is not None and parts[0].own != (metric.comparison == "plda"):
+        raise KeyError(f"weights that are not of a linear metric compared by {metric.comparison}")
+    return parts
 
 
 def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:

@@ -143,15 +143,20 @@ class _Part(torch.nn.Module):
 
 
 class _Linear(torch.nn.Module):
-    """The linear metric."""
+    """The linear metric; of PLDA rows that end with an own term."""
 
     def __init__(self, part: Part) -> None:
         super().__init__()
-        for name in ("mean", "projection"):
-            self.register_buffer(name, torch.from_numpy(np.asarray(part.parameters[name], np.float64)))
+        self.own = part.own
+        for name, array in part.parameters.items():
+            self.register_buffer(name, torch.from_numpy(np.asarray(array, np.float64)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return ((x.double() - self.get_buffer("mean")) @ self.get_buffer("projection")).float()
+        t = (x.double() - self.get_buffer("mean")) @ self.get_buffer("projection")
+        if not self.own:
+            return t.float()
+        own = self.get_buffer("offset") - (t * t * self.get_buffer("weight")).sum(dim=1, keepdim=True)
+        return torch.cat([t, own], dim=1).float()
 
 
 class _Network(torch.nn.Module):

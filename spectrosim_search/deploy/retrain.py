@@ -164,7 +164,7 @@ def _fit(
     state = State.from_arrays(
         output.preprocessing, {k.removeprefix("preprocessing."): v for k, v in arrays.items() if "." in k}
     )
-    metric = Part(None, {k: arrays[k] for k in ("mean", "projection")}, state)
+    metric = Part(None, {k: v for k, v in arrays.items() if "." not in k}, state)
     return (metric,), decision, {"settings": output.settings}
 
 

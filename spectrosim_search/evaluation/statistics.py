@@ -101,8 +101,8 @@ def jackknife(method: Method, groups: IntArray, metric: str) -> Estimate:
 def interval_of(value: float, without: FloatArray) -> Estimate:
     """A share with its 95 % interval on the logit scale, from its values without each unit ``(U,)``.
 
-    The plain jackknife, for scores to which each unit adds on its own. A share of 0 or 1 has the exact bound for the share of faultless
-    units, .025^(1/U).
+    The plain jackknife, for scores to which each unit adds on its own. A share of 0 or 1 has the exact bound for the
+    share of faultless units, .025^(1/U).
     """
     if math.isnan(value):
         return Estimate(value, note="undefined")

@@ -9,8 +9,9 @@ from typing import Literal
 from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate
 
-__all__ = ["Outcome", "Verdict", "decide", "lead"]
+__all__ = ["ExportKind", "Outcome", "Verdict", "decide", "lead"]
 
+ExportKind = Literal["model", "linear-metric", "plda", "none"]
 Outcome = Literal["better", "not worse", "cannot tell", "not searched"]
 
 TOLERATED_MEAN = -0.01
@@ -26,20 +27,26 @@ TITLES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
 }
+TAKEN_AWAY: dict[str, tuple[ExportKind, str]] = {  # baselines that can be exported in the winner's stead
+    "linear-metric": ("linear-metric", "The linear metric"),
+    "linear-metric-tuned": ("linear-metric", "The linear metric"),
+    "plda": ("plda", "PLDA"),
+    "plda-tuned": ("plda", "PLDA"),
+}
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What may be said; `baseline_ahead`: the best baseline scored at least as high as the winner.
 
-    `export_kind` is what should be taken away: the linear metric where it is the best baseline and is ahead; nothing
-    where a method leads that needs no model.
+    `export_kind` is what should be taken away: the linear metric or PLDA where it is the best baseline and is ahead;
+    nothing where a method leads that needs no model.
     """
 
     outcome: Outcome
     sentence: str
     baseline_ahead: bool
-    export_kind: Literal["model", "linear-metric", "none"]
+    export_kind: ExportKind
 
 
 def decide(
@@ -72,7 +79,7 @@ def decide(
     elif value >= TOLERATED_MEAN and low > TOLERATED_LOW:
         outcome = "not worse"
     ahead = value <= 0
-    linear = ahead and best_baseline.startswith("linear-metric")
+    kind, said = TAKEN_AWAY.get(best_baseline, ("model", "")) if ahead else ("model", "")
     size = "below 0.001" if p < 0.001 else f"= {p:.3f}"
     chance = "" if math.isnan(p) else f", Holm-corrected one-sided p {size}"
     believed = ""
@@ -91,11 +98,11 @@ def decide(
     else:
         side = "behind" if ahead else "ahead of"
         text = f"Cannot tell: {winner} is {by} {side} {against}, and these {unit} cannot decide ({sure})."
-    if linear:
-        text += " The linear metric needs no search and scores at least as high: use it; it is what export hands over."
+    if kind != "model":
+        text += f" {said} needs no search and scores at least as high: use it; it is what export hands over."
     elif ahead:
         text += " The baseline needs no search and scores at least as high: prefer it."
-    return Verdict(outcome, text, ahead, "linear-metric" if linear else "model")
+    return Verdict(outcome, text, ahead, kind)
 
 
 def lead(
@@ -134,8 +141,8 @@ def lead(
         text += "; that it beats chance is not shown"
     if among > 1 and optimism > 0:
         text += f"; to be picked as the best of {among} flatters it by about {optimism:.3f}"
-    linear = name.startswith("linear-metric")
-    return Verdict("not searched", text + ".", True, "linear-metric" if linear else "none")
+    kind, _ = TAKEN_AWAY.get(name, ("none", ""))
+    return Verdict("not searched", text + ".", True, kind)
 
 
 def _percent(probability: float) -> str:

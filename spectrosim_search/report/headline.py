@@ -47,6 +47,7 @@ _SCORING = {
 _EXPORTS = {
     "model": "the searched model",
     "linear-metric": "the linear metric",
+    "plda": "PLDA",
     "none": "nothing: what leads needs no model",
 }
 

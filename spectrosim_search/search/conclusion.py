@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
-from spectrosim_search.evaluation.verdict import decide
+from spectrosim_search.evaluation.verdict import ExportKind, decide
 from spectrosim_search.evaluation.verification import METRICS
 from spectrosim_search.protocol.leakage import audit
 from spectrosim_search.search.contenders import Contender, Method, rankable
@@ -171,7 +170,7 @@ def _tests(compared: _Comparison) -> dict[tuple[str, str], tuple[Difference, flo
 
 def _verdict(
     compared: _Comparison, tests: Mapping[tuple[str, str], tuple[Difference, float]]
-) -> tuple[VerdictRecord, Literal["model", "linear-metric", "none"]]:
+) -> tuple[VerdictRecord, ExportKind]:
     best, optimism = compared.best, compared.taken_off(compared.winner)
     if best is None:
         nothing = Estimate(float("nan"), note="no baseline in the study")

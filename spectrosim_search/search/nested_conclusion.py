@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
-from spectrosim_search.evaluation.verdict import decide
+from spectrosim_search.evaluation.verdict import ExportKind, decide
 from spectrosim_search.evaluation.verification import METRICS
 from spectrosim_search.search.records import (
     CHOSEN,
@@ -138,7 +137,7 @@ def _chosen_row(
 
 def _verdict(
     last: ConfirmationRecord, difference: Difference, p: float, metric: str, titles: Sequence[str]
-) -> tuple[VerdictRecord, Literal["model", "linear-metric", "none"]]:
+) -> tuple[VerdictRecord, ExportKind]:
     best = last.verdict.best_baseline  # chosen once more, on all groups: what would be taken away in the winner's stead
     belief = posterior(difference)
     decision = decide(

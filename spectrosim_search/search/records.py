@@ -17,7 +17,7 @@ from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import ClassScores, Estimate, PairScores
-from spectrosim_search.evaluation.verdict import Outcome
+from spectrosim_search.evaluation.verdict import ExportKind, Outcome
 from spectrosim_search.search.work_item import Phase
 
 __all__ = [
@@ -233,7 +233,7 @@ class ConfirmationRecord:
     verdict: VerdictRecord
     winner_trial: int  # -1 where nothing was searched or a committee won
     winner_configuration_id: str  # of a committee: the hash of its members' configurations
-    export_kind: Literal["model", "linear-metric", "none"]  # what `export` recommends
+    export_kind: ExportKind  # what `export` recommends
     leakage: Mapping[str, float]  # union-find: auc, balanced_accuracy, expected
     threshold: float  # from the winner's out-of-fold pairs
     epochs: int  # median chosen epoch of the winner's replicates
