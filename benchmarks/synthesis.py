@@ -53,6 +53,7 @@ BASE = {
 STILL = {"tilt": 0.0, "power": 0.0, "noise": 0.0, "transfer": 0.0}
 OURS: dict[str, dict[str, Any]] = {
     "acquisitions": {"blend": 0.0},
+    "acquisitions as expected": {"blend": 0.0, "prior": 1e6},
     "acquisitions and decoder": {"blend": 0.2},
     "decoder alone": {"blend": 1.0, **STILL},
 }
