@@ -144,6 +144,8 @@ def _score_line(record: StudyRecord) -> str:
     line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over {unit_words(record)}"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
         line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
+    elif record.study.confirmation.selection != "score" and c.scoring == "corrected-cv":
+        line += "; finalists were chosen without labels, and nothing is taken off the winner's score"
     return line
 
 

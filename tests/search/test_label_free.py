@@ -139,6 +139,10 @@ def test_one_finalist_without_labels_has_nothing_to_correct(tmp_path: Path) -> N
     assert by is not None and record.confirmation is not None
     assert record.confirmation.winner_trial == best_trials(record.trials, 1, by)[0].number
     assert record.confirmation.verdict.optimism == 0
+    assert (
+        "chosen without labels, and nothing is taken off the winner's score"
+        in dict(facts(record))["How the score was obtained"]
+    )
     labels = row_of(record, record.confirmation.labels_trial)
     assert labels.difference is not None
     winner = row_of(record, record.confirmation.winner_trial)
