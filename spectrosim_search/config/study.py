@@ -148,6 +148,11 @@ class Confirmation:
     minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
     presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
     front: int = field(0, "further finalists from the Pareto front, best score first (needs several objectives)", low=0)
+    selection: Literal["score", "uniformity", "alignment-uniformity", "effective-rank"] = field(
+        "score",
+        "what chooses finalists and committee among the finished trials: their search score, or a criterion of their "
+        "validation embeddings that sees no group; the trial that labels would choose is then confirmed beside them",
+    )
     committee: int = field(
         0, "best trials whose similarities are averaged, as one more finalist (3 at least); 0: none", low=0, high=100
     )

@@ -13,6 +13,7 @@ from spectrosim_search.deploy.document import ExportDocument, LinearMetric, docu
 from spectrosim_search.evaluation.committee import SMALLEST
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.search.candidates import best_trials
+from spectrosim_search.search.label_free import CRITERIA, ranking
 from spectrosim_search.search.pareto import pareto_trials
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, StudyRecord, TrialRecord
 
@@ -85,7 +86,7 @@ def export_document(record: StudyRecord, trial: int | None = None, *, committee:
     if confirmation.winner_members:
         return _committee(record, [_trial(record, number) for number in confirmation.winner_members])
     chosen = _trial(record, confirmation.winner_trial)
-    how = f"best of {_counted(record)} trials, confirmed with fresh seeds"
+    how = f"best of {_counted(record)} trials{_by(record)}, confirmed with fresh seeds"
     if confirmation.scoring == "nested":
         how = f"best of {_counted(record)} trials of the last search, on all groups; the score is the procedure's"
     return _model(record, chosen, _row_of(confirmation, chosen), how)
@@ -135,7 +136,7 @@ def _model(record: StudyRecord, trial: TrialRecord, row: MethodRow | None, how: 
 
 def _members(record: StudyRecord) -> list[TrialRecord]:
     """The committee that the study asked for, or of as many as the bundled studies ask for."""
-    found = best_trials(record.trials, record.study.confirmation.committee or DEFAULT_COMMITTEE)
+    found = best_trials(record.trials, record.study.confirmation.committee or DEFAULT_COMMITTEE, ranking(record))
     if len(found) < SMALLEST:
         raise InputError(
             f"study '{record.study.name}' has {len(found)} finished trials of different configurations, a committee "
@@ -149,7 +150,7 @@ def _committee(record: StudyRecord, trials: Sequence[TrialRecord]) -> ExportDocu
     identity = committee_identity([c.identity for c in members])
     rows = record.confirmation.rows if record.confirmation else ()
     row = next((r for r in rows if r.configuration_id == identity), None)
-    how = f"the {len(members)} best of {_counted(record)} trials, their similarities averaged"
+    how = f"the {len(members)} best of {_counted(record)} trials{_by(record)}, their similarities averaged"
     how += ", confirmed with fresh seeds" if row is not None else "; not confirmed"
     provenance = _provenance(record, how, row)
     provenance["members"] = [
@@ -208,6 +209,12 @@ def _provenance(record: StudyRecord, how: str, row: MethodRow | None) -> dict[st
     if packages:
         out["packages"] = dict(packages)
     return out
+
+
+def _by(record: StudyRecord) -> str:
+    """By what finalists were chosen, where it was not their score."""
+    asked = record.study.confirmation.selection
+    return "" if asked == "score" else f" (finalists by {CRITERIA[asked][0]}, without labels)"
 
 
 def _counted(record: StudyRecord) -> int:

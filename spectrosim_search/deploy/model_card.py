@@ -44,7 +44,7 @@ def _scale(folder: ModelFolder) -> str:
     if not has_own(folder.parts):
         return "between -1 and 1"
     if folder.document.linear_metric is not None:
-        return "the natural logarithm of the likelihood ratio of one group against two (PLDA), which may be any number"
+        return "a log likelihood ratio of one group against two as PLDA's normal distributions have it: any number"
     kinds = Counter(c.training.comparison for c in folder.document.configurations)
     named = {
         "cosine": "a cosine",

@@ -15,7 +15,8 @@ from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
 from spectrosim_search.report.trials import winners
-from spectrosim_search.search.records import CHOSEN, MethodRow, StudyRecord, VerdictRecord
+from spectrosim_search.search.label_free import CRITERIA
+from spectrosim_search.search.records import CHOSEN, ConfirmationRecord, MethodRow, StudyRecord, VerdictRecord
 
 __all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
 
@@ -143,7 +144,25 @@ def _score_line(record: StudyRecord) -> str:
     line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, {interval_words(record)} over {unit_words(record)}"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
         line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
+    elif record.study.confirmation.selection != "score" and c.scoring == "corrected-cv":
+        line += "; finalists were chosen without labels, and nothing is taken off the winner's score"
     return line
+
+
+def _chosen_without_labels(record: StudyRecord, c: ConfirmationRecord) -> str:
+    """The criterion, and what labels would have chosen beside what won."""
+    text = f"{CRITERIA[record.study.confirmation.selection][0]} of embeddings, which sees no group"
+    if c.labels_trial < 0:  # nested scoring: of the last search, whose own score is not shown
+        return text
+    if c.labels_trial == c.winner_trial:
+        return f"{text}; labels would have chosen the winner too"
+    identity = next((t.configuration_id for t in record.trials if t.number == c.labels_trial), "")
+    row = next((r for r in c.rows if r.configuration_id == identity and r.kind == "finalist"), None)
+    text += f"; labels would have chosen trial {c.labels_trial}"
+    if row is None:
+        return text
+    text += f": {metric_title(c.metric)} {interval(row.metrics.get(c.metric))}"
+    return f"{text}, winner - that trial {interval(row.difference, difference=True)}"
 
 
 def facts(record: StudyRecord) -> list[tuple[str, str]]:
@@ -158,6 +177,8 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             if c.scoring == "nested":
                 who = f"of a search in each of {len(c.outer)} outer folds; {who} is exported"
             out.append(("Winner", f"{who}: {title} {interval(row.metrics.get(c.metric))}"))
+            if record.study.confirmation.selection != "score":
+                out.append(("Finalists chosen by", _chosen_without_labels(record, c)))
         difference = interval(c.verdict.difference, difference=True)
         if only_fixed(record):
             out.append(("Lead over the next method", difference))

@@ -95,10 +95,15 @@ class Candidate(Contender):
         return max(least, round(statistics.median(chosen))) if chosen else least
 
 
-def best_trials(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
-    """The `count` best finished trials of distinct configurations, best first."""
+def best_trials(trials: Sequence[TrialRecord], count: int, by: Mapping[int, float] | None = None) -> list[TrialRecord]:
+    """The `count` best finished trials of distinct configurations, best first.
+
+    by: trial number → what they are ranked by, the higher the better, trials it lacks left out; None: their scores.
+    """
     finished = [t for t in trials if t.state == "COMPLETE" and t.configuration is not None and t.value is not None]
-    finished.sort(key=lambda t: (-(t.value or 0.0), t.number))
+    if by is not None:
+        finished = [t for t in finished if t.number in by]
+    finished.sort(key=lambda t: (-((t.value or 0.0) if by is None else by[t.number]), t.number))
     first: dict[str, TrialRecord] = {}
     for t in finished:
         first.setdefault(t.configuration_id, t)
@@ -113,18 +118,35 @@ def choose_candidates(
     seeds: int,
     preset_seeds: int,
     further: Sequence[TrialRecord] = (),
+    by: Mapping[int, float] | None = None,
 ) -> list[Candidate]:
     """The best finished trials (distinct configurations), those of `further` that are not among them, the presets.
 
-    The winner is whoever scores best with fresh seeds, wherever it came from.
+    The winner is whoever scores best with fresh seeds, wherever it came from. by: see :func:`best_trials`; where it is
+    given, the trial that labels would choose is marked, and stands beside the finalists without competing with them.
     """
     out: list[Candidate] = []
     seen: set[str] = set()
-    for t in (*best_trials(trials, finalists), *further):
+    labels = best_trials(trials, 1) if by is not None else []
+    chosen = [*best_trials(trials, finalists, by), *further]
+    own = {t.configuration_id for t in chosen}
+    for t in (*chosen, *labels):
         if t.configuration_id in seen or t.configuration is None:
             continue
         seen.add(t.configuration_id)
-        out.append(Candidate(f"trial-{t.number}", f"Trial {t.number}", "finalist", t.configuration, t.number, seeds))
+        of_labels = any(t.configuration_id == one.configuration_id for one in labels)
+        out.append(
+            Candidate(
+                f"trial-{t.number}",
+                f"Trial {t.number}" + (", what labels choose" if of_labels else ""),
+                "finalist",
+                t.configuration,
+                t.number,
+                seeds,
+                competes=t.configuration_id in own,
+                labels_choose=of_labels,
+            )
+        )
     for name, configuration in presets.items():
         out.append(Candidate(name, f"Preset {name}", "preset", configuration, None, preset_seeds))
     return out

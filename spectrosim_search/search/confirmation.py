@@ -1,9 +1,9 @@
 """The end of a study: finalists and presets with fresh seeds, then the conclusion.
 
 With corrected-cv the finalists are scored on the search's folds by models with fresh training seeds, and their scores
-are
-corrected for the selection over groups. With a hold-out the winner and the presets are trained again on all searched
-groups, for the number of epochs that validation chose, and score the held-out groups once.
+are corrected for the selection over groups. With a hold-out the winner and the presets (and what labels would have
+chosen, where they did not choose) are trained again on all searched groups, for the number of epochs that validation
+chose, and score the held-out groups once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from spectrosim_search.search.confirm_budget import allowed, never, time_left, t
 from spectrosim_search.search.contenders import Contender
 from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.embedding_map import SHOWN, embedding_map
+from spectrosim_search.search.label_free import ranking
 from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
 from spectrosim_search.search.records import ConfirmationRecord
@@ -64,6 +65,7 @@ def confirm(
     started = time.monotonic()
     record = store.record(study.name)
     presets: dict[str, Configuration] = {name: load_preset(name) for name in study.confirmation.presets}
+    by = ranking(record)
     candidates = choose_candidates(
         record.trials,
         presets,
@@ -71,10 +73,11 @@ def confirm(
         seeds=study.confirmation.seeds,
         preset_seeds=study.confirmation.preset_seeds,
         further=further_finalists(record),
+        by=by,
     )
     if not any(c.kind == "finalist" for c in candidates):
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
-    committee = choose_committee(record.trials, study.confirmation, study.metric)
+    committee = choose_committee(record.trials, study.confirmation, study.metric, by)
     contenders: list[Contender] = [*candidates, committee] if committee else [*candidates]
     trained = [*candidates, *(committee.members if committee else ())]
     go_on = within_budget(study, record, started, contenders, bench.design.folds)
@@ -108,7 +111,7 @@ def confirm(
     if bench.design.hold_out is not None:
         if baselines is None:
             say("the held-out groups are scored once")
-        last = [c for c in finished if c is winner or c.kind == "preset"]
+        last = [c for c in finished if c is winner or c.kind == "preset" or c.labels_choose]
         alone = [one for c in last for one in _alone(c)]
         train(held_out_items(alone, bench), study, store, pool, go_on if baselines else lambda: True, listener)
     names = reference_names(record.study, bench.spectra)

@@ -93,6 +93,7 @@ def conclude_nested(
         verdict=verdict,
         export_kind=export_kind,
         pairs=tuple(p for cell in cells[: KEPT_SEEDS * len(inner)] for p in cell),
+        labels_trial=-1,  # the last search's own rows are not shown
         outer=tuple(_fold(bench, i, k, cells, chosen, metric) for k, i in enumerate(inner)),
     )
 

@@ -248,6 +248,7 @@ class ConfirmationRecord:
     classes: tuple[ClassScores, ...] = ()  # of a task that names a class: the winner's, one a seed
     class_names: tuple[str, ...] = ()  # by code
     details: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # method → further numbers, by name
+    labels_trial: int = -1  # what labels would have chosen where finalists were chosen without them; else -1
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_the_card_says_what_the_number_is(folder: ModelFolder) -> None:
     assert folder.path is not None
     card = (folder.path / "README.md").read_text()
     assert "compared by probabilistic linear discriminant analysis" in card
-    assert "natural logarithm of the likelihood ratio" in card
+    assert "a log likelihood ratio of one group against two as PLDA's normal distributions have it" in card
     assert "between -1 and 1" not in card
 
 

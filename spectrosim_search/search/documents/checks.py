@@ -52,6 +52,11 @@ def study_problems(study: Study, where: str) -> list[str]:
         found.append(
             f"confirmation.committee: {confirmation.committee} trials make no committee: give 3 or more, or 0 for none"
         )
+    if confirmation.selection != "score" and confirmation.front:
+        found.append(
+            f"confirmation.front: trials of the front are chosen by score, finalists by {confirmation.selection}: "
+            "give 0, or selection: score"
+        )
     found += _objective_problems(study)
     found += _task_problems(study)
     if study.data.path and study.data.simulator_parameters:
@@ -75,6 +80,10 @@ def _task_problems(study: Study) -> list[str]:
         found.append(f"confirmation.presets: presets are of task same-batch, this is {study.task}: give []")
     if study.confirmation.committee:
         found.append("confirmation.committee: similarities are averaged in task same-batch alone: give 0")
+    if study.confirmation.selection != "score":
+        found.append(
+            f"confirmation.selection: {study.confirmation.selection} is known in task same-batch alone: give score"
+        )
     if len(study.objectives) > 1:
         found.append(f"objectives: task {study.task} is searched for its score alone: give [score]")
     if study.screening.trials:
