@@ -97,11 +97,14 @@ def _about(record: StudyRecord) -> str:
     """How to read the result table, true for the way in which this study was scored."""
     c = record.confirmation
     if only_fixed(record):
-        return f"Estimates with 95 % intervals over groups (corrected jackknife). n/a: undefined, with the reason. {_RANKS}"
+        return (
+            "Estimates with 95 % intervals over groups (corrected jackknife). n/a: undefined, with the reason. "
+            f"{_RANKS}"
+        )
     text = (
-        "Estimates with 95 % intervals over groups (corrected jackknife). Differences are paired over groups; p is one-sided (is "
-        "the winner better?), adjusted after Holm over all tests against baselines, and given for these alone. The "
-        "spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested. "
+        "Estimates with 95 % intervals over groups (corrected jackknife). Differences are paired over groups; p is "
+        "one-sided (is the winner better?), adjusted after Holm over all tests against baselines, and given for these "
+        "alone. The spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested. "
         f"{_RANKS}"
     )
     if c is not None and c.verdict.optimism > 0:
