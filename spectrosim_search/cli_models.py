@@ -82,6 +82,7 @@ def train(
     from spectrosim_search.deploy.retrain import train as train_model
     from spectrosim_search.deploy.retrain_named import train_named
     from spectrosim_search.learning.engine import single_thread
+    from spectrosim_search.search.class_bench import prepared_for
     from spectrosim_search.spectra.load import load
 
     document = load_export(configuration)
@@ -110,6 +111,8 @@ def train(
         check_onnx(onnx)  # before the training, which may take long
     with single_thread():  # bit-equal results for equal seeds
         if names_class:
+            assert document.configuration is not None and document.configuration.program is not None
+            spectra = prepared_for(document.configuration.program.type, spectra)
             named = train_named(document, spectra, out, source=source, seeds=seeds, force=force, progress=show)
             typer.echo(str(named.path))
             return

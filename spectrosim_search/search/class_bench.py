@@ -30,7 +30,7 @@ from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["ClassBench", "program_module", "refuse_classes"]
+__all__ = ["ClassBench", "prepared_for", "program_module", "refuse_classes"]
 
 CACHE_BYTES = 1 << 29  # preprocessed spectra kept at hand
 
@@ -38,6 +38,13 @@ CACHE_BYTES = 1 << 29  # preprocessed spectra kept at hand
 def program_module(task: str) -> ModuleType:
     """The program of a task. Raises InputError for an unknown one."""
     return load("search.programs", task)
+
+
+def prepared_for(task: str, spectra: SpectraSet) -> SpectraSet:
+    """The spectra as the program of a task wants them before they are split (a module's ``prepare``, if it has one)."""
+    prepare = getattr(program_module(task), "prepare", None)
+    found: SpectraSet = spectra if prepare is None else prepare(spectra)
+    return found
 
 
 def refuse_classes(study: Study, command: str) -> None:

@@ -58,6 +58,7 @@ def prepare_study(
     spectra already at hand. The name in the database is `name`, or the study's with the data's. Where labels can hardly
     be matched the study is judged by AUC over all pairs. Raises InputError for anything wrong.
     """
+    from spectrosim_search.search.class_bench import prepared_for
     from spectrosim_search.search.documents import load_study
     from spectrosim_search.search.fitting import fit_space
     from spectrosim_search.search.judging import with_defined_metric
@@ -72,6 +73,8 @@ def prepare_study(
         composed = load_study(study, set_=set_, vary=vary, data=given)
     if spectra is None:
         spectra = load(composed.data, need_groups=composed.task != "pretrain")
+    if composed.task != "same-batch":
+        spectra = prepared_for(composed.task, spectra)
     if composed.data.path:
         spectra = replace(spectra, name=_stem(composed.data.path))
     if not name:

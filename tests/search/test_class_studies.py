@@ -25,6 +25,7 @@ from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import Prepared, plan_study, prepare_study, run_study
 from spectrosim_search.search.run_baselines import compare_baselines
 from spectrosim_search.search.store import Store
+from spectrosim_search.spectra.simulators import simulate
 
 SMALL = {
     "identify": [
@@ -258,3 +259,14 @@ def test_studies_of_this_kind_are_bundled() -> None:
     for task in SMALL:
         study: Study = load_study(task)
         assert study.task == task and dict(study.base)["program.type"] == task
+
+
+def test_near_duplicates_of_a_compound_are_kept_together() -> None:
+    spectra = simulate("ei", compounds=8, spectra=4)
+    copied = replace(spectra, intensities=spectra.intensities.copy())
+    copied.intensities[1] = copied.intensities[0] * 1.001
+    given = prepare_study("synthesis", spectra=copied).spectra
+    assert given.split[0] == given.split[1] and len(np.unique(given.split)) < len(given)
+    assert any("near-duplicates" in w for w in given.warnings)
+    own = replace(copied, split=np.array([f"s{i}" for i in range(len(copied))], dtype=np.str_))
+    assert np.array_equal(prepare_study("synthesis", spectra=own).spectra.split, own.split)

@@ -11,6 +11,8 @@ A program is a module of this package with
     the family whose members are its reference rows, dotted below ``spectrosim_search``;
 ``ROWS_DRAW`` (optional)
     whether a fit of any reference row depends on its seed, whatever the member says of itself;
+``prepare(spectra) -> SpectraSet`` (optional)
+    what becomes of the spectra before anything is split, near-duplicates put into one block for instance;
 ``side(study, spectra, class_names) -> Mapping[str, NDArray[np.float32]]`` (optional)
     what the study gives beside the spectra;
 ``run(task, *, device="cpu", on_epoch=None) -> ProgramResult``

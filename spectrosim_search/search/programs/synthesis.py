@@ -41,6 +41,7 @@ __all__ = [
     "fit",
     "generate",
     "predict",
+    "prepare",
     "run",
     "side",
     "synthesise",
@@ -96,6 +97,18 @@ class Settings:
     use: Literal["both", "synthetic", "real"] = field("both", "what the classifier learns from")
     classifier: Literal["random-forest", "network"] = field("random-forest", "what learns from the spectra")
     spectra_per_class: int = field(0, "training spectra of each class that are used; 0: all", low=0, high=10000)
+
+
+def prepare(spectra: SpectraSet) -> SpectraSet:
+    """Near-duplicates of a class in one block, where the data name no blocks of their own. Raises DataError off m/z."""
+    from spectrosim_search.spectra.near_duplicates import with_blocks
+
+    if (spectra.split != "").any():
+        return spectra
+    blocked = with_blocks(spectra)
+    alike = len(spectra) - len(np.unique(blocked.split))
+    told = f"{alike} spectra are near-duplicates of another of their group (weighted cosine above .99): kept together"
+    return replace(blocked, warnings=(*spectra.warnings, told)) if alike else spectra
 
 
 def side(study: Study, spectra: SpectraSet, class_names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
