@@ -47,18 +47,18 @@ CLASSES: Mapping[str, Any] = {  # 500 classes of peaks: small enough for a proce
 }
 CHALLENGE: Mapping[str, Any] = {  # few classes, told apart by small peaks, small shifts and small differences of height
     **CLASSES,
-    "encoder": {"type": "cnn", "width": 32, "stem_kernel": 15, "stem_stride": 8, "regions": 64, "out": 128},
+    "objective": {"type": "supcon", "temperature": 0.1},
     "training": {"batch_size": 108, "epochs": 60},
 }
 COMPOUNDS: Mapping[str, Any] = {  # mass spectra of few compounds: starts as the linear metric
     "preprocessing": {"intensity": "sqrt", "scale": "none"},
-    "encoder": {"type": "whitened"},
+    "encoder": {"type": "whitened", "components": 150, "shrinkage": 0.5},
     "head": {"type": "identity"},
     "objective": {"type": "supcon", "temperature": 0.1},
     "augmentations": {"within-group": {}},
     "positives": {"source": "both", "spectra_per_group": 4},
     "optimiser": {"learning_rate": 0.001},
-    "training": {"batch_size": 64, "epochs": 60},
+    "training": {"batch_size": 64, "epochs": 20},
 }
 
 

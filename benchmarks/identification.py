@@ -58,6 +58,8 @@ PARTS = ("full", "part40", "part10", "new", "mixtures", "challenge", "compounds"
 ORDERS = (2, 3, 4)
 RIVALS = ("nearest-cosine", "nearest-weighted-cosine", "nearest-spectral-entropy")
 Found = dict[str, float | list[float]]
+_Table = NDArray[np.floating]
+_Codes = NDArray[np.int64]
 
 
 class Benchmark:
@@ -144,7 +146,7 @@ class Benchmark:
         centres = identify.gallery(model.parameters).centroids
         gram = (centres @ centres.T).astype(np.float64)
 
-        def asked(spectra: SpectraSet, order: int, count: int, stream: int):  # type: ignore[no-untyped-def]
+        def asked(spectra: SpectraSet, order: int, count: int, stream: int) -> tuple[_Table, _Table, _Codes]:
             codes = Drawn.codes(spectra)
             rows = draw_mixtures(codes, order, count, stream)
             z = Gallery(model.embed(mixed(spectra.intensities, rows)), np.zeros(count, dtype=np.int64)).unit
@@ -259,15 +261,18 @@ def right(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
 
 
 def options(given: argparse.Namespace, part: str) -> dict[str, object]:
-    """What a line depends on."""
+    """What a line depends on, the identity of its configuration included."""
+    document = {"challenge": CHALLENGE, "compounds": COMPOUNDS}.get(part, CLASSES)
     own = {"challenge": ("challenge", "challenge_epochs"), "compounds": ("compounds", "compounds_epochs")}
     names = own.get(
         part,
         ("table", "classes", "spectra", "epochs", *(("mixtures", "rivals", "listed") if part == "mixtures" else ())),
     )
-    return {
-        name: Path(value).parent.name if isinstance(value := getattr(given, name), str) else value for name in names
-    }
+    out: dict[str, object] = {"configuration": configured(document).identity}
+    for name in names:
+        value = getattr(given, name)
+        out[name] = Path(value).parent.name if isinstance(value, str) else value  # the folder names a set
+    return out
 
 
 def run(given: argparse.Namespace) -> list[dict[str, object]]:
@@ -281,7 +286,7 @@ def run(given: argparse.Namespace) -> list[dict[str, object]]:
     parts = Benchmark(given).parts()
     asked: list[dict[str, object]] = []
     for part in given.parts:
-        for seed in range(given.seeds):
+        for seed in range(given.first, given.first + given.seeds):
             head = {"part": part, "seed": seed, "options": options(given, part)}
             line = next((x for x in lines if {k: x.get(k) for k in head} == head), None)
             if line is None:
@@ -323,6 +328,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--rivals", type=int, default=1000, help="mixtures that least squares are asked about")
     out.add_argument("--listed", type=int, default=200, help="mixtures of 3 and 4 compared with listing everything")
     out.add_argument("--seeds", type=int, default=1)
+    out.add_argument("--first", type=int, default=0, help="first seed")
     out.add_argument("--device", default="cpu")
     out.add_argument("--threads", type=int, default=1)
     out.add_argument("--out", default="runs/identification.jsonl")
