@@ -37,17 +37,17 @@ _VALIDATION = 1_000_000  # added to the seed of validation spectra
 
 CLASSES: Mapping[str, Any] = {  # 500 classes of peaks: small enough for a processor
     "preprocessing": {"intensity": "sqrt", "scale": "none"},
-    "encoder": {"type": "cnn", "width": 16, "stem_kernel": 31, "stem_stride": 16, "regions": 64, "out": 512},
+    "encoder": {"type": "cnn", "width": 32, "stem_kernel": 31, "stem_stride": 16, "regions": 64, "out": 512},
     "head": {"type": "identity"},
-    "objective": {"type": "supcon", "temperature": 0.2},  # softer than for naming alone: sums stay legible
-    "augmentations": {},
+    "objective": {"type": "supcon", "temperature": 0.1},
+    "augmentations": {"superpose": {}},  # without it sums of three and more are lost as training goes on
     "positives": {"source": "groups", "spectra_per_group": 4},
     "optimiser": {"learning_rate": 0.002, "weight_decay": 0.01},
-    "training": {"batch_size": 256, "epochs": 12},
+    "training": {"batch_size": 256, "epochs": 20},
 }
 CHALLENGE: Mapping[str, Any] = {  # few classes, told apart by small peaks, small shifts and small differences of height
     **CLASSES,
-    "objective": {"type": "supcon", "temperature": 0.1},
+    "augmentations": {},
     "training": {"batch_size": 108, "epochs": 60},
 }
 COMPOUNDS: Mapping[str, Any] = {  # mass spectra of few compounds: starts as the linear metric

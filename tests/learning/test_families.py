@@ -197,8 +197,8 @@ class TestAugmentations:
         assert torch.equal(self.changed(name, x)[2], self.changed(name, x[2:], seed=2)[0])
 
     def test_rows_get_numbers_of_their_own(self, name):
-        if name == "flip":
-            pytest.skip("flip draws nothing")
+        if name in ("flip", "superpose"):
+            pytest.skip(f"{name} draws nothing that shows in equal spectra")
         x = normals(1, 1, LENGTH).expand(1, 40, LENGTH).contiguous()
         out = self.changed(name, x, strength=0.3 if name != "permutation" else 6.0)
         assert len({tuple(row.tolist()) for row in out[0]}) > 10
