@@ -11,7 +11,6 @@ from spectrosim_search.search.documents import list_studies, load_study
 from spectrosim_search.search.run import prepare_study, run_study
 from spectrosim_search.spectra.simulators import simulate
 
-
 # those that name a class run in tests/search/test_class_studies.py, on spectra of their own
 PAIRS = [name for name, _ in list_studies() if load_study(name).task == "same-batch"]
 
