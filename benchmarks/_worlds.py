@@ -18,7 +18,7 @@ from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.protocol.design import Design, make_design
 from spectrosim_search.protocol.pairs import PairSet
 
-__all__ = ["CASES", "World", "design_of", "world"]
+__all__ = ["CASES", "World", "design_of", "trained", "world"]
 
 Array = NDArray[np.float64]
 Cells = list[tuple[PairScores, PairScores]]
@@ -53,7 +53,8 @@ def design_of(groups: int, shape: str) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """signal ``(D,)``; models ``(T, D)`` weights; worth ``(T,)``: each model's AUC on 2,001 fresh groups."""
+    """signal ``(D,)``; models ``(T, cells, D)`` weights, one for all cells where training changes nothing; worth
+    ``(T,)``: each model's mean AUC on 2,001 fresh groups."""
 
     signal: Array
     models: Array
@@ -65,9 +66,9 @@ class World:
         x = effects[design.groups] + rng.normal(size=(len(design.groups), DIMENSIONS))
         splits = [design.split(c.fold, c.seed).halves for c in design.cells(seeds)]
         out = []
-        for model in self.models:
-            z = _unit(x * model)
-            out.append([(_scored(a, z), _scored(b, z)) for a, b in splits])
+        for models in self.models:
+            z = [_unit(x * model) for model in models]
+            out.append([(_scored(a, z[i % len(z)]), _scored(b, z[i % len(z)])) for i, (a, b) in enumerate(splits)])
         return out
 
 
@@ -99,7 +100,18 @@ def world(case: str, models: int) -> World:
     worth = np.array([_worth(signal, row) for row in weights])
     if case in ("none", "equal", "alike", "high"):
         worth[:] = 0.5 if case == "none" else worth.mean()
-    return World(signal, weights, worth)
+    return World(signal, weights[:, None], worth)
+
+
+@functools.cache
+def trained(case: str, models: int, cells: int) -> World:
+    """The same, every model trained anew for each of `cells` cells: its weights are multiplied by the exponential of
+    Gaussian noise of size .5, once and for all."""
+    known = world(case, models)
+    noise = np.random.default_rng([len(CASES[case]), models, cells]).normal(size=(models, cells, DIMENSIONS))
+    weights = known.models * np.exp(0.5 * noise)
+    worth = np.array([np.mean([_worth(known.signal, row) for row in rows]) for rows in weights])
+    return World(known.signal, weights, worth)
 
 
 def _worth(signal: Array, model: Array) -> float:

@@ -5,6 +5,8 @@ a repetition to FILE, skips what is there, and prints the summary; stop and star
 
 * ``pair``: two fixed models of equal worth. How often the 95 % intervals of one score and of the difference hold the
   truth, and how often the verdict is *better*.
+* ``seeds``: the same with five seeds instead of two, so that groups meet in many halves. In the case *trained* every
+  cell has a model of its own, and *better* is a lower bound above the true difference.
 * ``search``: the best of 20 trials against the best of 3 baselines, all of equal worth, each side corrected for its
   selection as a confirmation does it. How often the verdict is *better*.
 * ``correction``: the best of 12 trials; estimated and true optimism of its score.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import zlib
 from collections import defaultdict
@@ -28,16 +31,17 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks._error_rates import rates
-from benchmarks._worlds import design_of, world
+from benchmarks._worlds import World, design_of, trained, world
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import Difference, bbc, jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import decide
+from spectrosim_search.protocol.design import Design
 
 __all__ = ["CHECKS", "measure", "summary"]
 
 Row = dict[str, float]
 Check = Callable[[str, int, np.random.Generator], Row]
-SEEDS, REPEATS = 2, 200
+SEEDS, MANY, REPEATS = 2, 5, 200
 
 
 def _holds(estimate: Estimate, truth: float) -> float:
@@ -49,25 +53,39 @@ def _better(difference: Estimate, groups: int) -> float:
     return float(verdict.outcome == "better")
 
 
-def pair(case: str, groups: int, rng: np.random.Generator) -> Row:
-    """Two models of equal worth, all pairs and matched ones."""
-    known, design = world(case, 2), design_of(groups, "plain")
-    a, b = known.cells(design, SEEDS, rng)
+def _pair(known: World, design: Design, seeds: int, rng: np.random.Generator) -> Row:
+    """Two models, all pairs and matched ones; nothing of a metric that is undefined."""
+    a, b = known.cells(design, seeds, rng)
+    lead = float(known.worth[0] - known.worth[1])
     out: Row = {}
     for metric in ("auc", "matched_auc"):
         one = jackknife(a, design.units, metric)
         both = paired_difference(a, b, design.units, metric).estimate
         found = {
             "one": _holds(one, known.worth[0]),
-            "difference": _holds(both, 0.0),
-            "better": _better(both, groups),
+            "difference": _holds(both, lead),
+            "better": float(both.low > lead),
             "score": one.value,
             "error": one.standard_error,
             "gap": both.value,
             "gap_error": both.standard_error,
         }
-        out |= {f"{metric} {name}": value for name, value in found.items()}
+        nothing = math.isnan(one.low) or math.isnan(both.low)
+        out |= {f"{metric} {name}": math.nan if nothing else value for name, value in found.items()}
     return out
+
+
+def pair(case: str, groups: int, rng: np.random.Generator) -> Row:
+    """Two models of equal worth."""
+    shape, _, case = case.rpartition("-")
+    return _pair(world(case, 2), design_of(groups, shape or "plain"), SEEDS, rng)
+
+
+def many_seeds(case: str, groups: int, rng: np.random.Generator) -> Row:
+    """Two models with `MANY` seeds."""
+    design = design_of(groups, "plain")
+    cells = MANY * design.folds
+    return _pair(trained("equal", 2, cells) if case == "trained" else world(case, 2), design, MANY, rng)
 
 
 def search(case: str, groups: int, rng: np.random.Generator) -> Row:
@@ -107,7 +125,8 @@ def correction(case: str, groups: int, rng: np.random.Generator) -> Row:
 
 
 CHECKS: dict[str, tuple[Check, tuple[str, ...]]] = {
-    "pair": (pair, ("none", "equal", "alike")),
+    "pair": (pair, ("none", "equal", "alike", "tablets-equal")),
+    "seeds": (many_seeds, ("equal", "trained")),
     "search": (search, ("none", "equal", "alike")),
     "correction": (
         correction,
@@ -170,8 +189,8 @@ def summary(out: Path) -> dict[tuple[str, str, int], dict[str, float]]:
         for name, column in columns.items():
             known = column[~np.isnan(column)]
             means[name] = float(known.mean()) if len(known) else float("nan")
-            if key[0] == "pair" and name.endswith(("score", "gap")):
-                means[f"{name} sd"] = float(known.std())
+            if key[0] in ("pair", "seeds") and name.endswith(("score", "gap")):
+                means[f"{name} sd"] = float(known.std()) if len(known) else float("nan")
             if key[0] == "correction" and name != "true" and len(known):
                 miss = (column - columns["true"])[~np.isnan(column)]
                 means[f"{name} bias"], means[f"{name} rmse"] = float(miss.mean()), float(np.sqrt((miss**2).mean()))

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import spectrosim_search
-from spectrosim_search import cli_baselines, cli_compare, cli_models, cli_protocols
+from spectrosim_search import cli_baselines, cli_compare, cli_models, cli_named, cli_protocols, cli_reproduce
 from spectrosim_search.cli_options import (
     DEFAULT_STORAGE,
     GroupOption,
@@ -25,6 +25,7 @@ from spectrosim_search.cli_options import (
     SplitOption,
     StorageOption,
     StudyArgument,
+    VectorsOption,
     columns_of,
     print_json,
     storage_url,
@@ -85,6 +86,7 @@ def run(
     id_column: IdOption = "",
     split_column: SplitOption = "",
     group_pattern: PatternOption = "",
+    vectors: VectorsOption = "",
     report: Annotated[str, typer.Option("--report", help="Write the HTML report here at the end.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show cells, time, memory; train nothing.")] = False,
     json_: JsonOption = False,
@@ -93,7 +95,7 @@ def run(
     from spectrosim_search.cli_display import print_plan, print_result, progress_display
     from spectrosim_search.search.run import check_writable, plan_study, prepare_study, run_study
 
-    columns = columns_of(group_column, label_column, id_column, split_column, group_pattern)
+    columns = columns_of(group_column, label_column, id_column, split_column, group_pattern) | {"vectors": vectors}
     settings = [*(set_ or [])]
     for path, value in (
         ("budget.trials", trials),
@@ -305,7 +307,14 @@ def doctor(storage: StorageOption = DEFAULT_STORAGE, json_: JsonOption = False) 
         raise typer.Exit(1)
 
 
-for _command in (cli_baselines.baselines, cli_compare.compare, cli_protocols.protocols, *cli_models.COMMANDS):
+for _command in (
+    cli_baselines.baselines,
+    cli_compare.compare,
+    cli_protocols.protocols,
+    cli_reproduce.reproduce,
+    *cli_models.COMMANDS,
+    *cli_named.COMMANDS,
+):
     app.command()(_command)
 
 

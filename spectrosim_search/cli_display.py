@@ -222,8 +222,9 @@ def _yes(value: bool) -> str:
 class ProgressDisplay:
     """Shows a run as it goes: one live line on a terminal, plain lines elsewhere, nothing when quiet."""
 
-    def __init__(self, status: Status | None, *, quiet: bool) -> None:
+    def __init__(self, status: Status | None, *, quiet: bool, on: Console = console) -> None:
         self._status = status
+        self._console = on
         self._quiet = quiet
         self._last = 0.0
         self._confirmed = 0
@@ -231,7 +232,7 @@ class ProgressDisplay:
     def note(self, text: str) -> None:
         """A sentence that stays on the screen."""
         if not self._quiet:
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def event(self, event: Event) -> None:
         """Take in one event of the search or the confirmation."""
@@ -264,7 +265,7 @@ class ProgressDisplay:
             self._status.update(line)
         elif time.monotonic() - self._last >= PLAIN_SECONDS:
             self._last = time.monotonic()
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _progress_line(p: SearchProgress) -> str:
@@ -281,10 +282,11 @@ def _progress_line(p: SearchProgress) -> str:
 
 
 @contextmanager
-def progress_display(*, quiet: bool = False) -> Iterator[ProgressDisplay]:
-    """A live line on a terminal, a plain line every few seconds elsewhere."""
-    if quiet or not console.is_terminal:
-        yield ProgressDisplay(None, quiet=quiet)
+def progress_display(*, quiet: bool = False, err: bool = False) -> Iterator[ProgressDisplay]:
+    """A live line on a terminal, a plain line every few seconds elsewhere; on standard error with `err`."""
+    on = Console(stderr=True) if err else console
+    if quiet or not on.is_terminal:
+        yield ProgressDisplay(None, quiet=quiet, on=on)
         return
-    with console.status("starting") as status:
-        yield ProgressDisplay(status, quiet=False)
+    with on.status("starting") as status:
+        yield ProgressDisplay(status, quiet=False, on=on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spectrosim_search.cli_display import console, print_wide, table
@@ -13,9 +13,10 @@ from spectrosim_search.cli_display import console, print_wide, table
 if TYPE_CHECKING:
     from spectrosim_search.search.protocols import Comparison
     from spectrosim_search.search.records import MethodRow
+    from spectrosim_search.search.reproduce import Reproduction
     from spectrosim_search.search.run_baselines import Compared
 
-__all__ = ["print_baselines", "print_protocols", "print_ranking"]
+__all__ = ["print_baselines", "print_protocols", "print_ranking", "print_reproduction", "print_tables"]
 
 
 def print_baselines(*, json_: bool) -> None:
@@ -74,4 +75,28 @@ def print_protocols(comparison: Comparison) -> None:
         print_wide(table(list(rows[0]), [list(row.values()) for row in rows], title=title))
         console.print()
     for line in explanation(comparison):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_tables(name: str, names: Sequence[str]) -> None:
+    """The papers' tables, or the rows of one of them with what was printed."""
+    from spectrosim_search.search.reproduce import load_table, table_names
+
+    if name:
+        printed = [(row.name, row.title, f"{row.figure.mean:g}", row.note) for row in load_table(name).rows]
+        print_wide(table(("row", "method", "printed, %", "note"), printed))
+        return
+    known = table_names()
+    rows = [(n, load_table(n).title if n in known else "SpectroSim chapter: cost of each encoder") for n in names]
+    print_wide(table(("table", "what it is"), rows))
+
+
+def print_reproduction(found: Reproduction) -> None:
+    """A table a metric with the printed figures, what the rows say together, and how to read them."""
+    from spectrosim_search.report.reproduce import explanation, findings, reproduction_tables
+
+    for title, rows in reproduction_tables(found).items():
+        print_wide(table(list(rows[0]), [list(row.values()) for row in rows], title=title))
+        console.print()
+    for line in (*findings(found), *explanation(found)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

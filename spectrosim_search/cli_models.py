@@ -17,6 +17,7 @@ from spectrosim_search.cli_options import (
     SplitOption,
     StorageOption,
     StudyArgument,
+    VectorsOption,
     print_json,
     storage_url,
     warnings_as_lines,
@@ -67,6 +68,7 @@ def train(
     seeds: Annotated[int, typer.Option(help="Seeds per fold behind the threshold and the expected errors.")] = 3,
     force: Annotated[bool, typer.Option(help="Overwrite an existing model folder.")] = False,
     onnx: Annotated[Path | None, typer.Option("--onnx", help="ONNX file to write as well.")] = None,
+    vectors: VectorsOption = "",
     group_column: GroupOption = "",
     label_column: LabelOption = "",
     id_column: IdOption = "",
@@ -74,32 +76,46 @@ def train(
     group_pattern: PatternOption = "",
 ) -> None:
     """Train an exported configuration on all spectra; write a model folder."""
+    from spectrosim_search.config.errors import InputError
     from spectrosim_search.config.study import DataSource
-    from spectrosim_search.deploy.document import load_export
+    from spectrosim_search.deploy.document import load_export, simulator_of
     from spectrosim_search.deploy.retrain import train as train_model
+    from spectrosim_search.deploy.retrain_named import train_named
     from spectrosim_search.learning.engine import single_thread
+    from spectrosim_search.search.class_bench import prepared_for
     from spectrosim_search.spectra.load import load
 
-    spectra = load(
-        DataSource(
-            path=data,
-            group_column=group_column,
-            label_column=label_column,
-            id_column=id_column,
-            split_column=split_column,
-            group_pattern=group_pattern,
-        )
-    )
     document = load_export(configuration)
+    names_class = document.configuration is not None and document.configuration.program is not None
+    simulated = {} if data else simulator_of(document)
+    source = DataSource(
+        **simulated,
+        path=data,
+        group_column=group_column,
+        label_column=label_column,
+        id_column=id_column,
+        split_column=split_column,
+        group_pattern=group_pattern,
+        vectors=vectors,
+    )
+    spectra = load(source, need_groups=not names_class)
 
     def show(what: str, share: float) -> None:
         typer.echo(f"{share:4.0%} {what}", err=True)
 
+    if onnx is not None and names_class:
+        raise InputError("--onnx writes models that compare pairs; this configuration names classes")
     if onnx is not None:
         from spectrosim_search.deploy.onnx import check_onnx
 
         check_onnx(onnx)  # before the training, which may take long
     with single_thread():  # bit-equal results for equal seeds
+        if names_class:
+            assert document.configuration is not None and document.configuration.program is not None
+            spectra = prepared_for(document.configuration.program.type, spectra)
+            named = train_named(document, spectra, out, source=source, seeds=seeds, force=force, progress=show)
+            typer.echo(str(named.path))
+            return
         model = train_model(document, spectra, out, seeds=seeds, force=force, progress=show)
     typer.echo(str(out))
     if onnx is not None:

@@ -23,6 +23,7 @@ __all__ = [
     "SplitOption",
     "StorageOption",
     "StudyArgument",
+    "VectorsOption",
     "columns_of",
     "print_json",
     "storage_url",
@@ -41,6 +42,9 @@ IdOption = Annotated[str, typer.Option("--id-column", help="Column that names th
 SplitOption = Annotated[str, typer.Option("--split-column", help="Column whose members stay on one side of a split.")]
 PatternOption = Annotated[
     str, typer.Option("--group-pattern", help="Regular expression on the sample id; its first group names the group.")
+]
+VectorsOption = Annotated[
+    str, typer.Option("--vectors", help="CSV of one vector a class, by name or InChIKey (study synthesis).")
 ]
 
 

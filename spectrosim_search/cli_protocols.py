@@ -101,8 +101,10 @@ def _models(prepared: Prepared, files: list[Path], presets: list[str], winners: 
     documents = [(path.stem, load_export(path)) for path in files]
     documents += [(f"winner of {name}", export_document(read_study(name, storage_url(storage)))) for name in winners]
     for name, document in documents:
+        if document.linear_metric is not None:
+            raise InputError(f"'{name}' is a fixed method: name it in --baselines ({document.linear_metric.baseline})")
         if document.configuration is None:
-            raise InputError(f"'{name}' is the linear metric, which is among the baselines already: leave it out")
+            raise InputError(f"'{name}' is a committee: compare its members, each exported by its trial")
         chosen_here = document.provenance.get("data_fingerprint") == prepared.spectra.fingerprint
         note = "was chosen on these spectra, which flatters it in every column" if chosen_here else ""
         found.append(Model(name, document.configuration, note))

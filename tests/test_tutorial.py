@@ -27,6 +27,33 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (tmp_path / "fish.html").stat().st_size < 8_000_000
 
 
+def test_the_tutorial_of_tasks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (PAGE.parent / "tutorial-tasks.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "tutorial-tasks.md", "exec"), names)
+    assert len(blocks) == 3
+    for name in ("identified", "classified", "made"):
+        assert names[name].confirmation.verdict.outcome in ("better", "not worse", "cannot tell")
+    assert (tmp_path / "generator" / "model.json").exists()
+
+
+def test_every_option_of_the_tutorial_of_tasks_exists() -> None:
+    from typer.main import get_command
+
+    from spectrosim_search.cli import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    page = (PAGE.parent / "tutorial-tasks.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^spectrosim-search (\w+)([^\n#]*)", page, re.MULTILINE)
+    assert len(lines) > 10
+    for command, rest in lines:
+        known = {o for p in commands[command].params for o in p.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known, (command, rest)
+
+
 @pytest.mark.slow
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

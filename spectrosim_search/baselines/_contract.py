@@ -37,11 +37,12 @@ class BaselineInput:
 
 @dataclass(frozen=True, eq=False)
 class BaselineOutput:
-    """Scores of one baseline, and of a linear metric what is needed to use it.
+    """Scores of one baseline, and of a linear metric or PLDA what is needed to use it.
 
     `parameters`: ``mean`` ``(L,)`` and ``projection`` ``(L, k)`` of the metric, the arrays of the fitted
     preprocessing as ``preprocessing.*``, whose settings are `preprocessing`. Embedding of a
-    spectrum: (preprocessed - mean) @ projection, compared by cosine.
+    spectrum: t = (preprocessed - mean) @ projection, compared by cosine. PLDA has ``weight`` ``(k,)`` and ``offset``
+    ``(1,)`` as well: the log likelihood ratio of two spectra is t·t' + own + own', own = offset - Σ weight t².
     """
 
     similarities: tuple[NDArray[np.float32], ...]  # (P,) for each set of pairs

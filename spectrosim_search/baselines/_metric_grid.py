@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines._contract import BaselineInput
+from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._inner import InnerFold, InnerScore, best, chosen_line, inner_folds, score
 from spectrosim_search.baselines._preprocessing import bases, fixed, with_scale
 from spectrosim_search.baselines.linear_metric import AXES, SHRINKAGE
@@ -18,7 +18,7 @@ from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.metric import principal
 from spectrosim_search.spectra.preprocessing import describe, fit, rowwise
 
-__all__ = ["Choice", "Similarity", "choose"]
+__all__ = ["Choice", "Similarity", "choose", "tuned"]
 
 # 140 axes and shrinkage of .001 and .0001 were measured and left out: docs/baselines.md
 _AXES = (10, 20, 60)
@@ -28,6 +28,8 @@ _UNDEFINED: InnerScore = (float("nan"), float("nan"))
 Floats = NDArray[np.float64]
 # (scores (n, k) of the training spectra, their groups (n,), scores (m, k) to judge, shrinkage) → (m, m) similarities
 Similarity = Callable[[Floats, NDArray[np.int64], Floats, float], NDArray[np.floating]]
+# fits with given preprocessing, axes and shrinkage on all training rows and scores; the last is the line on settings
+Fit = Callable[[BaselineInput, Preprocessing, int, float, str], BaselineOutput]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Choice:
     axes: int
     shrinkage: float
     line: str
+
+
+def tuned(data: BaselineInput, similarity: Similarity, fit_given: Fit) -> BaselineOutput:
+    """Choose on inner folds by what `similarity` is worth there, then `fit_given` on all training rows and score."""
+    chosen = choose(data, similarity)
+    return fit_given(data, chosen.settings, chosen.axes, chosen.shrinkage, chosen.line)
 
 
 def choose(data: BaselineInput, similarity: Similarity) -> Choice:

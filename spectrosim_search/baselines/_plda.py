@@ -52,6 +52,20 @@ class Plda:
         constant, alone, weighted = self._parts(z)
         return np.asarray(constant + weighted @ z.T - alone[:, None] - alone)
 
+    def constants(self) -> dict[str, Floats]:
+        """``mean (k,)``, ``projection (k, d)``, ``weight (d,)`` and ``offset (1,)``: what makes rows ``(t, own)`` of x.
+
+        t = (x - mean) @ projection, own = offset - Σ weight t²; the ratio of two rows is t·t' + own + own', as in
+        :mod:`spectrosim_search.learning.comparison`, though not brought to the scale of cosines.
+        """
+        psi = self.between
+        return {
+            "mean": self.mean,
+            "projection": self.projection * np.sqrt(psi / (1 + 2 * psi)),
+            "weight": 0.5 * psi / (1 + psi),
+            "offset": np.array([0.5 * (np.log1p(psi) - 0.5 * np.log1p(2 * psi)).sum()]),
+        }
+
     def _parts(self, z: Floats) -> tuple[float, Floats, Floats]:
         """Constant, what each row ``(N,)`` takes off, and rows ``(N, d)`` whose product with others is added."""
         psi = self.between

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.baselines._contract import BaselineInput
 from spectrosim_search.baselines._cosine import pair_cosine, unit_rows
+from spectrosim_search.baselines.classifiers._contract import ClassInput
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.spectra.preprocessing import State
 
@@ -19,7 +20,7 @@ __all__ = ["bases", "fixed", "score_rows", "with_scale"]
 _INTENSITY = ("none", "tic", "sqrt", "log", "snv")
 
 
-def bases(data: BaselineInput) -> list[Preprocessing]:
+def bases(data: BaselineInput | ClassInput) -> list[Preprocessing]:
     """The part of the grid before scaling: five intensity transforms, and SNV with a first or second derivative.
 
     Transforms that these spectra cannot take are left out. Whether any intensity is negative is a property of the

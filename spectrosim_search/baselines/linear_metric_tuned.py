@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._cosine import unit_rows
-from spectrosim_search.baselines._metric_grid import choose
+from spectrosim_search.baselines._metric_grid import tuned
 from spectrosim_search.baselines.linear_metric import with_settings
 from spectrosim_search.learning.metric import whitening, within_covariance
 
@@ -18,8 +18,7 @@ TITLE = "linear metric, tuned"
 
 def fit_score(data: BaselineInput) -> BaselineOutput:
     """Choose on inner folds, fit on all training rows, score; the fixed settings where no inner folds are possible."""
-    chosen = choose(data, _cosine)
-    return with_settings(data, chosen.settings, chosen.axes, chosen.shrinkage, chosen.line)
+    return tuned(data, _cosine, with_settings)
 
 
 def _cosine(

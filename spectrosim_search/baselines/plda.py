@@ -27,7 +27,15 @@ def with_settings(data: BaselineInput, settings: Preprocessing, k: int, shrinkag
     rows = np.unique(np.concatenate([data.train, *(np.concatenate([p.left, p.right]) for p in data.pairs)]))
     z = model.project((state.transform(raw[rows]) - pca.mean) @ pca.axes)
     places = ((np.searchsorted(rows, p.left), np.searchsorted(rows, p.right)) for p in data.pairs)
-    return BaselineOutput(tuple(model.ratio(z, left, right) for left, right in places), line)
+    parameters = {f"preprocessing.{name}": array for name, array in state.to_arrays().items()}
+    constants = model.constants()
+    parameters |= {
+        "mean": pca.mean + pca.axes @ constants["mean"],  # axes are orthonormal
+        "projection": pca.axes @ constants["projection"],
+        "weight": constants["weight"],
+        "offset": constants["offset"],
+    }
+    return BaselineOutput(tuple(model.ratio(z, left, right) for left, right in places), line, settings, parameters)
 
 
 def fit_score(data: BaselineInput) -> BaselineOutput:

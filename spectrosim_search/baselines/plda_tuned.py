@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
-from spectrosim_search.baselines._metric_grid import choose
+from spectrosim_search.baselines._metric_grid import tuned
 from spectrosim_search.baselines._plda import fit_plda
 from spectrosim_search.baselines.plda import with_settings
 
@@ -17,8 +17,7 @@ TITLE = "PLDA, tuned"
 
 def fit_score(data: BaselineInput) -> BaselineOutput:
     """Choose on inner folds, fit on all training rows, score; the fixed settings where no inner folds are possible."""
-    chosen = choose(data, _ratio)
-    return with_settings(data, chosen.settings, chosen.axes, chosen.shrinkage, chosen.line)
+    return tuned(data, _ratio, with_settings)
 
 
 def _ratio(

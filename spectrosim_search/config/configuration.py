@@ -162,7 +162,16 @@ class Training:
     )
     precision: Literal["auto", "fp32", "bf16"] = field("auto", "auto: bf16 where the processor has it", shapes=True)
     similarity: Literal["head", "encoder"] = field(
-        "head", "cosine of the head's output or of the encoder's", shapes=True
+        "head", "whether the head's output or the encoder's is the embedding that is compared", shapes=True
+    )
+    comparison: Literal["cosine", "euclidean", "plda"] = field(
+        "cosine",
+        "how two embeddings are compared after training; cosine; euclidean: minus their squared distance; plda: log "
+        "likelihood ratio of one group against two, from covariances fitted on the training embeddings",
+        shapes=True,
+    )
+    comparison_shrinkage: float = field(
+        0.1, "share of the mean variance mixed into the covariance within groups (comparison plda)", low=0.0, high=1.0
     )
     members: int = field(
         1,
@@ -208,8 +217,13 @@ class Configuration:
 
     @property
     def identity(self) -> str:
-        """Sixteen hexadecimal digits that name this configuration."""
-        return content_hash(self.to_dict())
+        """Sixteen hexadecimal digits that name this configuration; a setting that has no say does not count."""
+        kept = self.to_dict()
+        if self.training.comparison != "plda":
+            del kept["training"]["comparison_shrinkage"]
+        if self.training.comparison == "cosine":  # so that configurations older than this choice keep their identity
+            del kept["training"]["comparison"]
+        return content_hash(kept)
 
 
 def committee_identity(members: Sequence[str]) -> str:

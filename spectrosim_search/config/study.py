@@ -42,6 +42,7 @@ class DataSource:
     id_column: str = field("", "column that names the sample; empty: found by name")
     split_column: str = field("", "column whose members stay on one side of every split; empty: found by name 'split'")
     group_pattern: str = field("", "regular expression on the sample id whose first group names the group")
+    vectors: str = field("", "a CSV file of one vector a class, by name or InChIKey (task synthesis)")
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ class Confirmation:
     minimum_seeds: int = field(3, "seeds below which a confirmation is not shown", low=1)
     presets: tuple[str, ...] = field(("spectrosim-paper", "spectrosim-chapter"), "presets trained beside the finalists")
     front: int = field(0, "further finalists from the Pareto front, best score first (needs several objectives)", low=0)
+    selection: Literal["score", "uniformity", "alignment-uniformity", "effective-rank"] = field(
+        "score",
+        "what chooses finalists and committee among the finished trials: their search score, or a criterion of their "
+        "validation embeddings that sees no group; the trial that labels would choose is then confirmed beside them",
+    )
     committee: int = field(
         0, "best trials whose similarities are averaged, as one more finalist (3 at least); 0: none", low=0, high=100
     )
@@ -199,5 +205,7 @@ class Study:
         kept = {k: v for k, v in self.to_dict().items() if k not in free}
         if kept["objectives"] == ["score"]:  # so that studies older than this choice keep their question
             del kept["objectives"]
+        if not self.data.vectors:
+            del kept["data"]["vectors"]
         kept["protocol"] = self.protocol.question
         return content_hash(kept)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines import BaselineInput, BaselineOutput, run
-from spectrosim_search.baselines.linear_metric import with_settings
+from spectrosim_search.baselines import BaselineInput, BaselineOutput, linear_metric, plda, run
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.deploy.decision import OutOfFold
@@ -159,8 +158,9 @@ def fit_linear(
     if settings.settings == "given":
         p = settings.preprocessing
         line = f"{describe(p)}, k {settings.components}, shrinkage {settings.shrinkage:g}"
-        return with_settings(data, p, settings.components, settings.shrinkage, line)
-    return run("linear-metric-tuned" if settings.settings == "tuned" else "linear-metric", data)
+        fitted = linear_metric.with_settings if settings.comparison == "cosine" else plda.with_settings
+        return fitted(data, p, settings.components, settings.shrinkage, line)
+    return run(settings.baseline, data)
 
 
 def _judged(split: CellSplit) -> tuple[PairSet, ...]:

@@ -1,9 +1,9 @@
 """The document that `export` writes and `train` reads: what to train, and where that came from.
 
 Three kinds. ``kind: model`` holds a configuration of a contrastive model, key for key as a configuration file has it;
-``kind: committee`` holds a list of such configurations under ``members``, whose similarities are averaged;
-``kind: linear-metric`` holds the settings of a linear metric. All may carry a ``provenance`` section. A plain
-configuration file without `kind` is a model without provenance.
+``kind: committee`` holds a list of such configurations under ``members``, whose similarities are averaged; ``kind:
+linear-metric`` holds the settings of a linear metric, compared by cosine or by PLDA. All may carry a ``provenance``
+section. A plain configuration file without `kind` is a model without provenance.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from spectrosim_search.config.configuration import Configuration, Preprocessing,
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.fields import content_hash, field, plain
 
-__all__ = ["ExportDocument", "Kind", "LinearMetric", "document_from_yaml", "document_to_yaml", "load_export"]
+__all__ = [
+    "ExportDocument",
+    "Kind",
+    "LinearMetric",
+    "document_from_yaml",
+    "document_to_yaml",
+    "load_export",
+    "simulator_of",
+]
 
 Kind = Literal["model", "committee", "linear-metric"]
 
@@ -28,7 +36,10 @@ _DEFAULT = Preprocessing()
 
 @dataclass(frozen=True)
 class LinearMetric:
-    """PCA, whitening by the within-group covariance with shrinkage, cosine: fitted in one step, no training."""
+    """PCA, whitening by the within-group covariance with shrinkage: fitted in one step, no training.
+
+    Compared by cosine (the baselines `linear-metric`) or by the log likelihood ratio of PLDA (the baselines `plda`).
+    """
 
     settings: Literal["tuned", "fixed", "given"] = field(
         "tuned",
@@ -40,12 +51,23 @@ class LinearMetric:
         0.1, "share of the within-group covariance replaced by its mean diagonal (settings: given)", low=0.0, high=1.0
     )
     preprocessing: Preprocessing = _DEFAULT  # settings: given
+    comparison: Literal["cosine", "plda"] = field(
+        "cosine", "how two spectra are compared: by cosine, or by the log likelihood ratio of one group against two"
+    )
+
+    @property
+    def baseline(self) -> str:
+        """Name of the reference row with these settings (tuned or fixed)."""
+        name = "linear-metric" if self.comparison == "cosine" else "plda"
+        return f"{name}-tuned" if self.settings == "tuned" else name
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the YAML form; what is decided elsewhere is left out."""
-        if self.settings != "given":
-            return {"settings": self.settings}
-        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        """Return the YAML form; what is decided elsewhere is left out, and so is the cosine: documents older than the
+        choice keep their identity."""
+        kept = [f.name for f in dataclasses.fields(self) if self.settings == "given" or f.name == "settings"]
+        kept = [name for name in kept if name != "comparison"]
+        compared = {} if self.comparison == "cosine" else {"comparison": self.comparison}
+        return {**compared, **{name: plain(getattr(self, name)) for name in kept}}
 
 
 @dataclass(frozen=True)
@@ -175,7 +197,7 @@ def _linear_metric(rest: Mapping[str, Any], where: str) -> LinearMetric:
     found = build(LinearMetric, checked)
     if isinstance(found.preprocessing, BaseModel):  # the nested section is still in its checked form
         found = dataclasses.replace(found, preprocessing=build(Preprocessing, found.preprocessing))
-    given = sorted(set(section) - {"settings"})
+    given = sorted(set(section) - {"settings", "comparison"})
     if found.settings != "given" and given:
         unknown.append(
             f"{where}: linear_metric: {', '.join(given)} only count with settings: given (here: {found.settings})"
@@ -196,3 +218,12 @@ def load_export(path: str | Path) -> ExportDocument:
     except UnicodeDecodeError as error:
         raise InputError(f"'{path}' is not a text file (UTF-8)") from error
     return document_from_yaml(text, where=str(path))
+
+
+def simulator_of(document: ExportDocument) -> dict[str, Any]:
+    """Fields of a `DataSource` that simulate what the study was asked of; empty where it read a file."""
+    found = document.provenance.get("simulator")
+    if not isinstance(found, Mapping) or "simulator" not in found:
+        return {}
+    rest = tuple(sorted((str(k), v) for k, v in found.items() if k != "simulator"))
+    return {"simulator": str(found["simulator"]), "simulator_parameters": rest}

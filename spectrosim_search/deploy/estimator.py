@@ -18,7 +18,7 @@ __all__ = ["SpectroSim"]
 
 
 class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
-    """Embeds spectra so that those of one group lie close together by cosine.
+    """Embeds spectra so that those of one group are more similar than those of two.
 
     Trains one network for `epochs` epochs on everything it is given; how many epochs, and every other knob, is what a
     search or scikit-learn's own model selection is for (cross-validate with grouped folds, or the score says nothing).
@@ -37,12 +37,14 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     preprocessing_parameters : dict of its other settings (baseline, binning, window, ...), or None
     learning_rate, weight_decay, batch_size, epochs : training
     similarity : "head" or "encoder", what is embedded and compared
+    comparison : "cosine", "euclidean" or "plda", how embeddings are compared (the last two are fitted on the groups)
     device : "cpu" or "cuda"
     random_state : seed of initialisation, order and views
 
     Attributes
     ----------
-    embedding_ : float32 ``(N, D)`` embedding of the training spectra, unit rows
+    embedding_ : float32 ``(N, D)`` embedding of the training spectra: unit rows, or with another comparison than cosine
+        rows that end with a spectrum's own term (:mod:`spectrosim_search.deploy.embedding`)
     configuration_ : the complete configuration
     n_features_in_, feature_names_in_ : as everywhere in scikit-learn
     """
@@ -66,6 +68,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         batch_size: int = 16,
         epochs: int = 30,
         similarity: Literal["head", "encoder"] = "head",
+        comparison: Literal["cosine", "euclidean", "plda"] = "cosine",
         device: str = "cpu",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -85,6 +88,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.batch_size = batch_size
         self.epochs = epochs
         self.similarity = similarity
+        self.comparison = comparison
         self.device = device
         self.random_state = random_state
 
@@ -132,7 +136,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Embed spectra ``(N, L)`` → float32 ``(N, D)`` of unit rows; the dot product of two is their similarity."""
+        """Embed spectra ``(N, L)`` → float32 ``(N, D)``, rows as `embedding_`; :meth:`score_pairs` compares them."""
         check_is_fitted(self)
         x = validate_data(self, X, dtype=np.float32, reset=False)
         return self._embed(self._state.transform(x))
@@ -151,6 +155,8 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         Raises InputError where `pairs` is not two columns of rows of X.
         """
+        from spectrosim_search.deploy.embedding import row_similarity
+
         z = self.transform(X)
         if pairs is None:
             left, right = np.triu_indices(len(z), k=1)
@@ -165,14 +171,14 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             if table.min() < 0 or table.max() >= len(z):
                 raise InputError(f"pairs name rows outside 0 to {len(z) - 1}")
             left, right = table[:, 0], table[:, 1]
-        similarity: NDArray[np.float32] = np.einsum("pd,pd->p", z[left], z[right])
-        return np.clip(similarity, -1.0, 1.0)
+        return row_similarity(z, left, right, self.configuration_.training.comparison != "cosine")
 
     def _embed(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         from spectrosim_search.deploy.embedding import unit_rows
         from spectrosim_search.learning.engine import embed
 
-        return unit_rows(embed(self.configuration_, self._parameters, prepared, self._axis, device=self.device))
+        rows = embed(self.configuration_, self._parameters, prepared, self._axis, device=self.device)
+        return unit_rows(rows) if self.configuration_.training.comparison == "cosine" else rows
 
     def _configuration(self, negative: bool, labelled: bool) -> Configuration:
         """The complete configuration; ConfigurationError lists every parameter that is wrong."""
@@ -202,6 +208,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     "batch_size": self.batch_size,
                     "epochs": self.epochs,
                     "similarity": self.similarity,
+                    "comparison": self.comparison,
                 },
             },
             "SpectroSim",

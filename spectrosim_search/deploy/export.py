@@ -13,26 +13,30 @@ from spectrosim_search.deploy.document import ExportDocument, LinearMetric, docu
 from spectrosim_search.evaluation.committee import SMALLEST
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.search.candidates import best_trials
+from spectrosim_search.search.label_free import CRITERIA, ranking
 from spectrosim_search.search.pareto import pareto_trials
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, StudyRecord, TrialRecord
 
 __all__ = ["export", "export_document", "export_front"]
 
 DEFAULT_COMMITTEE = 10  # members where the study asked for no committee
+_TITLES = {"cosine": "the linear metric", "plda": "PLDA"}  # by how a linear metric compares
 _METRICS = {
     "matched_auc": "matched-label AUC",
     "auc": "AUC",
     "balanced_accuracy": "balanced accuracy",
     "average_precision": "average precision",
     "mcc": "Matthews correlation",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
 }
 
 
 def export(record: StudyRecord, trial: int | None = None, *, committee: bool = False) -> str:
     """Return the YAML of what a study recommends, of one trial, or of the committee of its best finished trials.
 
-    Where the linear metric won the confirmation, its document is what is exported; `trial` asks for a network and
-    `committee` for the committee all the same. Without a confirmation the best complete trial is exported and its
+    Where the linear metric or PLDA won the confirmation, its document is what is exported; `trial` asks for a network
+    and `committee` for the committee all the same. Without a confirmation the best complete trial is exported and its
     header says that its score is too good.
     Raises InputError where there is no such trial, none is complete, too few are for a committee, what leads needs no
     model, or both a trial and the committee are asked for.
@@ -71,7 +75,7 @@ def export_document(record: StudyRecord, trial: int | None = None, *, committee:
         return _model(record, chosen, _row_of(confirmation, chosen), how)
     if confirmation is None:
         return _model(record, _best(record), None, "best score of the search, not confirmed")
-    if confirmation.export_kind == "linear-metric":
+    if confirmation.export_kind in ("linear-metric", "plda"):
         return _linear(record, confirmation)
     if confirmation.export_kind == "none":
         leads = next((r.title for r in confirmation.rows if r.name == confirmation.verdict.best_baseline), "none")
@@ -82,7 +86,7 @@ def export_document(record: StudyRecord, trial: int | None = None, *, committee:
     if confirmation.winner_members:
         return _committee(record, [_trial(record, number) for number in confirmation.winner_members])
     chosen = _trial(record, confirmation.winner_trial)
-    how = f"best of {_counted(record)} trials, confirmed with fresh seeds"
+    how = f"best of {_counted(record)} trials{_by(record)}, confirmed with fresh seeds"
     if confirmation.scoring == "nested":
         how = f"best of {_counted(record)} trials of the last search, on all groups; the score is the procedure's"
     return _model(record, chosen, _row_of(confirmation, chosen), how)
@@ -132,7 +136,7 @@ def _model(record: StudyRecord, trial: TrialRecord, row: MethodRow | None, how: 
 
 def _members(record: StudyRecord) -> list[TrialRecord]:
     """The committee that the study asked for, or of as many as the bundled studies ask for."""
-    found = best_trials(record.trials, record.study.confirmation.committee or DEFAULT_COMMITTEE)
+    found = best_trials(record.trials, record.study.confirmation.committee or DEFAULT_COMMITTEE, ranking(record))
     if len(found) < SMALLEST:
         raise InputError(
             f"study '{record.study.name}' has {len(found)} finished trials of different configurations, a committee "
@@ -146,7 +150,7 @@ def _committee(record: StudyRecord, trials: Sequence[TrialRecord]) -> ExportDocu
     identity = committee_identity([c.identity for c in members])
     rows = record.confirmation.rows if record.confirmation else ()
     row = next((r for r in rows if r.configuration_id == identity), None)
-    how = f"the {len(members)} best of {_counted(record)} trials, their similarities averaged"
+    how = f"the {len(members)} best of {_counted(record)} trials{_by(record)}, their similarities averaged"
     how += ", confirmed with fresh seeds" if row is not None else "; not confirmed"
     provenance = _provenance(record, how, row)
     provenance["members"] = [
@@ -157,11 +161,14 @@ def _committee(record: StudyRecord, trials: Sequence[TrialRecord]) -> ExportDocu
 
 
 def _linear(record: StudyRecord, confirmation: ConfirmationRecord) -> ExportDocument:
-    """The better of the two linear reference rows; the other baselines have no document and leave it to the tuned
-    one."""
-    name = "linear-metric" if confirmation.verdict.best_baseline == "linear-metric" else "linear-metric-tuned"
+    """The reference row that leads: of the linear metric or of PLDA, tuned or with fixed settings."""
+    metric = LinearMetric(
+        settings="fixed" if confirmation.verdict.best_baseline in ("linear-metric", "plda") else "tuned",
+        comparison="plda" if confirmation.export_kind == "plda" else "cosine",
+    )
+    name = metric.baseline
     row = next((r for r in confirmation.rows if r.name == name), None)
-    how = f"the linear metric stood its ground against {_counted(record)} trials"
+    how = f"{_TITLES[metric.comparison]} stood its ground against {_counted(record)} trials"
     if confirmation.scoring == "fixed":
         how = "it leads the fixed methods; nothing was searched"
     provenance = _provenance(record, how, row)
@@ -169,7 +176,6 @@ def _linear(record: StudyRecord, confirmation: ConfirmationRecord) -> ExportDocu
     settings = (row.settings if row else "") or (baseline.settings if baseline else "")
     if settings:
         provenance["settings_in_study"] = settings
-    metric = LinearMetric(settings="fixed" if name == "linear-metric" else "tuned")
     return ExportDocument("linear-metric", linear_metric=metric, provenance=provenance)
 
 
@@ -186,6 +192,8 @@ def _provenance(record: StudyRecord, how: str, row: MethodRow | None) -> dict[st
         "metric": study.metric,
         "trials": _counted(record),
     }
+    if not study.data.path:
+        out["simulator"] = {"simulator": study.data.simulator, **dict(study.data.simulator_parameters)}
     if row is not None:
         out["scores"] = {name: _plain(value) for name, value in row.metrics.items()}
         out["seeds"] = row.seeds
@@ -203,6 +211,12 @@ def _provenance(record: StudyRecord, how: str, row: MethodRow | None) -> dict[st
     return out
 
 
+def _by(record: StudyRecord) -> str:
+    """By what finalists were chosen, where it was not their score."""
+    asked = record.study.confirmation.selection
+    return "" if asked == "score" else f" (finalists by {CRITERIA[asked][0]}, without labels)"
+
+
 def _counted(record: StudyRecord) -> int:
     return sum(t.state in ("COMPLETE", "PRUNED") for t in record.trials)
 
@@ -218,7 +232,7 @@ def _plain(estimate: Estimate) -> dict[str, float | str]:
 
 def _header(document: ExportDocument, record: StudyRecord) -> str:
     p, study, data = document.provenance, record.study, record.dataset
-    what = "the linear metric"
+    what = _TITLES[document.linear_metric.comparison] if document.linear_metric is not None else ""
     if document.kind == "model":
         what = f"trial {p['trial']}"
     elif document.kind == "committee":
@@ -231,8 +245,9 @@ def _header(document: ExportDocument, record: StudyRecord) -> str:
     if record.confirmation is not None:
         lines.append(f"Verdict of the study: {record.confirmation.verdict.sentence}")
         asked = {"model": "naming a trial", "committee": "--committee"}.get(document.kind, "")
-        if asked and record.confirmation.export_kind == "linear-metric":
-            lines.append(f"The study recommends the linear metric instead: export without {asked}.")
+        recommended = {"linear-metric": "the linear metric", "plda": "PLDA"}.get(record.confirmation.export_kind)
+        if asked and recommended:
+            lines.append(f"The study recommends {recommended} instead: export without {asked}.")
     if study.protocol.name == "random-pairs":
         lines.append("Protocol random-pairs leaks: its scores say nothing about new batches.")
     lines += ["", "Train it:  spectrosim-search train THIS_FILE --data YOUR_SPECTRA --out MODEL"]

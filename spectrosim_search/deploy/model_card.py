@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from spectrosim_search.deploy.embedding import has_own
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.spectra.preprocessing import describe
 
@@ -22,18 +23,36 @@ def model_card(folder: ModelFolder) -> str:
 
 
 def _what(folder: ModelFolder) -> str:
+    metric = folder.document.linear_metric
+    compared = ", compared by probabilistic linear discriminant analysis" if metric and has_own(folder.parts) else ""
     kind = {
         "model": "a contrastive neural network",
         "committee": f"a committee of {len(folder.parts)} contrastive models, whose similarities are averaged",
-        "linear-metric": "a linear metric (principal components, whitened by the spread within groups)",
+        "linear-metric": "a linear metric (principal components, whitened by the spread within groups)" + compared,
     }[folder.document.kind]
     return (
         f"# {folder.name}\n\n"
         f"Tells whether two spectra come from the same group (batch, lot, culture, individual: whatever `group` "
         f"was in the training data). It is {kind}. Two spectra are compared by one number, the similarity, "
-        "between -1 and 1.\n\n"
+        f"{_scale(folder)}.\n\n"
         f"Trained on {folder.created_at[:10]}; identity `{folder.document.identity}`."
     )
+
+
+def _scale(folder: ModelFolder) -> str:
+    """What numbers a similarity can be."""
+    if not has_own(folder.parts):
+        return "between -1 and 1"
+    if folder.document.linear_metric is not None:
+        return "a log likelihood ratio of one group against two as PLDA's normal distributions have it: any number"
+    kinds = Counter(c.training.comparison for c in folder.document.configurations)
+    named = {
+        "cosine": "a cosine",
+        "euclidean": "minus a squared distance",
+        "plda": "a log likelihood ratio of one group against two (PLDA)",
+    }
+    what = ", ".join(named[kind] for kind in kinds)
+    return f"{'the mean of ' if len(kinds) > 1 else ''}{what}, on the scale of cosines, though not limited to -1 and 1"
 
 
 def _data(folder: ModelFolder) -> str:

@@ -4,7 +4,7 @@
 
     model.json               facts: schema version, kind, data, axis unit, intensities, threshold, error rates, versions
     configuration.yaml       the document the model was trained from; `train` takes it again
-    weights.safetensors      weights of the network, or mean and projection of a linear metric
+    weights.safetensors      weights of the network, or mean and projection of a linear metric (PLDA: weight, offset)
     preprocessing.safetensors  fitted preprocessing
     axis.safetensors         the axis the model knows, float64 (L,)
     README.md                the same for a person to read
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import plain
+from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts, read_file, unpack
 from spectrosim_search.deploy._folder_writing import write_folder
 from spectrosim_search.deploy.alignment import IntensityRange
 from spectrosim_search.deploy.decision import Decision
@@ -39,8 +40,6 @@ from spectrosim_search.spectra.preprocessing import State
 
 __all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "save"]
 
-SCHEMA_VERSION = 1
-MARKER = "model.json"
 _DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
 
 
@@ -127,13 +126,15 @@ def load(path: str | Path) -> ModelFolder:
     is missing, damaged or does not fit the others; each message names the file.
     """
     path = Path(path)
-    facts = _read_facts(path)
+    facts = read_facts(path)
+    if facts.get("kind") == "program":
+        raise InputError(f"'{path}' is a model that names classes: use identify, classify or generate")
 
     def arrays(name: str) -> dict[str, NDArray[Any]]:
-        return _unpack(_read(path, name, facts["files"]), path / name)
+        return unpack(read_file(path, name, facts["files"]), path / name)
 
     try:
-        document = document_from_yaml(_read(path, _DOCUMENT, facts["files"]).decode(), where=str(path / _DOCUMENT))
+        document = document_from_yaml(read_file(path, _DOCUMENT, facts["files"]).decode(), where=str(path / _DOCUMENT))
         parts = _read_parts(document, facts["preprocessing"], arrays)
         folder = ModelFolder(
             name=str(facts["name"]),
@@ -170,58 +171,14 @@ def _read_parts(
     given = list(settings) if len(configurations) > 1 else [settings]
     if len(given) != len(configurations):
         raise KeyError(f"{len(given)} preprocessings for {len(configurations)} members")
-    return tuple(
+    parts = tuple(
         Part(configuration, arrays(weights), State.from_arrays(Preprocessing(**one), arrays(prepared)))
         for configuration, one, (weights, prepared) in zip(configurations, given, _part_files(len(given)), strict=True)
     )
-
-
-def _read_facts(path: Path) -> dict[str, Any]:
-    if not path.is_dir():
-        raise InputError(f"'{path}' is not a model folder: `train` makes one")
-    file = path / MARKER
-    if not file.is_file():
-        raise InputError(f"'{path}' is not a model folder: {MARKER} is missing")
-    try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"'{file}' cannot be read ({error}): train the model again") from error
-    if not isinstance(facts, dict) or "schema_version" not in facts:
-        raise DataError(f"'{file}' is damaged (no schema_version): train the model again")
-    if facts["schema_version"] != SCHEMA_VERSION:
-        raise InputError(
-            f"'{path}' has schema version {facts['schema_version']}, this program reads {SCHEMA_VERSION}: "
-            "train the model again, or use the version of the program that wrote it"
-        )
-    if not isinstance(facts.get("files"), dict):
-        raise DataError(f"'{file}' is damaged (no files): train the model again")
-    return facts
-
-
-def _read(path: Path, name: str, hashes: Mapping[str, str]) -> bytes:
-    try:
-        content = (path / name).read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"'{path / name}' is missing: copy the whole model folder, or train the model again") from error
-    except OSError as error:
-        raise DataError(f"'{path / name}' cannot be read: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != hashes.get(name):
-        raise DataError(f"'{path / name}' was changed or damaged since the model was trained: copy or train it again")
-    return content
-
-
-def _unpack(content: bytes, file: Path) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as unpack
-
-    try:
-        arrays: dict[str, NDArray[Any]] = unpack(content)
-    except SafetensorError as error:
-        raise DataError(f"'{file}' is damaged ({error}): copy or train the model again") from error
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            raise DataError(f"'{file}' is damaged ('{name}' holds values that are not finite): train the model again")
-    return arrays
+    metric = document.linear_metric
+    if metric is not None and parts[0].own != (metric.comparison == "plda"):
+        raise KeyError(f"weights that are not of a linear metric compared by {metric.comparison}")
+    return parts
 
 
 def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:

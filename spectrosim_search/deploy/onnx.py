@@ -1,7 +1,9 @@
-"""A model as one ONNX file: raw intensities over the training axis in, unit vectors out (extra ``onnx``).
+"""A model as one ONNX file: raw intensities over the training axis in, embeddings out (extra ``onnx``).
 
 Preprocessing is part of the graph, so that a program in any language needs nothing but the file: the similarity of two
-spectra is the dot product of their embeddings, and threshold and calibration stand in the file's metadata. What stays
+spectra is the dot product of their embeddings, and threshold and calibration stand in the file's metadata. Where a
+model does not compare by cosine, the last number of an embedding is the spectrum's own term and stands outside the
+product: both spectra's are added. The metadata `similarity` says which holds, "dot" or "dot and own terms". What stays
 outside is the check of axis and intensities that :class:`~spectrosim_search.deploy.verifier.Verifier` makes.
 """
 
@@ -23,7 +25,7 @@ from torch import Tensor
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError, MissingExtraError, RunError
 from spectrosim_search.deploy._onnx_preprocessing import PreprocessingGraph
-from spectrosim_search.deploy.embedding import Part
+from spectrosim_search.deploy.embedding import Part, has_own
 from spectrosim_search.deploy.model_folder import ModelFolder
 
 __all__ = ["check_onnx", "export_onnx"]
@@ -91,6 +93,7 @@ def _metadata(folder: ModelFolder) -> dict[str, str]:
         "data_fingerprint": str(folder.data["fingerprint"]),
         "axis_unit": folder.axis_unit,
         "axis": json.dumps(folder.axis.tolist()),
+        "similarity": "dot and own terms" if has_own(folder.parts) else "dot",
     }
     if folder.decision is not None:
         c = folder.decision.calibration
@@ -102,43 +105,58 @@ def _metadata(folder: ModelFolder) -> dict[str, str]:
 
 
 class _Embedding(torch.nn.Module):
-    """Raw intensities to unit rows; those of a committee's members joined, so that dot products are mean cosines."""
+    """Raw intensities to rows, a committee's joined as :func:`~spectrosim_search.deploy.embedding.embed_parts` does."""
 
     def __init__(self, folder: ModelFolder) -> None:
         super().__init__()
         self.parts = torch.nn.ModuleList([_Part(part, folder.axis) for part in folder.parts])
+        self.own = [part.own for part in folder.parts]
 
     def forward(self, intensities: Tensor) -> Tensor:
-        units = [part(intensities) for part in self.parts]
-        joined: Tensor = units[0] if len(units) == 1 else torch.cat(units, dim=1) / math.sqrt(len(units))
-        return joined
+        rows: list[Tensor] = [part(intensities) for part in self.parts]
+        if len(rows) == 1:
+            return rows[0]
+        vectors = [r[:, :-1] if own else r for r, own in zip(rows, self.own)]
+        joined = torch.cat(vectors, dim=1) / math.sqrt(len(rows))
+        if not any(self.own):
+            return joined
+        terms = [r[:, -1:] for r, own in zip(rows, self.own) if own]
+        return torch.cat([joined, torch.cat(terms, dim=1).sum(dim=1, keepdim=True) / len(rows)], dim=1)
 
 
 class _Part(torch.nn.Module):
-    """Raw intensities to the unit rows of one model."""
+    """Raw intensities to the rows of one model."""
 
     def __init__(self, part: Part, axis: NDArray[np.float64]) -> None:
         super().__init__()
+        self.own = part.own
         self.preprocessing = PreprocessingGraph(part.preprocessing)
         self.network = _Linear(part) if part.configuration is None else _Network(part, part.configuration, axis)
 
     def forward(self, intensities: Tensor) -> Tensor:
-        z = self.network(self.preprocessing(intensities).float())
+        z: Tensor = self.network(self.preprocessing(intensities).float())
+        if self.own:
+            return z
         norm = (z * z).sum(dim=1, keepdim=True).sqrt()
         unit: Tensor = z / torch.where(norm > 0, norm, torch.ones_like(norm))
         return unit
 
 
 class _Linear(torch.nn.Module):
-    """The linear metric."""
+    """The linear metric; of PLDA rows that end with an own term."""
 
     def __init__(self, part: Part) -> None:
         super().__init__()
-        for name in ("mean", "projection"):
-            self.register_buffer(name, torch.from_numpy(np.asarray(part.parameters[name], np.float64)))
+        self.own = part.own
+        for name, array in part.parameters.items():
+            self.register_buffer(name, torch.from_numpy(np.asarray(array, np.float64)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return ((x.double() - self.get_buffer("mean")) @ self.get_buffer("projection")).float()
+        t = (x.double() - self.get_buffer("mean")) @ self.get_buffer("projection")
+        if not self.own:
+            return t.float()
+        own = self.get_buffer("offset") - (t * t * self.get_buffer("weight")).sum(dim=1, keepdim=True)
+        return torch.cat([t, own], dim=1).float()
 
 
 class _Network(torch.nn.Module):
@@ -152,11 +170,12 @@ class _Network(torch.nn.Module):
         members = configuration.training.members
         axis = part.preprocessing.axis(measured)
         self.model = Model(configuration, len(axis))
-        flat, fitted = torch.zeros(members, self.model.size), torch.zeros(members, self.model.fitted.size)
-        for name, view in self.model.named(flat, fitted).items():
+        flat, fitted, compared = self.model.blank(members)
+        for name, view in self.model.named(flat, fitted, compared).items():
             view.copy_(torch.from_numpy(np.asarray(part.parameters[name], np.float32)))
         self.register_buffer("flat", flat)
         self.register_buffer("fitted", fitted)
+        self.register_buffer("compared", compared.double())
         self.register_buffer("where", torch.from_numpy(axis).float().repeat(members, 1))
         cpu = torch.device("cpu")
         self.members = members
@@ -166,11 +185,10 @@ class _Network(torch.nn.Module):
         }
 
     def forward(self, x: Tensor) -> Tensor:
-        from spectrosim_search.learning.model import joined
-
         flat, split = self.get_buffer("flat"), self.model.encoder.size
         encoder = self.model.encoder.views(flat[:, :split]) | self.model.fitted.views(self.get_buffer("fitted"))
         head = self.model.head.views(flat[:, split : self.model.network])
         several = x.unsqueeze(0).expand(self.members, -1, -1)
         outputs = self.model.forward(encoder, head, several, self.get_buffer("where"), self.values)
-        return joined(self.model.similar(outputs), self.members)[0]
+        z = self.model.similar(outputs)
+        return self.model.compared(z, self.get_buffer("compared"), self.members)[0].float()

@@ -36,7 +36,7 @@ from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.preprocessing import State
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["train"]
+__all__ = ["packages", "train"]
 
 _CROSS_VALIDATION = 0.9  # share of the work, for the progress shown
 
@@ -96,7 +96,7 @@ def train(
             "labels": len(np.unique(spectra.labels[spectra.labels != ""])),
         },
         training={**chosen, "seed": seed, "device": device, "seconds": round(time.time() - started, 3)},
-        packages=_packages(),
+        packages=packages(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         notes=tuple(notes),
     )
@@ -164,7 +164,7 @@ def _fit(
     state = State.from_arrays(
         output.preprocessing, {k.removeprefix("preprocessing."): v for k, v in arrays.items() if "." in k}
     )
-    metric = Part(None, {k: arrays[k] for k in ("mean", "projection")}, state)
+    metric = Part(None, {k: v for k, v in arrays.items() if "." not in k}, state)
     return (metric,), decision, {"settings": output.settings}
 
 
@@ -256,7 +256,7 @@ def _fit_network(
     return Part(configuration, result.parameters, state)
 
 
-def _packages() -> dict[str, str]:
+def packages() -> dict[str, str]:
     """Versions that can change what a model says."""
     from spectrosim_search import __version__
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.deploy.alignment import align
 from spectrosim_search.deploy.decision import Decision
-from spectrosim_search.deploy.embedding import embed_parts
+from spectrosim_search.deploy.embedding import embed_parts, has_own, row_similarity, similarity_matrix
 from spectrosim_search.deploy.model_folder import ModelFolder, load
 from spectrosim_search.deploy.verdicts import GalleryVerdicts, PairVerdicts
 from spectrosim_search.spectra.spectra_set import SpectraSet
@@ -52,7 +52,8 @@ class Verifier:
         return self._prepare(spectra)[1]
 
     def embed(self, spectra: SpectraSet) -> NDArray[np.float32]:
-        """Unit vectors float32 ``(N, D)``; the dot product of two is their similarity.
+        """Rows float32 ``(N, D)`` whose products are similarities, as :mod:`spectrosim_search.deploy.embedding` says:
+        unit vectors where the model compares by cosine.
 
         Warns with OutsideTrainingWarning, one for each thing found. Raises DataError where the spectra do not cover
         the model's axis or its preprocessing cannot take them.
@@ -83,7 +84,7 @@ class Verifier:
         else:
             left, right = _rows(pairs, spectra)
         z = self._embed(spectra, stacklevel=3)
-        similarity = _dots(z, left, right)
+        similarity = row_similarity(z, left, right, has_own(self.folder.parts))
         return PairVerdicts.of(spectra.sample_ids[left], spectra.sample_ids[right], similarity, self._decision, prior)
 
     def verify_gallery(self, queries: SpectraSet, gallery: SpectraSet, *, prior: float = 0.5) -> GalleryVerdicts:
@@ -106,9 +107,10 @@ class Verifier:
         mean = np.empty((len(queries), len(names)), np.float32)
         highest = np.empty_like(mean)
         step = max(1, 4_000_000 // max(1, len(known)))
+        own = has_own(self.folder.parts)
         for start in range(0, len(queries), step):
             rows = slice(start, start + step)
-            similarity = np.clip(z_queries[rows] @ z_known[order].T, -1, 1)
+            similarity = similarity_matrix(z_queries[rows], z_known[order], own)
             mean[rows] = np.add.reduceat(similarity, starts, axis=1) / counts
             highest[rows] = np.maximum.reduceat(similarity, starts, axis=1)
         return GalleryVerdicts.of(queries.sample_ids, names, counts, mean, highest, self._decision, prior)
@@ -159,11 +161,3 @@ def _rows_of_ids(table: NDArray[np.str_], spectra: SpectraSet) -> NDArray[np.int
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise InputError(f"no sample '{unknown[0]}'{more} in '{spectra.name}': check the list of pairs")
     return np.array([[where[a], where[b]] for a, b in table.tolist()], np.int64)
-
-
-def _dots(z: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
-    out = np.empty(len(left), np.float32)
-    for start in range(0, len(left), 100_000):
-        part = slice(start, start + 100_000)
-        out[part] = np.einsum("pd,pd->p", z[left[part]], z[right[part]])
-    return np.clip(out, -1.0, 1.0)

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.evaluation.methods import Blocks, Method, mean_defined, values_under, values_without
 
-__all__ = ["BbcResult", "bbc"]
+__all__ = ["BbcResult", "Chosen", "bbc", "select_among"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -97,9 +97,9 @@ def bbc(trials: Mapping[str, Method], groups: IntArray, metric: str, repeats: in
     best = int(full.argmax())
     top = float(full[best])
     bound = top - float(full.mean())
-    chosen = _selection(full, inside, outside)
+    chosen = select_among(full, inside, outside)
     without = np.array([values_without(trials[name], blocks, metric)[1] for name in names])
-    linear = _selection(full, *_linear(full, without, drawn, left)).optimism
+    linear = select_among(full, *_linear(full, without, drawn, left)).optimism
     found = 0.5 * (chosen.optimism + linear) if chosen.repeats else bound
     optimism = max(0.0, min(found, bound))
     selected = {name: float(share) for name, share in zip(names, chosen.shares, strict=True) if share > 0}
@@ -118,7 +118,7 @@ def bbc(trials: Mapping[str, Method], groups: IntArray, metric: str, repeats: in
 
 
 @dataclass(frozen=True, eq=False)
-class _Selection:
+class Chosen:
     """What choosing in-bag and scoring out-of-bag says; NaN without a usable resample."""
 
     optimism: float
@@ -127,19 +127,22 @@ class _Selection:
     repeats: int
 
 
-def _selection(full: FloatArray, inside: FloatArray, outside: FloatArray) -> _Selection:
-    """full ``(T,)``; inside, outside ``(T, R)``. Tied trials share a resample: the first of them is no better."""
+def select_among(full: FloatArray, inside: FloatArray, outside: FloatArray) -> Chosen:
+    """Choose in-bag, score out-of-bag. full ``(T,)``; inside, outside ``(T, R)``.
+
+    Tied trials share a resample: the first of them is no better.
+    """
     values = np.where(np.isnan(inside), -np.inf, inside)
     tied = np.isfinite(values) & (values >= values.max(axis=0) - TIE)
     usable = tied.any(axis=0) & ~(tied & np.isnan(outside)).any(axis=0)
     if not usable.any():
-        return _Selection(float("nan"), float("nan"), np.zeros(len(full)), 0)
+        return Chosen(float("nan"), float("nan"), np.zeros(len(full)), 0)
     tied, outside = tied[:, usable], outside[:, usable]
     share = tied / tied.sum(axis=0)
     scored = (share * np.where(tied, outside, 0.0)).sum(axis=0)
     usual = np.where(tied.any(axis=1), mean_defined(outside, axis=1), full)
     estimate = float(((share * (full - usual)[:, None]).sum(axis=0) + scored).mean())
-    return _Selection(float(full.max()) - estimate, float(scored.mean()), share.mean(axis=1), int(usable.sum()))
+    return Chosen(float(full.max()) - estimate, float(scored.mean()), share.mean(axis=1), int(usable.sum()))
 
 
 def _linear(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spectrosim_search.evaluation.resampling import part_values
 from spectrosim_search.evaluation.scores import PairScores
 
-__all__ = ["MAX_BLOCKS", "Blocks", "Method", "mean_defined", "values_under", "values_without"]
+__all__ = ["MAX_BLOCKS", "Blocks", "Method", "local_codes", "mean_defined", "values_under", "values_without"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -30,7 +30,7 @@ class Blocks:
 
     of_row: block of each spectrum ``(N,)``, -1 for spectra in no judged pair. count: number of blocks; units above
     :data:`MAX_BLOCKS` are merged at random into that many (delete-a-block jackknife), which costs precision of the
-    interval only. scored: blocks that hold positive pairs which the metric can use; degrees of freedom are one less.
+    interval only. scored: blocks that hold positive pairs which the metric can use; degrees of freedom are fewer.
     """
 
     of_row: IntArray
@@ -74,7 +74,7 @@ def mean_defined(table: FloatArray, axis: int = 0) -> FloatArray:
     return np.asarray(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan), dtype=np.float64)
 
 
-def _local(part: PairScores, blocks: Blocks) -> tuple[IntArray, IntArray, IntArray]:
+def local_codes(part: PairScores, blocks: Blocks) -> tuple[IntArray, IntArray, IntArray]:
     """Blocks of a part, and the number of each pair's two blocks among them."""
     both = np.concatenate([blocks.of_row[part.left], blocks.of_row[part.right]])
     members, codes = np.unique(both, return_inverse=True)
@@ -88,7 +88,7 @@ def values_under(method: Method, blocks: Blocks, weights: FloatArray, metric: st
     for cell in method:
         parts = []
         for part in cell:
-            members, left, right = _local(part, blocks)
+            members, left, right = local_codes(part, blocks)
             parts.append(part_values(part, left, right, weights[:, members], metric))
         cells.append(mean_defined(np.array(parts).reshape(len(parts), len(weights))))
     return mean_defined(np.array(cells).reshape(len(cells), len(weights)))
@@ -103,7 +103,7 @@ def values_without(method: Method, blocks: Blocks, metric: str) -> tuple[float, 
     for cell in method:
         table = np.full((len(cell), 1 + blocks.count), np.nan)
         for row, part in enumerate(cell):
-            members, left, right = _local(part, blocks)
+            members, left, right = local_codes(part, blocks)
             own = np.concatenate([np.ones((1, len(members))), 1.0 - np.eye(len(members))])
             found = part_values(part, left, right, own, metric)
             table[row] = found[0]

@@ -4,7 +4,7 @@ The Bayesian correlated t-test (Benavoli, Corani, Demšar & Zaffalon 2017, JMLR 
 cross-validation folds by Nadeau & Bengio's (2003) guess of how far folds that share training data move together. Here
 folds and seeds are averaged first and the spread comes from deleting groups, which share nothing: there is no
 correlation to guess. With the prior that is flat in the difference and in the logarithm of its spread the posterior
-is Student's t around the (corrected) difference with its standard error and G - 1 degrees of freedom, so that
+is Student's t around the (corrected) difference with its standard error and degrees of freedom, so that
 P(difference <= 0) equals the one-sided p.
 """
 
@@ -41,7 +41,7 @@ def posterior(difference: Difference, margin: float = MARGIN) -> Posterior | Non
     if margin < 0:
         raise ValueError(f"margin {margin:g} is negative")
     value, error = difference.estimate.value, difference.estimate.standard_error
-    if not (math.isfinite(value) and error > 0) or difference.degrees < 1:
+    if not (math.isfinite(value) and error > 0):
         return None
     better = float(stdtr(difference.degrees, (value - margin) / error))
     worse = float(stdtr(difference.degrees, (-margin - value) / error))
@@ -58,9 +58,9 @@ def effect_size(difference: Difference) -> Estimate | None:
     from scipy.special import nctdtrinc
 
     value, error = difference.estimate.value, difference.estimate.standard_error
-    if not (math.isfinite(value) and error > 0) or difference.degrees < 1:
+    if not (math.isfinite(value) and error > 0):
         return None
-    root = math.sqrt(difference.degrees + 1)
+    root = math.sqrt(difference.groups)
     low, high = (float(nctdtrinc(difference.degrees, p, abs(value) / error)) / root for p in (0.975, 0.025))
     if value < 0:
         low, high = -high, -low

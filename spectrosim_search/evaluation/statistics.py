@@ -1,52 +1,69 @@
 """Intervals and tests over groups (DESIGN §5).
 
 The unit of replication is the group: seeds, folds and halves are averaged first, then the delete-one-group jackknife
-(Tukey 1958; Miller 1974, Biometrika 61:1) gives the standard error, with Student's t on G-1 degrees of freedom. Models
-stay as they were trained: the interval speaks of new groups met by these models, not of new trainings.
+(Tukey 1958; Miller 1974, Biometrika 61:1), freed of what it counts too often
+(:mod:`~spectrosim_search.evaluation.spread`), gives the standard error, with Student's t on as many degrees of freedom
+as the layout of the parts leaves: nearly G - 1 where groups meet in large parts, fewer where they meet in small ones.
+Models stay as they were trained: the interval speaks of new groups met by these models, not of new trainings.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.evaluation.bootstrap import BbcResult, bbc
-from spectrosim_search.evaluation.methods import Blocks, Method, values_without
+from spectrosim_search.evaluation.methods import Blocks, Method
 from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.evaluation.spread import LeftOut, leave_out, spread
 from spectrosim_search.protocol.detectable import detectable_difference
 
-__all__ = ["BbcResult", "Difference", "bbc", "detectable_difference", "holm", "jackknife", "paired_difference"]
+__all__ = [
+    "BbcResult",
+    "Difference",
+    "bbc",
+    "detectable_difference",
+    "difference_of",
+    "holm",
+    "interval_of",
+    "jackknife",
+    "paired_difference",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 LEVEL = 0.975
 ROUNDING = 1e-12  # a standard error below this is none
+TOO_FEW = "fewer than two groups: no interval"
+ONE_PART = "without any of its groups nothing is left to score: no interval"
 
 
-def _quantile(degrees: int, level: float) -> float:
+def _quantile(degrees: float, level: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, level))
 
 
-def _upper_tail(degrees: int, t: float) -> float:
+def _upper_tail(degrees: float, t: float) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(degrees, -t))
 
 
-def _spread(without: FloatArray) -> float:
-    """Jackknife standard error of the values without each block; NaN below two."""
-    defined = without[~np.isnan(without)]
-    n = len(defined)
-    if n < 2:
-        return float("nan")
-    return math.sqrt((n - 1) / n * float(((defined - defined.mean()) ** 2).sum()))
+def _over(blocks: Blocks, left: LeftOut, right: LeftOut | None = None) -> tuple[float, float]:
+    """Standard error and degrees of freedom of one score or of a difference; the latter between 1 and G - 1."""
+    change, mixed, layouts = left.change, left.mixed, [left.layout]
+    if right is not None:
+        change, mixed = change - right.change, mixed - right.mixed
+        layouts.append(right.layout)
+    found = spread(change, mixed, layouts)
+    degrees = found.degrees if math.isnan(found.degrees) else max(1.0, min(found.degrees, blocks.scored - 1.0))
+    return found.error, degrees
 
 
 def jackknife(method: Method, groups: IntArray, metric: str) -> Estimate:
@@ -57,26 +74,71 @@ def jackknife(method: Method, groups: IntArray, metric: str) -> Estimate:
     `mcc` on the raw scale. Where every pair is placed rightly (or wrongly) the jackknife sees no spread: the bound is
     then the exact one for the share of faultless groups, .025^(1/G).
 
-    With few groups the interval errs on the safe side: deleting one of the two or three groups of a label in a half
-    leaves nothing to compare the others with. docs/statistics.md has the standard error beside the true spread, and how
-    often the intervals held the truth.
+    docs/statistics.md has the standard error beside the true spread, and how often the intervals held the truth.
     """
     blocks = Blocks.of([method], groups, metric)
-    value, without = values_without(method, blocks, metric)
+    left = leave_out(method, blocks, metric)
+    value = left.value
     if math.isnan(value):
         return Estimate(value, note=_why_undefined(method, metric))
-    error = _spread(without)
-    if math.isnan(error) or blocks.scored < 2:
-        return Estimate(value, standard_error=error, note="fewer than two groups: no interval")
+    error, degrees = _over(blocks, left)
+    if blocks.scored < 2:
+        return Estimate(value, standard_error=error, note=TOO_FEW)
     if metric != "mcc" and value in (0.0, 1.0):
         bound = (1.0 - LEVEL) ** (1.0 / blocks.scored)
         low, high = (bound, 1.0) if value == 1.0 else (0.0, 1.0 - bound)
         return Estimate(value, low, high, error, "no spread over groups: exact bound")
+    if math.isnan(error):
+        return Estimate(value, note=ONE_PART)
     if error < ROUNDING and blocks.scored < blocks.count:
         return Estimate(value, standard_error=error, note="no spread over the groups that can be matched: no interval")
-    reach = _quantile(blocks.scored - 1, LEVEL) * error
+    reach = _quantile(degrees, LEVEL) * error
     if metric == "mcc":
         return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach), error)
+    return _logit_interval(value, reach, error)
+
+
+def interval_of(value: float, without: FloatArray) -> Estimate:
+    """A share with its 95 % interval on the logit scale, from its values without each unit ``(U,)``.
+
+    The plain jackknife, for scores to which each unit adds on its own. A share of 0 or 1 has the exact bound for the
+    share of faultless units, .025^(1/U).
+    """
+    if math.isnan(value):
+        return Estimate(value, note="undefined")
+    error, units = _plain_error(without), len(without)
+    if math.isnan(error):
+        return Estimate(value, standard_error=error, note=TOO_FEW)
+    if value in (0.0, 1.0):
+        bound = (1.0 - LEVEL) ** (1.0 / units)
+        low, high = (bound, 1.0) if value == 1.0 else (0.0, 1.0 - bound)
+        return Estimate(value, low, high, error, "no spread over groups: exact bound")
+    return _logit_interval(value, _quantile(units - 1, LEVEL) * error, error)
+
+
+def difference_of(value: float, without: FloatArray) -> Difference:
+    """A difference with its 95 % interval on the raw scale, as :func:`interval_of`."""
+    error, units = _plain_error(without), len(without)
+    degrees = units - 1.0
+    if math.isnan(value):
+        return Difference(Estimate(value, note="undefined"), float("nan"), degrees, units)
+    if math.isnan(error):
+        return Difference(Estimate(value, note=TOO_FEW), float("nan"), degrees, units)
+    if error < ROUNDING < abs(value):
+        return Difference(Estimate(value, note="no spread over groups: no interval"), float("nan"), degrees, units)
+    reach = _quantile(degrees, LEVEL) * error
+    p = _one_sided(value, error, degrees)
+    return Difference(Estimate(value, value - reach, value + reach, error), p, degrees, units)
+
+
+def _plain_error(without: FloatArray) -> float:
+    """Jackknife standard error of the values without each unit; NaN below two."""
+    defined = without[~np.isnan(without)]
+    n = len(defined)
+    return math.sqrt((n - 1) / n * float(((defined - defined.mean()) ** 2).sum())) if n > 1 else float("nan")
+
+
+def _logit_interval(value: float, reach: float, error: float) -> Estimate:
     centre, half = math.log(value / (1.0 - value)), reach / (value * (1.0 - value))
     return Estimate(value, _expit(centre - half), _expit(centre + half), error)
 
@@ -99,21 +161,22 @@ def _why_undefined(method: Method, metric: str) -> str:
 @dataclass(frozen=True)
 class Difference:
     """Difference of two methods over the same groups; `p` is one-sided: how often chance alone gives as much or
-    more."""
+    more. degrees: of freedom of Student's t, between 1 and groups - 1; groups: those that the score can use."""
 
     estimate: Estimate
     p: float
-    degrees: int
+    degrees: float
+    groups: int
 
     def shifted(self, by: float) -> Difference:
         """The same spread around another centre: takes off (or adds) what a selection is known to have done."""
         e = self.estimate
         moved = Estimate(e.value + by, e.low + by, e.high + by, e.standard_error, e.note)
-        return Difference(moved, _one_sided(moved.value, e.standard_error, self.degrees), self.degrees)
+        return replace(self, estimate=moved, p=_one_sided(moved.value, e.standard_error, self.degrees))
 
 
-def _one_sided(value: float, error: float, degrees: int) -> float:
-    if math.isnan(value) or math.isnan(error) or degrees < 1:
+def _one_sided(value: float, error: float, degrees: float) -> float:
+    if math.isnan(value) or math.isnan(error):
         return float("nan")
     if error == 0:
         return 0.0 if value > 0 else 1.0
@@ -126,20 +189,24 @@ def paired_difference(a: Method, b: Method, groups: IntArray, metric: str) -> Di
     The methods may differ in their number of seeds; each is averaged over its own first.
     """
     blocks = Blocks.of([a, b], groups, metric)
-    value_a, without_a = values_without(a, blocks, metric)
-    value_b, without_b = values_without(b, blocks, metric)
-    value, error = value_a - value_b, _spread(without_a - without_b)
-    degrees = blocks.scored - 1
+    left, right = leave_out(a, blocks, metric), leave_out(b, blocks, metric)
+    value = left.value - right.value
+    error, degrees = _over(blocks, left, right)
+    unknown = Difference(Estimate(value), float("nan"), degrees, blocks.scored)
     if math.isnan(value):
-        why = _why_undefined(a if math.isnan(value_a) else b, metric)
-        return Difference(Estimate(value, note=why), float("nan"), degrees)
-    if math.isnan(error) or degrees < 1:
-        return Difference(Estimate(value, note="fewer than two groups: no interval"), float("nan"), degrees)
+        return _noted(unknown, _why_undefined(a if math.isnan(left.value) else b, metric))
+    if math.isnan(error) or blocks.scored < 2:
+        return _noted(unknown, TOO_FEW if blocks.scored < 2 else ONE_PART)
     if error < ROUNDING < abs(value):
         # Where hardly a group can be left out the jackknife sees no spread; that is ignorance and no certainty.
-        return Difference(Estimate(value, note="no spread over groups: no interval"), float("nan"), degrees)
+        return _noted(unknown, "no spread over groups: no interval")
     reach = _quantile(degrees, LEVEL) * error
-    return Difference(Estimate(value, value - reach, value + reach, error), _one_sided(value, error, degrees), degrees)
+    estimate = Estimate(value, value - reach, value + reach, error)
+    return Difference(estimate, _one_sided(value, error, degrees), degrees, blocks.scored)
+
+
+def _noted(difference: Difference, note: str) -> Difference:
+    return replace(difference, estimate=replace(difference.estimate, note=note))
 
 
 def holm(p: Sequence[float]) -> list[float]:

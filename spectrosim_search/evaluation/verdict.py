@@ -9,8 +9,9 @@ from typing import Literal
 from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate
 
-__all__ = ["Outcome", "Verdict", "decide", "lead"]
+__all__ = ["ExportKind", "Outcome", "Verdict", "decide", "lead"]
 
+ExportKind = Literal["model", "linear-metric", "plda", "none"]
 Outcome = Literal["better", "not worse", "cannot tell", "not searched"]
 
 TOLERATED_MEAN = -0.01
@@ -23,6 +24,14 @@ TITLES = {
     "average_precision": "average precision",
     "mcc": "Matthews correlation",
     "eer": "equal error rate",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+}
+TAKEN_AWAY: dict[str, tuple[ExportKind, str]] = {  # baselines that can be exported in the winner's stead
+    "linear-metric": ("linear-metric", "The linear metric"),
+    "linear-metric-tuned": ("linear-metric", "The linear metric"),
+    "plda": ("plda", "PLDA"),
+    "plda-tuned": ("plda", "PLDA"),
 }
 
 
@@ -30,14 +39,14 @@ TITLES = {
 class Verdict:
     """What may be said; `baseline_ahead`: the best baseline scored at least as high as the winner.
 
-    `export_kind` is what should be taken away: the linear metric where it is the best baseline and is ahead; nothing
-    where a method leads that needs no model.
+    `export_kind` is what should be taken away: the linear metric or PLDA where it is the best baseline and is ahead;
+    nothing where a method leads that needs no model.
     """
 
     outcome: Outcome
     sentence: str
     baseline_ahead: bool
-    export_kind: Literal["model", "linear-metric", "none"]
+    export_kind: ExportKind
 
 
 def decide(
@@ -47,6 +56,7 @@ def decide(
     best_title: str,
     metric: str,
     groups: int,
+    unit: str = "groups",
     p: float = float("nan"),
     belief: Posterior | None = None,
     winner: str = "the winner",
@@ -55,7 +65,7 @@ def decide(
 
     *better*: the lower bound is above 0. *not worse*: the mean is at least -.01 and the lower bound above -.05.
     Otherwise *cannot tell*, also where Δ is undefined. p: one-sided, after Holm's correction. belief: adds to
-    the sentence, not to the outcome. groups: independent groups judged.
+    the sentence, not to the outcome. groups: how many independent ones (`unit`: what they are called) are judged.
     """
     scale = TITLES[metric]
     value, low, high = difference.value, difference.low, difference.high
@@ -69,13 +79,13 @@ def decide(
     elif value >= TOLERATED_MEAN and low > TOLERATED_LOW:
         outcome = "not worse"
     ahead = value <= 0
-    linear = ahead and best_baseline.startswith("linear-metric")
+    kind, said = TAKEN_AWAY.get(best_baseline, ("model", "")) if ahead else ("model", "")
     size = "below 0.001" if p < 0.001 else f"= {p:.3f}"
     chance = "" if math.isnan(p) else f", Holm-corrected one-sided p {size}"
     believed = ""
     if belief is not None:
         believed = f"; probability that it is better by more than {belief.margin:g}: {_percent(belief.better)}"
-    sure = f"95 % interval {_signed(low)} to {_signed(high)} over {groups} groups{chance}{believed}"
+    sure = f"95 % interval {_signed(low)} to {_signed(high)} over {groups} {unit}{chance}{believed}"
     by = f"{abs(value):.3f} {scale}"
     against = f"the best baseline, {best_title}"
     if outcome == "better":
@@ -87,12 +97,12 @@ def decide(
         text = f"Cannot tell that {winner} is any better: {against}, beats it by {by} ({sure})."
     else:
         side = "behind" if ahead else "ahead of"
-        text = f"Cannot tell: {winner} is {by} {side} {against}, and these groups cannot decide ({sure})."
-    if linear:
-        text += " The linear metric needs no search and scores at least as high: use it; it is what export hands over."
+        text = f"Cannot tell: {winner} is {by} {side} {against}, and these {unit} cannot decide ({sure})."
+    if kind != "model":
+        text += f" {said} needs no search and scores at least as high: use it; it is what export hands over."
     elif ahead:
         text += " The baseline needs no search and scores at least as high: prefer it."
-    return Verdict(outcome, text, ahead, "linear-metric" if linear else "model")
+    return Verdict(outcome, text, ahead, kind)
 
 
 def lead(
@@ -131,8 +141,8 @@ def lead(
         text += "; that it beats chance is not shown"
     if among > 1 and optimism > 0:
         text += f"; to be picked as the best of {among} flatters it by about {optimism:.3f}"
-    linear = name.startswith("linear-metric")
-    return Verdict("not searched", text + ".", True, "linear-metric" if linear else "none")
+    kind, _ = TAKEN_AWAY.get(name, ("none", ""))
+    return Verdict("not searched", text + ".", True, kind)
 
 
 def _percent(probability: float) -> str:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spectrosim_search.learning.comparison import pair_similarity
 from spectrosim_search.learning.network import Network
 
 __all__ = ["grad_cam", "integrated_gradients", "shuffled"]
@@ -28,7 +29,7 @@ def integrated_gradients(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What in each spectrum makes it more similar to its partner than its baseline is.
 
-    spectra, partners, baselines: preprocessed ``(P, L)``. Returns the attributions ``(P, L)`` of the cosine similarity
+    spectra, partners, baselines: preprocessed ``(P, L)``. Returns the attributions ``(P, L)`` of the similarity
     and what they sum to in truth ``(P,)``: similarity of spectrum and partner minus that of baseline and partner
     (completeness; the two differ by what a rule of `steps` midpoints misses). The partner is held fixed.
     """
@@ -40,12 +41,12 @@ def integrated_gradients(
         own = slice(first, first + at_once)
         with torch.no_grad():
             to = network(network.tensor(partners[own]))
-            ends = [F.cosine_similarity(network(network.tensor(s[own])), to) for s in (spectra, baselines)]
+            ends = [_similarity(network, network(network.tensor(s[own])), to) for s in (spectra, baselines)]
         change[own] = (ends[0] - ends[1]).cpu().numpy()
         way = spectra[own] - baselines[own]
         path = baselines[own][:, None] + shares[None, :, None] * way[:, None]
         x = network.tensor(path.reshape(-1, spectra.shape[1])).requires_grad_()
-        similarity = F.cosine_similarity(network(x), to.repeat_interleave(steps, dim=0))
+        similarity = _similarity(network, network(x), to.repeat_interleave(steps, dim=0))
         (slope,) = torch.autograd.grad(similarity.sum(), x)
         mean = slope.view(len(way), steps, -1).mean(dim=1).cpu().numpy()
         attributed[own] = mean.astype(np.float64) * way
@@ -66,7 +67,7 @@ def grad_cam(network: Network, spectra: Floats, partners: Floats) -> NDArray[np.
         with torch.no_grad():
             to = network(network.tensor(partners[own]))
         tokens: list[Tensor] = []
-        similarity = F.cosine_similarity(network(network.tensor(spectra[own]).requires_grad_(), tokens), to)
+        similarity = _similarity(network, network(network.tensor(spectra[own]).requires_grad_(), tokens), to)
         if not tokens:
             return None
         slopes = torch.autograd.grad(similarity.sum(), tokens)
@@ -76,6 +77,10 @@ def grad_cam(network: Network, spectra: Floats, partners: Floats) -> NDArray[np.
             place = (np.arange(length) * maps.shape[-1]) // length
             out[own] += maps.mean(dim=0).cpu().numpy()[:, place] / len(tokens)
     return out
+
+
+def _similarity(network: Network, rows: Tensor, others: Tensor) -> Tensor:
+    return pair_similarity(rows, others, network.own)
 
 
 def shuffled(parameters: Mapping[str, Floats], seed: int) -> dict[str, Floats]:

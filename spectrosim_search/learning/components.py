@@ -16,25 +16,25 @@ __all__ = ["FAMILIES", "resolve", "settings_of", "stack_key", "varying"]
 FAMILIES = ("encoders", "heads", "objectives", "augmentations")
 
 
-def resolve(family: str, mapping: Mapping[str, Any] | Component) -> Component:
+def resolve(family: str, mapping: Mapping[str, Any] | Component, package: str = "") -> Component:
     """Return the component with every default filled in.
 
-    `family` is one of :data:`FAMILIES` (singular works too); `mapping` the flat YAML form with its ``type``. Raises
+    `family` is one of :data:`FAMILIES` (singular works too), or any name where the family's `package` is given (dotted
+    below ``spectrosim_search``); `mapping` the flat YAML form with its ``type``. Raises
     ConfigurationError with every problem at once: unknown type or setting (nearest name offered), wrong kind of value,
     outside its limits, settings that contradict each other.
     """
     given = mapping.to_dict() if isinstance(mapping, Component) else dict(mapping)
     plural = family if family in FAMILIES else family + "s"
     what = plural.removesuffix("s")
-    if plural not in FAMILIES:
+    if plural not in FAMILIES and not package:
         raise ConfigurationError([f"unknown family '{family}'{nearest(family, FAMILIES)}"])
+    package = package or "learning." + plural
     if "type" not in given:
-        raise ConfigurationError(
-            [f"{what}: 'type' is missing (known: {', '.join(registry.names('learning.' + plural))})"]
-        )
+        raise ConfigurationError([f"{what}: 'type' is missing (known: {', '.join(registry.names(package))})"])
     name = str(given.pop("type"))
     try:
-        module = registry.load("learning." + plural, name)
+        module = registry.load(package, name)
     except InputError as error:
         raise ConfigurationError([str(error)]) from error
     fields = {f.name: f for f in dataclasses.fields(module.Settings)}

@@ -106,7 +106,8 @@ def embed(
     """Return what similarity compares, float32 ``(N, D)``, for preprocessed spectra ``(N, L)``.
 
     `parameters` as :class:`~spectrosim_search.learning.tasks.ReplicateResult` gives them: without a replicate axis, an
-    ensemble's with its networks in front; D is then the sum of theirs.
+    ensemble's with its networks in front; D is then the sum of theirs. Compared by cosine, or rows of
+    :mod:`spectrosim_search.learning.comparison` where the configuration says so.
     Raises InputError where they do not fit the configuration and the number of channels.
     """
     network = Network(configuration, parameters, axis, device_of(device), precision)

@@ -32,6 +32,7 @@ __all__ = [
     "shortened",
     "start",
     "stem",
+    "summarise",
 ]
 
 
@@ -132,16 +133,20 @@ def region_reader(places: int, width: int, regions: int, out: int) -> dict[str, 
     return normalisation(pooled, "norm.") | {"out.weight": weight(pooled, out), "out.bias": bias(out)}
 
 
-def read_regions(p: Mapping[str, Tensor], x: Tensor, regions: int, context: Context) -> Tensor:
-    """Embed x ``(R, M, T, C)`` by mean and maximum of each feature in each region of the axis → ``(R, M, out)``.
+def summarise(x: Tensor, regions: int) -> Tensor:
+    """Return mean and maximum of each feature of x ``(R, M, T, C)`` in each region of the axis ``(R, M, 2 C regions)``.
 
-    The mean tells how much there is of a feature, the maximum whether it is there at all. Dropout acts on both.
+    The mean tells how much there is of a feature, the maximum whether it is there at all.
     """
-    replicates, rows, places = context.show(x).shape[:3]
+    replicates, rows, places = x.shape[:3]
     size = shortened(places, regions)
     total, peak = _blocks(x, size, 0.0).sum(dim=3), largest(x, size)
     filled = torch.full((total.shape[2], 1), 1 / size, dtype=x.dtype, device=x.device)
     filled[-1] = 1 / (places - (total.shape[2] - 1) * size)
-    pooled = torch.cat([total * filled, peak], dim=-1).reshape(replicates, rows, -1)
-    pooled = context.dropout(layer_norm(pooled, p["norm.gain"], p["norm.bias"]))
-    return linear(pooled, p["out.weight"], p["out.bias"])
+    return torch.cat([total * filled, peak], dim=-1).reshape(replicates, rows, -1)
+
+
+def read_regions(p: Mapping[str, Tensor], x: Tensor, regions: int, context: Context) -> Tensor:
+    """Embed what regions of x ``(R, M, T, C)`` hold → ``(R, M, out)``. Dropout acts on their summary."""
+    pooled = layer_norm(summarise(context.show(x), regions), p["norm.gain"], p["norm.bias"])
+    return linear(context.dropout(pooled), p["out.weight"], p["out.bias"])

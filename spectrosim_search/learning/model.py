@@ -11,6 +11,8 @@ from torch import Tensor
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Component, Configuration
 from spectrosim_search.learning.batch import Batch
+from spectrosim_search.learning.comparison import compared_rows, joined_rows
+from spectrosim_search.learning.comparison import declared as compared_by
 from spectrosim_search.learning.components import settings_of
 from spectrosim_search.learning.fitting import Fitter
 from spectrosim_search.learning.layers import Context
@@ -102,6 +104,7 @@ class Model:
         outside = self._head.outputs(self._head_settings, inside, length)
         predictor = getattr(self._objective, "parameters", None)
         self.objective = Layout.of(predictor(self._objective_settings, outside) if predictor else {})
+        self.comparison = Layout.of(compared_by(configuration, outside if self._of_head else inside))
         self.network = self.encoder.size + self.head.size  # values of encoder and head, which are kept and exported
         self.size = self.network + self.objective.size
         self.wants_target = bool(getattr(self._objective, "TARGET", False))
@@ -110,8 +113,9 @@ class Model:
 
     @property
     def count(self) -> int:
-        """Number of parameters of encoder and head, alignment not counted."""
-        return sum(p.size for _, p, _ in (*self.encoder.entries, *self.fitted.entries, *self.head.entries))
+        """Number of parameters of encoder, head and comparison, alignment not counted."""
+        parts = (self.encoder, self.fitted, self.head, self.comparison)
+        return sum(p.size for part in parts for _, p, _ in part.entries)
 
     @property
     def decayed(self) -> tuple[tuple[int, int], ...]:
@@ -135,13 +139,22 @@ class Model:
             start += layout.size
         return out
 
-    def named(self, values: Tensor, fitted: Tensor) -> dict[str, Tensor]:
-        """Return what a model consists of as views of the buffers ``(R, size)`` and ``(R, fitted.size)``.
+    def named(self, values: Tensor, fitted: Tensor, comparison: Tensor) -> dict[str, Tensor]:
+        """Return what a model consists of as views of the buffers ``(R, size)``, ``(R, fitted.size)`` and
+        ``(R, comparison.size)``.
 
-        Names are ``encoder.…`` and ``head.…``; the objective's tensors serve training alone.
+        Names are ``encoder.…``, ``head.…`` and ``comparison.…``; the objective's tensors serve training alone.
         """
         kept = {n: v for n, v in self.trained(values).items() if not n.startswith("objective.")}
-        return kept | {f"encoder.{n}": v for n, v in self.fitted.views(fitted).items()}
+        kept |= {f"encoder.{n}": v for n, v in self.fitted.views(fitted).items()}
+        return kept | {f"comparison.{n}": v for n, v in self.comparison.views(comparison).items()}
+
+    def blank(self, members: int, value: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the three buffers of `members` networks that :meth:`named` shows, filled with one value."""
+        first, second, third = (
+            torch.full((members, size), value) for size in (self.size, self.fitted.size, self.comparison.size)
+        )
+        return first, second, third
 
     def initial(self, seeds: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return starting parameters ``(R, size)``, the same on every device."""
@@ -202,8 +215,17 @@ class Model:
         return loss
 
     def similar(self, outputs: tuple[Tensor, Tensor]) -> Tensor:
-        """Return what cosine similarity compares: the projection or the embedding, as configured."""
+        """Return the embedding that is compared: the head's output or the encoder's, as configured."""
         return outputs[1] if self._of_head else outputs[0]
+
+    def compared(self, z: Tensor, comparison: Tensor, members: int) -> Tensor:
+        """Return what similarity compares ``(T, V, …)`` from the networks' embeddings z ``(T·E, V, D)``.
+
+        comparison: the fitted constants ``(T·E, comparison.size)``. Embeddings compared by cosine are only joined.
+        """
+        if not self.comparison.entries:
+            return joined(z, members)
+        return joined_rows(compared_rows(self.comparison.views(comparison), z), members)
 
 
 def joined(z: Tensor, members: int) -> Tensor:

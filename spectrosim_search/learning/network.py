@@ -11,7 +11,8 @@ from torch import Tensor
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError
-from spectrosim_search.learning.model import Model, joined
+from spectrosim_search.learning.comparison import has_own
+from spectrosim_search.learning.model import Model
 from spectrosim_search.learning.precision import Precision, compute_dtype
 from spectrosim_search.learning.stack import values_of
 
@@ -35,9 +36,10 @@ class Network:
         """
         self.members = members = configuration.training.members
         self.device = device
+        self.own = has_own(configuration)
         self.model = model = Model(configuration, axis.shape[0])
-        flat, fitted = torch.zeros(members, model.size), torch.zeros(members, model.fitted.size)
-        for name, view in model.named(flat, fitted).items():
+        flat, fitted, compared = model.blank(members)
+        for name, view in model.named(flat, fitted, compared).items():
             given = parameters.get(name)
             shape = tuple(view.shape[1:] if members == 1 else view.shape)
             if given is None or tuple(given.shape) != shape:
@@ -45,6 +47,7 @@ class Network:
                 raise InputError(f"model parameter '{name}' is {found}, expected {shape} for {axis.shape[0]} channels")
             view.copy_(torch.from_numpy(np.asarray(given, dtype=np.float32)))
         flat, fitted = flat.to(device), fitted.to(device)
+        self._compared = compared.to(device, torch.float64)  # own terms and products nearly cancel: no digit is lost
         split = model.encoder.size
         self._encoder = model.encoder.views(flat[:, :split].to(compute_dtype(precision, device, model.width)))
         self._encoder |= model.fitted.views(fitted)
@@ -63,10 +66,11 @@ class Network:
     def __call__(self, x: Tensor, tokens: list[Tensor] | None = None) -> Tensor:
         """What similarity compares, ``(N, D)``, of spectra x ``(N, L)``; can be differentiated by x.
 
-        D is the sum over an ensemble's networks. tokens: takes the encoder's tokens ``(members, N, T, features)`` along
-        the axis as they are before they are pooled; stays empty where the encoder has none.
+        D is the sum over an ensemble's networks, and one more where `own` says that rows end with an own term. tokens:
+        takes the encoder's tokens ``(members, N, T, features)`` along the axis as they are before they are pooled;
+        stays empty where the encoder has none.
         """
         outputs = self.model.forward(
             self._encoder, self._head, x.expand(self.members, -1, -1), self._axis, self._values, tokens=tokens
         )
-        return joined(self.model.similar(outputs), self.members)[0].float()
+        return self.model.compared(self.model.similar(outputs), self._compared, self.members)[0].float()

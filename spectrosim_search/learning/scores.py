@@ -17,17 +17,18 @@ __all__ = ["alignment", "auc", "effective_rank", "uniformity", "usable_strata"]
 def auc(similarity: Tensor, positive: Tensor, stratum: Tensor, strata: int) -> Tensor:
     """Return the AUC of each row, float64 ``(Q,)``; NaN where no stratum holds both kinds. Ties count half.
 
-    similarity: ``(Q, P)``, finite, within [-2, 2]. positive: bool ``(Q, P)``. stratum: int64 ``(Q, P)`` below `strata`;
-    pairs whose stratum is `strata` are left out. Found from mid-ranks (Mann and Whitney 1947): one sort for all strata.
+    similarity: ``(Q, P)``, finite. positive: bool ``(Q, P)``. stratum: int64 ``(Q, P)`` below `strata`;
+    pairs whose stratum is `strata` are left out. Found from mid-ranks (Mann and Whitney 1947), all strata in one.
     """
     rows, pairs = similarity.shape
     if pairs == 0:
         return similarity.new_full((rows,), float("nan"), dtype=torch.float64)
-    key, order = (similarity.double() + 8.0 * stratum).sort(dim=-1)
-    kind, place = positive.gather(-1, order), stratum.gather(-1, order)
+    inside = similarity.argsort(dim=-1)
+    order = inside.gather(-1, stratum.gather(-1, inside).argsort(dim=-1, stable=True))
+    key, kind, place = (values.gather(-1, order) for values in (similarity, positive, stratum))
     index = torch.arange(pairs, device=key.device).expand(rows, pairs)
     start = torch.ones_like(kind)
-    start[:, 1:] = key[:, 1:] != key[:, :-1]
+    start[:, 1:] = (key[:, 1:] != key[:, :-1]) | (place[:, 1:] != place[:, :-1])
     first = torch.where(start, index, 0).cummax(dim=-1).values
     end = torch.ones_like(kind)
     end[:, :-1] = start[:, 1:]

@@ -12,6 +12,7 @@ from spectrosim_search.config.configuration import Component
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.augmentations._spread import deviation
 from spectrosim_search.learning.batch import Batch
+from spectrosim_search.learning.comparison import Comparison, has_own
 from spectrosim_search.learning.components import settings_of, varying
 from spectrosim_search.learning.fitting import Fitter, training_groups
 from spectrosim_search.learning.model import Model, joined
@@ -112,6 +113,12 @@ class Stack:
         self._momentum: Momentum | None = None
         if self.model.wants_target:
             self._momentum = Momentum(self.model, self.parameters, self.compute)
+        self.own = has_own(first)
+        self._comparison: Comparison | None = None
+        if self.own:
+            rows, groups = [t.train for t in places], [training_groups(t, data[t.data]) for t in places]
+            self._comparison = Comparison(configurations, rows, groups, device)
+        self._compared = torch.zeros(len(places), self.model.comparison.size, dtype=torch.float64, device=device)
         self._alive = torch.ones(len(places), dtype=torch.bool, device=device)
         total = self.steps * first.training.epochs
         self._optimiser = AdamW([c.optimiser for c in configurations], self.parameters, self.model.decayed, total)
@@ -210,17 +217,33 @@ class Stack:
             total += self.step(rows, (number - 1) * self.steps + index)
         return total.view(-1, self.members).mean(dim=1) / self.steps
 
-    @torch.no_grad()
     def outputs(self, rows: Tensor, jitter: float = 0.0) -> Tensor:
-        """Return what similarity compares, ``(T, V, D)``, for each replicate's own row numbers ``(T, V)``.
+        """Return embeddings ``(T, V, D)`` for each replicate's own row numbers ``(T, V)``.
 
         The cosine of an ensemble's outputs is the mean of its networks' cosines. jitter: standard deviation of noise on
         every channel in units of the spectrum's own, drawn by the replicate's seed and the place in `rows`.
         """
+        return joined(self._embedded(rows.repeat_interleave(self.members, dim=0), jitter), self.members)
+
+    def compared(self, rows: Tensor) -> Tensor:
+        """Return what similarity compares ``(T, V, …)`` for each replicate's own row numbers ``(T, V)``."""
+        z = self._embedded(rows.repeat_interleave(self.members, dim=0))
+        return self.model.compared(z, self._compared, self.members)
+
+    def fit_comparison(self) -> None:
+        """Fit the comparison on the embeddings that the networks give their training spectra now."""
+        if self._comparison is not None:
+            found = self._comparison.fit(self._embedded(self._comparison.rows))
+            for name, view in self.model.comparison.views(self._compared).items():
+                view.copy_(found[name])
+
+    @torch.no_grad()
+    def _embedded(self, rows: Tensor, jitter: float = 0.0) -> Tensor:
+        """Return each network's embeddings ``(R, V, D)`` of row numbers ``(R, V)`` of its replicate."""
         first = torch.tensor(self._first, device=self.device).unsqueeze(1)
         encoder = self._encoder | self._fitted
         pieces: list[Tensor] = []
-        for part in torch.split(rows.repeat_interleave(self.members, dim=0) + first, _INFERENCE_ROWS, dim=1):
+        for part in torch.split(rows + first, _INFERENCE_ROWS, dim=1):
             x = self.spectra[part]
             if jitter:
                 stream = Stream.at(self._seeds[:, 1], -1 - len(pieces))  # steps of training count from 0
@@ -228,12 +251,12 @@ class Stack:
                 x = x + jitter * deviation(x) * noise.to(x.dtype)
             outputs = self.model.forward(encoder, self._head, x, self.axis, self.values, None, self._constants)
             pieces.append(self.model.similar(outputs))
-        return joined(torch.cat(pieces, dim=1), self.members)
+        return torch.cat(pieces, dim=1)
 
     def named(self, task: int) -> dict[str, Tensor]:
         """Return copies of a replicate's tensors by name, as they are exported: ``(*shape)``, or ``(E, *shape)``."""
         at = slice(task * self.members, (task + 1) * self.members)
-        named = self.model.named(self.parameters[at], self.fitted[at])
+        named = self.model.named(self.parameters[at], self.fitted[at], self._compared[at])
         return {n: (v[0] if self.members == 1 else v).float().cpu().clone() for n, v in named.items()}
 
     def keep(self, tasks: list[int]) -> None:
@@ -243,8 +266,9 @@ class Stack:
         self._first, self._plans = [self._first[r] for r in rows], [self._plans[r] for r in rows]
         self._seeds, self.axis, self._alive = self._seeds[rows], self.axis[rows], self._alive[rows]
         self.parameters, self.fitted = self.parameters[rows], self.fitted[rows]
+        self._compared = self._compared[rows]
         self.values = {f: {n: v[rows] for n, v in own.items()} for f, own in self.values.items()}
-        for part in (self._augment, self._relations, self._optimiser, self._partners, self._momentum):
+        for part in (self._augment, self._relations, self._optimiser, self._partners, self._momentum, self._comparison):
             if part is not None:
                 part.keep(rows)
         self._bind()

@@ -103,7 +103,8 @@ class Run:
 
     def _score(self, epoch: int) -> None:
         """Score all validation pairs and keep the similarities of the epochs chosen."""
-        similarity = self._pairs.similarities(self._stack.outputs(self._pairs.rows))
+        self._stack.fit_comparison()
+        similarity = self._pairs.similarities(self._stack.compared(self._pairs.rows), self._stack.own)
         finite = torch.isfinite(similarity).flatten(1).all(dim=1)
         told = torch.cat([self._pairs.scores(similarity), finite.unsqueeze(1)], dim=1).cpu().numpy()
         chosen = []
@@ -159,7 +160,9 @@ class Run:
         z = self._stack.outputs(self._pairs.rows)
         shaken = self._stack.outputs(self._pairs.rows[:, :_RANK_ROWS], _JITTER)
         if not self._halves:
-            self._best = self._pairs.similarities(z).unsqueeze(1)
+            self._stack.fit_comparison()
+            rows = self._stack.compared(self._pairs.rows) if self._stack.own else z
+            self._best = self._pairs.similarities(rows, self._stack.own).unsqueeze(1)
         for i in ended:
             record, counts = self._records[i], self._pairs.counts[i]
             task, sound = record.task, record.status != "diverged"

@@ -69,9 +69,13 @@ class PairTable:
         for name in ("rows", "_left", "_right", "_positive", "_stratum"):
             setattr(self, name, getattr(self, name)[rows])
 
-    def similarities(self, z: Tensor) -> Tensor:
-        """Return cosine similarities ``(R, parts, P)`` from embeddings z ``(R, V, D)``; 0 behind a part's own pairs."""
-        unit = torch.nn.functional.normalize(z, dim=-1, eps=1e-8)
+    def similarities(self, z: Tensor, own: bool = False) -> Tensor:
+        """Return similarities ``(R, parts, P)`` from what is compared, z ``(R, V, D)``; of no meaning behind a part's
+        own pairs.
+
+        own: z are rows of :mod:`spectrosim_search.learning.comparison`; else they are compared by cosine.
+        """
+        unit = z[..., :-1] if own else torch.nn.functional.normalize(z, dim=-1, eps=1e-8)
         replicates, size = unit.shape[:2]
         left, right = self._left.flatten(1), self._right.flatten(1)
         if size <= _DENSE:
@@ -84,6 +88,8 @@ class PairTable:
                 for at in range(0, left.shape[1], step)
             ]
             flat = torch.cat(pieces, dim=1)
+        if own:
+            flat = flat + z[..., -1].gather(1, left) + z[..., -1].gather(1, right)
         return flat.view(replicates, self.parts, -1)
 
     def scores(self, similarity: Tensor) -> Tensor:

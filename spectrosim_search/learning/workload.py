@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -88,7 +87,7 @@ def _inputs(configuration: Configuration, spectra: NDArray[np.float32]) -> tuple
     """Parameters of the right shapes (values cost nothing, so none are drawn) and one batch of spectra."""
     model = Model(configuration, spectra.shape[1])
     members = configuration.training.members
-    named = model.named(torch.full((members, model.size), 0.01), torch.full((members, model.fitted.size), 0.01))
+    named = model.named(*model.blank(members, 0.01))
     rows = np.resize(np.arange(spectra.shape[0]), BATCH)
     return {name: (view[0] if members == 1 else view).numpy() for name, view in named.items()}, spectra[rows]
 

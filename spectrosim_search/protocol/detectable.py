@@ -44,9 +44,9 @@ def detectable_difference(group_sizes: ArrayLike, negatives: int) -> float:
 def interval_half_width(group_sizes: ArrayLike, negatives: int, auc: float = TYPICAL_AUC) -> float:
     """Half the width of the 95 % interval of one AUC that these groups let expect.
 
-    The interval is the one that results carry: made on the logit scale, with t on G - 1 degrees of freedom, G the
-    groups of two or more spectra. NaN below two such groups or without negatives. Six groups of 3: .17; twenty-four:
-    .07.
+    The interval is made on the logit scale, with t on G - 1 degrees of freedom, G the groups of two or more spectra;
+    that of a result has fewer where groups meet in small parts. NaN below two such groups or without negatives. Six
+    groups of 3: .17; twenty-four: .07.
     """
     from scipy.special import stdtrit  # here, for `status` and `--help` must not wait for scipy
 

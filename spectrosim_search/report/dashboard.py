@@ -37,7 +37,7 @@ def attach_figures(optuna_study: Any, record: StudyRecord) -> list[str]:
     """
     package = _package()
     saved = []
-    for member in members():
+    for member in members(task=record.study.task):
         built = member.standalone(record)
         if built is None:
             continue

@@ -12,6 +12,7 @@ FAMILIES = (
     "winner",
     "other finalists",
     "presets",
+    "reference rows",
     "metrics without pair training",
     "classical pair classifiers",
     "neural pair classifiers",
@@ -19,7 +20,7 @@ FAMILIES = (
     "leakage audit",
 )
 
-_KINDS = {"winner": 0, "finalist": 1, "preset": 2, "oracle": 6, "audit": 7}
+_KINDS = {"winner": 0, "finalist": 1, "preset": 2, "oracle": 7, "audit": 8}
 _PAIRED = ("-difference", "-absolute")  # what a classifier of pairs reads: x1 - x2 or |x1 - x2|
 _NEURAL = "binary-"
 
@@ -32,9 +33,11 @@ def family(row: MethodRow) -> str:
     """
     if row.kind in _KINDS:
         return FAMILIES[_KINDS[row.kind]]
+    if "accuracy" in row.metrics:  # a task that names a class
+        return FAMILIES[3]
     if row.name.startswith(_NEURAL):
-        return FAMILIES[5]
-    return FAMILIES[4 if row.name.endswith(_PAIRED) else 3]
+        return FAMILIES[6]
+    return FAMILIES[5 if row.name.endswith(_PAIRED) else 4]
 
 
 def ranks(record: StudyRecord) -> dict[str, int]:

@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 
 from spectrosim_search.search.records import ConfirmationRecord, PairScores, StudyRecord
 
-__all__ = ["GroupErrors", "by_name", "group_errors", "joined_groups", "named_groups", "why_missing"]
+__all__ = [
+    "MOST",
+    "GroupErrors",
+    "by_name",
+    "group_errors",
+    "joined_groups",
+    "named_groups",
+    "why_missing",
+    "worst_first",
+]
+
+MOST = 40  # groups in a figure
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -96,6 +107,16 @@ def group_errors(c: ConfirmationRecord) -> GroupErrors | None:
         judged=judged + turned * judged.T,
         strata=np.where(strata == -2, -1, strata),
     )
+
+
+def worst_first(errors: GroupErrors) -> Ints:
+    """Codes of the groups with a judged pair, by the mean of what is known of missed pairs and false alarms, the worst
+    first."""
+    both = np.stack([errors.miss, errors.false_alarm])
+    defined = np.isfinite(both)
+    judged = np.flatnonzero(defined.any(axis=0))
+    mean = np.where(defined, both, 0.0).sum(axis=0)[judged] / defined.sum(axis=0)[judged]
+    return np.asarray(judged[np.argsort(-mean, kind="stable")])
 
 
 def by_name(errors: GroupErrors, chosen: Sequence[int]) -> list[int]:

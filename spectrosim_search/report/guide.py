@@ -40,6 +40,14 @@ _LEADS: dict[Section, str] = {
 }
 
 
+_NAMED = """\
+## Studies that name a class
+
+The report of a study `identify`, `pretrain` or `synthesis` says which class a spectrum was named instead of how alike
+two are: accuracy and macro F1, intervals over what is independent (classes, groups or spectra, as the head says). In
+place of the figures on pairs it has:
+"""
+
 _SEVERAL = """\
 ## Several studies
 
@@ -57,6 +65,9 @@ def guide() -> str:
     for section, title in SECTIONS.items():
         parts.append(f"## {title}\n\n{_LEADS[section]}\n")
         parts += [f"### {m.title}\n\n{m.caption}\n" for m in members(section)]
+    own = [m for m in members(task="pretrain") if not m.serves("same-batch")]
+    parts.append(_NAMED)
+    parts += [f"### {m.title}\n\n{m.caption}\n" for m in own]
     parts.append("A figure that a study's records cannot fill is listed under *Not shown*, with the reason.\n")
     parts.append(_SEVERAL)
     return "\n".join(parts)

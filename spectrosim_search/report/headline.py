@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from spectrosim_search.report.class_words import class_protocol, class_scoring, interval_words, unit_words
 from spectrosim_search.report.front import front_facts
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, date, duration, interval, metric_title, score, signed
 from spectrosim_search.report.trials import winners
-from spectrosim_search.search.records import CHOSEN, MethodRow, StudyRecord, VerdictRecord
+from spectrosim_search.search.label_free import CRITERIA
+from spectrosim_search.search.records import CHOSEN, ConfirmationRecord, MethodRow, StudyRecord, VerdictRecord
 
 __all__ = ["detectable", "facts", "only_fixed", "verdict_sentence", "warnings", "winner_row"]
 
@@ -46,6 +48,7 @@ _SCORING = {
 _EXPORTS = {
     "model": "the searched model",
     "linear-metric": "the linear metric",
+    "plda": "PLDA",
     "none": "nothing: what leads needs no model",
 }
 
@@ -92,7 +95,7 @@ def _title(record: StudyRecord, name: str) -> str:
     return next((r.title for r in rows if r.name == name), name)
 
 
-def _beliefs(verdict: VerdictRecord) -> list[tuple[str, str]]:
+def _beliefs(verdict: VerdictRecord, units: str) -> list[tuple[str, str]]:
     """How probable a lead that matters is, and how large the lead is beside the spread between groups."""
     out = []
     if (p := verdict.posterior) is not None:
@@ -101,7 +104,7 @@ def _beliefs(verdict: VerdictRecord) -> list[tuple[str, str]]:
         out.append(("Probability of a lead that matters", text.replace("%", " %")))
     if verdict.effect is not None:
         size = interval(verdict.effect, difference=True)
-        out.append(("Effect size", f"{size} standard deviations between groups"))
+        out.append(("Effect size", f"{size} standard deviations between {units}"))
     return out
 
 
@@ -135,13 +138,31 @@ def _score_line(record: StudyRecord) -> str:
     c = record.confirmation
     if c is None:
         return "not confirmed yet"
-    scoring = _SCORING[c.scoring]
-    if leak_notice(record) and not only_fixed(record):
+    scoring = _SCORING[c.scoring] if record.study.task == "same-batch" else class_scoring(record)
+    if record.study.task == "same-batch" and leak_notice(record) and not only_fixed(record):
         scoring = "in cross-validation over pairs, whose parts share spectra and batches, with fresh seeds"
-    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, jackknife over groups"
+    line = f"{metric_title(c.metric)} {scoring}; intervals: 95 %, {interval_words(record)} over {unit_words(record)}"
     if math.isfinite(c.verdict.optimism) and c.verdict.optimism > 0:
         line += f"; the correction took {score(c.verdict.optimism)} off the winner's score"
+    elif record.study.confirmation.selection != "score" and c.scoring == "corrected-cv":
+        line += "; finalists were chosen without labels, and nothing is taken off the winner's score"
     return line
+
+
+def _chosen_without_labels(record: StudyRecord, c: ConfirmationRecord) -> str:
+    """The criterion, and what labels would have chosen beside what won."""
+    text = f"{CRITERIA[record.study.confirmation.selection][0]} of embeddings, which sees no group"
+    if c.labels_trial < 0:  # nested scoring: of the last search, whose own score is not shown
+        return text
+    if c.labels_trial == c.winner_trial:
+        return f"{text}; labels would have chosen the winner too"
+    identity = next((t.configuration_id for t in record.trials if t.number == c.labels_trial), "")
+    row = next((r for r in c.rows if r.configuration_id == identity and r.kind == "finalist"), None)
+    text += f"; labels would have chosen trial {c.labels_trial}"
+    if row is None:
+        return text
+    text += f": {metric_title(c.metric)} {interval(row.metrics.get(c.metric))}"
+    return f"{text}, winner - that trial {interval(row.difference, difference=True)}"
 
 
 def facts(record: StudyRecord) -> list[tuple[str, str]]:
@@ -156,6 +177,8 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             if c.scoring == "nested":
                 who = f"of a search in each of {len(c.outer)} outer folds; {who} is exported"
             out.append(("Winner", f"{who}: {title} {interval(row.metrics.get(c.metric))}"))
+            if record.study.confirmation.selection != "score":
+                out.append(("Finalists chosen by", _chosen_without_labels(record, c)))
         difference = interval(c.verdict.difference, difference=True)
         if only_fixed(record):
             out.append(("Lead over the next method", difference))
@@ -165,19 +188,21 @@ def facts(record: StudyRecord) -> list[tuple[str, str]]:
             if c.scoring == "nested":
                 best = _title(record, CHOSEN)
             out.append(("Against the best baseline", f"{difference} ({best})"))
-            out += _beliefs(c.verdict)
+            out += _beliefs(c.verdict, unit_words(record))
         recommended = "the committee" if c.winner_members and c.export_kind == "model" else _EXPORTS[c.export_kind]
         out.append(("Recommended for export", recommended))
     out.append(("Data", _data(record)))
     protocol = record.study.protocol.name
-    out.append(("Protocol", _PROTOCOLS.get(protocol, protocol)))
+    names_class = record.study.task != "same-batch"
+    told = class_protocol(record) if names_class else _PROTOCOLS.get(protocol, protocol)
+    out.append(("Protocol", told))
     out.append(("How the score was obtained", _score_line(record)))
     out.append(("Searched", _searched(record)))
     out += front_facts(record)
     reach = detectable(record.design)
     if math.isfinite(reach):
         out.append(("Smallest difference this design can detect", f"about {score(reach, 2)}"))
-    else:
+    elif not names_class:
         out.append(("Smallest difference this design can detect", "n/a: the design recorded none"))
     if c is not None and c.leakage:
         audit, expected = c.leakage.get("balanced_accuracy"), c.leakage.get("expected")

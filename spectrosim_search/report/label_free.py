@@ -1,34 +1,20 @@
-"""What criteria that see no group would have chosen, against what labels chose.
-
-Effective rank of validation embeddings (RankMe, Garrido et al. 2023; highest), uniformity, and alignment + uniformity
-(Wang and Isola 2020; lowest), each the mean over a trial's cells.
-"""
+"""What criteria that see no group (:mod:`spectrosim_search.search.label_free`) choose, against what labels choose."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.report.trials import ScoredTrial, scored_trials
+from spectrosim_search.search.label_free import CRITERIA, criterion
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["FEWEST", "Choice", "choices"]
 
 FEWEST = 3  # finished trials below which a rank correlation says nothing
-
-CRITERIA: Mapping[str, tuple[str, Callable[[Mapping[str, float]], float]]] = {  # name → title, higher is better
-    "effective-rank": ("effective rank", lambda m: m.get("embedding_rank", math.nan)),
-    "uniformity": ("uniformity", lambda m: -m.get("uniformity", math.nan)),
-    "alignment-uniformity": (
-        "alignment + uniformity",
-        lambda m: -(m.get("alignment", math.nan) + m.get("uniformity", math.nan)),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -55,20 +41,10 @@ def _spearman(a: list[float], b: list[float]) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _criterion(record: StudyRecord, read: Callable[[Mapping[str, float]], float]) -> dict[int, float]:
-    """Mean of a criterion over the search replicates of each trial; trials without one are left out."""
-    found: dict[int, list[float]] = defaultdict(list)
-    for replicate in record.replicates:
-        value = read(replicate.metrics)
-        if replicate.phase == "search" and replicate.trial_number is not None and math.isfinite(value):
-            found[replicate.trial_number].append(value)
-    return {number: float(np.mean(values)) for number, values in found.items()}
-
-
 def choices(record: StudyRecord) -> list[Choice]:
     """Return the choice of the labels, then those of :data:`CRITERIA`; empty below three finished trials that hold them
     all."""
-    criteria = {name: _criterion(record, read) for name, (_, read) in CRITERIA.items()}
+    criteria = {name: criterion(record, name) for name in CRITERIA}
     trials = [t for t in scored_trials(record) if t.complete and all(t.number in found for found in criteria.values())]
     if len(trials) < FEWEST:
         return []

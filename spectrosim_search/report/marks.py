@@ -27,6 +27,11 @@ def plot_text(text: str, limit: int = 40) -> str:
 
 def leak_notice(record: StudyRecord) -> str:
     """Say that the study's protocol leaks, or return an empty text where it does not (DESIGN §4.2)."""
+    if record.study.task != "same-batch" and record.design.get("leaks"):
+        return (
+            "Leaking protocol (plain folds): spectra of one group stand in training and among those judged, so these "
+            "numbers overstate what a model does on new groups. They serve to reproduce published figures, no more."
+        )
     if record.study.protocol.name != "random-pairs":
         return ""
     return (

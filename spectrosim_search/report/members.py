@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from spectrosim_search.config import registry
+from spectrosim_search.config.study import Task
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.search.records import StudyRecord
 
@@ -24,7 +25,7 @@ SECTIONS: dict[Section, str] = {
 
 @dataclass(frozen=True)
 class Member:
-    """One figure: `module` has TITLE, ORDER, SECTION, CAPTION, `build` and `missing`."""
+    """One figure: `module` has TITLE, ORDER, SECTION, CAPTION, `build`, `missing` and perhaps TASKS."""
 
     name: str
     module: ModuleType
@@ -44,6 +45,10 @@ class Member:
         """Part of the page where the figure stands."""
         section: Section = self.module.SECTION
         return section
+
+    def serves(self, task: Task) -> bool:
+        """Whether studies of a task have this figure: a module's TASKS, every task where it has none."""
+        return task in getattr(self.module, "TASKS", get_args(Task))
 
     def build(self, record: StudyRecord) -> Any:
         """Return a Plotly figure, or None where the record does not hold what it shows."""
@@ -68,7 +73,8 @@ class Member:
         return str(self.module.missing(record))
 
 
-def members(section: Section | None = None) -> Iterator[Member]:
-    """All figures, or those of one section, by their ORDER."""
+def members(section: Section | None = None, task: Task = "same-batch") -> Iterator[Member]:
+    """All figures of a task, or those of one section, by their ORDER."""
     found = [Member(n, registry.load("report.figures", n)) for n in registry.names("report.figures")]
-    yield from sorted((m for m in found if section in (None, m.section)), key=lambda m: (m.module.ORDER, m.name))
+    kept = [m for m in found if section in (None, m.section) and m.serves(task)]
+    yield from sorted(kept, key=lambda m: (m.module.ORDER, m.name))

@@ -17,6 +17,8 @@ METRICS = {
     "eer": "equal error rate",
     "average_precision": "average precision at prevalence .02",
     "mcc": "MCC at prevalence .02",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
 }
 
 

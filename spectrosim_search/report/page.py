@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrosim_search.report import sections
+from spectrosim_search.report.class_words import class_lead
 from spectrosim_search.report.document import figure_card, frame, write_text
 from spectrosim_search.report.front import front_section
 from spectrosim_search.report.headline import only_fixed
@@ -63,6 +64,8 @@ def _lead(section: Section, record: StudyRecord) -> str:
         return "Fixed methods, fitted on some groups and judged on others; nothing was searched."
     if section == "result" and leak_notice(record):
         return "Fresh training runs under a leaking protocol: no measure of what a model does on new batches."
+    if section == "result" and record.confirmation is not None and record.study.task != "same-batch":
+        return class_lead(record)
     if section == "result" and record.confirmation is not None and record.confirmation.scoring == "corrected-cv":
         return (
             "Confirmed scores: fresh training runs, each judged on groups it was not trained on. The winner was chosen "
@@ -77,7 +80,7 @@ def _lead(section: Section, record: StudyRecord) -> str:
 
 
 def _section(section: Section, record: StudyRecord) -> str:
-    every = [(member, member.build(record)) for member in members(section)]
+    every = [(member, member.build(record)) for member in members(section, record.study.task)]
     drawn = [(member, built) for member, built in every if built is not None]
     absent = "".join(
         f"<li>{html.escape(m.title)}: {html.escape(m.missing(record))}</li>" for m, b in every if b is None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 import json
 import math
 from pathlib import Path
 
 from spectrosim_search.baselines import title
 from spectrosim_search.config.errors import InputError
-from spectrosim_search.report.document import stylesheet
 from spectrosim_search.report.numbers import interval, metric_title, score
+from spectrosim_search.report.plain import Value, csv_text, finite_rows, plain_page
 from spectrosim_search.search.protocols import METRICS, PROTOCOLS, Comparison, ProtocolScore
 
 __all__ = ["SUFFIXES", "comparison_rows", "comparison_tables", "explanation", "write_comparison"]
@@ -64,7 +61,7 @@ def comparison_tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]
     return tables
 
 
-def comparison_rows(comparison: Comparison) -> list[dict[str, str | float | bool | int]]:
+def comparison_rows(comparison: Comparison) -> list[dict[str, Value]]:
     """Return one plain row for each protocol, method and metric; undefined numbers are NaN."""
     return [
         {
@@ -105,27 +102,9 @@ def explanation(comparison: Comparison) -> list[str]:
 
 
 def _html(comparison: Comparison) -> str:
-    parts = [f'<p class="leak">{html.escape(text)}</p>' for text in explanation(comparison)[1:2]]
-    parts += [f"<p>{html.escape(text)}</p>" for i, text in enumerate(explanation(comparison)) if i != 1]
-    for name, rows in comparison_tables(comparison).items():
-        head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in rows[0])
-        body = ""
-        for row in rows:
-            first, *rest = row.values()
-            cells = "".join(f"<td>{html.escape(text)}</td>" for text in rest)
-            body += f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
-        parts.append(
-            f'<section class="card"><h3>{html.escape(name)}</h3><div class="scroll"><table>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
-        )
-    name = html.escape(f"{comparison.dataset.name}: protocols side by side")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name}</title>\n<style>\n{stylesheet()}</style>\n</head>\n<body>\n"
-        f'<main class="page section">\n<h1>{name}</h1>\n{"".join(parts)}\n</main>\n</body>\n</html>\n'
-    )
+    lines = explanation(comparison)
+    name = f"{comparison.dataset.name}: protocols side by side"
+    return plain_page(name, lines[1:2], [*lines[:1], *lines[2:]], comparison_tables(comparison))
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
@@ -134,13 +113,8 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     if path.suffix == ".html":
         text = _html(comparison)
     elif path.suffix == ".csv":
-        stream = io.StringIO(newline="")
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-        text = stream.getvalue()
+        text = csv_text(rows)
     elif path.suffix == ".json":
-        clean = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()} for r in rows]
         document = {
             "data": comparison.dataset.name,
             "fingerprint": comparison.dataset.fingerprint,
@@ -149,7 +123,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
             "pair_split": comparison.pair_split,
             "repeats": comparison.repeats,
             "union_find_expected": dict(comparison.expected),
-            "rows": clean,
+            "rows": finite_rows(rows),
             "warnings": list(comparison.warnings),
         }
         text = json.dumps(document, indent=2, allow_nan=False) + "\n"

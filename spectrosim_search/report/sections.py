@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spectrosim_search.config.study import Dimension
+from spectrosim_search.report.class_words import interval_words, unit_words
 from spectrosim_search.report.families import family
 from spectrosim_search.report.headline import facts, only_fixed, verdict_sentence, warnings
 from spectrosim_search.report.marks import leak_notice
@@ -22,7 +23,7 @@ from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["environment", "headline", "result_table", "trial_table"]
 
-_RANKS = "Ranks go by the estimate alone: methods whose intervals overlap may well change places on other groups."
+_RANKS = "Ranks go by the estimate alone: methods whose intervals overlap may well change places on other data."
 _MOST_TRIALS = 200
 _FOLDED = 400  # characters: settings of tuned methods stay open, fifty searched parameters do not
 
@@ -95,14 +96,15 @@ def result_table(record: StudyRecord) -> str:
 
 def _about(record: StudyRecord) -> str:
     """How to read the result table, true for the way in which this study was scored."""
-    c = record.confirmation
+    c, units = record.confirmation, unit_words(record)
     if only_fixed(record):
-        return f"Estimates with 95 % intervals over groups (jackknife). n/a: undefined, with the reason. {_RANKS}"
+        how = f"Estimates with 95 % intervals over {units} ({interval_words(record)})"
+        return f"{how}. n/a: undefined, with the reason. {_RANKS}"
     text = (
-        "Estimates with 95 % intervals over groups (jackknife). Differences are paired over groups; p is one-sided (is "
-        "the winner better?), adjusted after Holm over all tests against baselines, and given for these alone. The "
-        "spread over seeds is training noise, no more. n/a: undefined, with the reason, or not tested. "
-        f"{_RANKS}"
+        f"Estimates with 95 % intervals over {units} ({interval_words(record)}). Differences are paired over {units}; "
+        "p is one-sided (is the winner better?), adjusted after Holm over all tests against baselines, and given for "
+        "these alone. The spread over seeds is training noise, no more. n/a: undefined, with the reason, or not "
+        f"tested. {_RANKS}"
     )
     if c is not None and c.verdict.optimism > 0:
         text += (

@@ -39,7 +39,7 @@ def write_static(record: StudyRecord, folder: str | Path) -> list[Path]:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".figures-") as place:
             drawn = []
-            for member in members():
+            for member in members(task=record.study.task):
                 built = member.standalone(record)
                 if built is not None:
                     size = {"width": _WIDTH, "height": built.layout.height or _HEIGHT, "scale": _SCALE}

@@ -115,7 +115,11 @@ def plain_text(record: StudyRecord, *, every_column: bool = False) -> str:
     if rows:
         columns = list(rows[0])
         if not every_column:
-            kept = {metric_title(m) for m in ("auc", "balanced_accuracy")} | {"winner - method", "adjusted p", "rank"}
+            kept = {metric_title(m) for m in ("auc", "balanced_accuracy", "macro_f1")} | {
+                "winner - method",
+                "adjusted p",
+                "rank",
+            }
             columns = ["method", columns[2], *(c for c in columns[3:] if c.removesuffix(" (leaking)") in kept)]
         columns = [c for c in columns if any(row[c] for row in rows)]
         lines += ["", *_aligned(rows, columns)]

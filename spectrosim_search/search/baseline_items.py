@@ -19,26 +19,31 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines import BaselineInput, BaselineOutput, seeded
 from spectrosim_search.baselines import run as run_baseline
 from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.protocol.cells import CellSplit, HoldOut
 from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["BaselineItem", "baseline_items", "fit_baseline", "judged_pairs", "locate_pairs", "run_part"]
+__all__ = ["BaselineItem", "baseline_items", "first_line", "fit_baseline", "judged_pairs", "locate_pairs", "run_part"]
 
 Status = Literal["finished", "unsuitable", "failed"]
 
 
 @dataclass(frozen=True)
 class BaselineItem:
-    """One fit. `fold` may be HELD_OUT_FOLD, `seed` EVERY_SEED; `seeds` are those whose halves are scored."""
+    """One fit. `fold` may be HELD_OUT_FOLD, `seed` EVERY_SEED; `seeds` are those whose halves are scored.
+
+    study: whose cell it is; workers may have been started for another study on the same spectra.
+    """
 
     key: str
     baseline: str
     fold: int
     seed: int
     seeds: tuple[int, ...]
+    study: Study
 
 
 def baseline_items(
@@ -60,6 +65,7 @@ def baseline_items(
             fold=fold,
             seed=seed,
             seeds=tuple(seeds) if seed == EVERY_SEED else (seed,),
+            study=bench.study,
         )
         for name, fold, seed in places
     ]
@@ -112,11 +118,11 @@ def fit_baseline(bench: Workbench, item: BaselineItem, *, worker: str, environme
             for p, s in zip(judged, output.similarities, strict=True)
         )
     except (InputError, RunError, ArithmeticError, np.linalg.LinAlgError) as error:
-        status, reason = "unsuitable", _line(error)
+        status, reason = "unsuitable", first_line(error)
     except MemoryError:
         status, reason = "failed", "out of memory"
     except Exception as error:  # noqa: BLE001  one method among many, over libraries that raise what they like
-        status, reason = "failed", f"{type(error).__name__}: {_line(error)}"
+        status, reason = "failed", f"{type(error).__name__}: {first_line(error)}"
     return BaselineFit(
         key=item.key,
         baseline=item.baseline,
@@ -182,5 +188,6 @@ def _codes(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int6
     return (left.astype(np.int64) << 31) | right.astype(np.int64)
 
 
-def _line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its kind where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -18,7 +18,7 @@ from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.environment import environment
 from spectrosim_search.search.workers.pool import Finished, Fitted, Pool
 
-__all__ = ["score_baselines"]
+__all__ = ["killed", "one_fit", "score_baselines"]
 
 
 def score_baselines(
@@ -91,13 +91,14 @@ def _fit(
             seconds = _remaining(left, fits) / pool.slots
             listener(BaselineDone(fit.baseline, fit.fold, fit.seed, fit.status, fit.seconds, len(fits), total, seconds))
 
-    lost = work_through(pool, waiting, take, _one, study=study, go_on=go_on, listener=listener, grace=grace)
+    lost = work_through(pool, waiting, take, one_fit, study=study, go_on=go_on, listener=listener, grace=grace)
     for key, reason in lost.items():
-        fits[key] = _killed(asked[key], reason)
+        fits[key] = killed(asked[key], reason)
         add_fit(store, study, fits[key], environment())
 
 
-def _one(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
+def one_fit(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
+    """What one worker does at a time."""
     del capacity  # a fit is a fit: nothing is gained by stacking
     return [waiting.popleft()]
 
@@ -111,7 +112,8 @@ def _remaining(left: Sequence[str], fits: Mapping[str, BaselineFit]) -> float:
     return sum(statistics.fmean(times[name]) if name in times else usual for name in left)
 
 
-def _killed(item: BaselineItem, reason: str) -> BaselineFit:
+def killed(item: BaselineItem, reason: str) -> BaselineFit:
+    """The record of a fit that killed two workers."""
     return BaselineFit(
         key=item.key,
         baseline=item.baseline,

@@ -67,7 +67,8 @@ def confirmation_replicates(study: Study, folds: int) -> int:
     asked = study.confirmation
     presets = len(asked.presets) * min(asked.preset_seeds, asked.seeds)
     members = max(0, asked.committee - asked.finalists) * committee_seeds(asked, asked.committee)
-    return ((asked.finalists + asked.front) * asked.seeds + presets + members) * folds
+    singles = asked.finalists + asked.front + (asked.selection != "score")  # and what labels would choose
+    return (singles * asked.seeds + presets + members) * folds
 
 
 def committee_seeds(asked: Confirmation, members: int) -> int:

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.evaluation.class_statistics import ClassMethod
 from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 from spectrosim_search.search.work_item import WorkItem
-from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.preprocessing import describe
 
 __all__ = ["Candidate", "best_trials", "choose_candidates", "confirm_items", "held_out_items", "within"]
@@ -32,7 +33,7 @@ class Candidate(Contender):
         """Take in one ended replicate; one that failed leaves its seed incomplete."""
         if record.phase == "hold-out":
             self.held_out[record.seed] = record
-        elif record.pairs:
+        elif record.pairs or record.classes:
             self.replicates[record.seed, record.fold] = record
         else:
             self.failed.add((record.seed, record.fold))
@@ -69,6 +70,16 @@ class Candidate(Contender):
         record = self.replicates[seed, fold]
         return ScoredCell(record.pairs, record.score)
 
+    def class_method(self, folds: int) -> ClassMethod:
+        """Named classes of every complete seed, all folds together (tasks that name a class)."""
+        return [
+            tuple(c for f in range(folds) for c in self.replicates[s, f].classes) for s in self.complete_seeds(folds)
+        ]
+
+    def held_out_classes(self) -> ClassMethod:
+        """Named classes of the held-out spectra, by seed."""
+        return [self.held_out[s].classes for s in sorted(self.held_out) if self.held_out[s].classes]
+
     def held_out_parts(self) -> dict[int, tuple[PairScores, ...]]:
         """Seed → held-out pairs."""
         return {seed: r.pairs for seed, r in self.held_out.items() if r.pairs}
@@ -84,10 +95,15 @@ class Candidate(Contender):
         return max(least, round(statistics.median(chosen))) if chosen else least
 
 
-def best_trials(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
-    """The `count` best finished trials of distinct configurations, best first."""
+def best_trials(trials: Sequence[TrialRecord], count: int, by: Mapping[int, float] | None = None) -> list[TrialRecord]:
+    """The `count` best finished trials of distinct configurations, best first.
+
+    by: trial number → what they are ranked by, the higher the better, trials it lacks left out; None: their scores.
+    """
     finished = [t for t in trials if t.state == "COMPLETE" and t.configuration is not None and t.value is not None]
-    finished.sort(key=lambda t: (-(t.value or 0.0), t.number))
+    if by is not None:
+        finished = [t for t in finished if t.number in by]
+    finished.sort(key=lambda t: (-((t.value or 0.0) if by is None else by[t.number]), t.number))
     first: dict[str, TrialRecord] = {}
     for t in finished:
         first.setdefault(t.configuration_id, t)
@@ -102,27 +118,44 @@ def choose_candidates(
     seeds: int,
     preset_seeds: int,
     further: Sequence[TrialRecord] = (),
+    by: Mapping[int, float] | None = None,
 ) -> list[Candidate]:
     """The best finished trials (distinct configurations), those of `further` that are not among them, the presets.
 
-    The winner is whoever scores best with fresh seeds, wherever it came from.
+    The winner is whoever scores best with fresh seeds, wherever it came from. by: see :func:`best_trials`; where it is
+    given, the trial that labels would choose is marked, and stands beside the finalists without competing with them.
     """
     out: list[Candidate] = []
     seen: set[str] = set()
-    for t in (*best_trials(trials, finalists), *further):
+    labels = best_trials(trials, 1) if by is not None else []
+    chosen = [*best_trials(trials, finalists, by), *further]
+    own = {t.configuration_id for t in chosen}
+    for t in (*chosen, *labels):
         if t.configuration_id in seen or t.configuration is None:
             continue
         seen.add(t.configuration_id)
-        out.append(Candidate(f"trial-{t.number}", f"Trial {t.number}", "finalist", t.configuration, t.number, seeds))
+        of_labels = any(t.configuration_id == one.configuration_id for one in labels)
+        out.append(
+            Candidate(
+                f"trial-{t.number}",
+                f"Trial {t.number}" + (", what labels choose" if of_labels else ""),
+                "finalist",
+                t.configuration,
+                t.number,
+                seeds,
+                competes=t.configuration_id in own,
+                labels_choose=of_labels,
+            )
+        )
     for name, configuration in presets.items():
         out.append(Candidate(name, f"Preset {name}", "preset", configuration, None, preset_seeds))
     return out
 
 
-def confirm_items(candidates: Sequence[Candidate], workbench: Workbench) -> list[tuple[Candidate, WorkItem]]:
+def confirm_items(candidates: Sequence[Candidate], bench: Bench) -> list[tuple[Candidate, WorkItem]]:
     """All replicates of the confirmation, seed by seed, so that a budget cuts off whole seeds of everyone."""
-    folds = workbench.design.folds
-    each = [(c, workbench.confirmation_items(c.configuration, c.seeds, c.trial)) for c in candidates]
+    folds = bench.folds
+    each = [(c, bench.confirmation_items(c.configuration, c.seeds, c.trial)) for c in candidates]
     out: list[tuple[Candidate, WorkItem]] = []
     for i in range(max((c.seeds for c in candidates), default=0)):
         for c, items in each:
@@ -138,17 +171,20 @@ def within(work: Sequence[tuple[Candidate, WorkItem]], allowed: int | None) -> l
     return [(c, item) for c, item in work if item.key in kept]
 
 
-def held_out_items(candidates: Sequence[Candidate], workbench: Workbench) -> list[tuple[Candidate, WorkItem]]:
+def held_out_items(candidates: Sequence[Candidate], bench: Bench) -> list[tuple[Candidate, WorkItem]]:
     """Replicates trained on all searched groups that score the held-out pairs, once the winner is known."""
     out: list[tuple[Candidate, WorkItem]] = []
     for c in candidates:
-        seeds = len(c.complete_seeds(workbench.design.folds))
-        items = workbench.hold_out_items(c.configuration, seeds, c.epochs(), c.trial)
+        seeds = len(c.complete_seeds(bench.folds))
+        items = bench.hold_out_items(c.configuration, seeds, c.epochs(), c.trial)
         out += [(c, item) for item in items]
     return out
 
 
 def _summary(c: Configuration) -> str:
+    if c.program is not None:
+        chosen = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in c.program]
+        return ", ".join([c.program.type, c.encoder.type, describe(c.preprocessing), *chosen])
     encoder = c.encoder.type
     if c.encoder.get("branch", "none") != "none":
         encoder += f" + {c.encoder['branch']}"

@@ -20,7 +20,7 @@ from spectrosim_search.search.candidates import Candidate, best_trials
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 
-__all__ = ["Committee", "choose_committee", "committee_bias"]
+__all__ = ["Committee", "averaged_cells", "choose_committee", "committee_bias"]
 
 
 @dataclass
@@ -85,9 +85,14 @@ class Committee(Contender):
         return round(statistics.median(m.epochs() for m in self.members))
 
 
-def choose_committee(trials: Sequence[TrialRecord], asked: Confirmation, metric: str) -> Committee | None:
-    """The best finished trials of distinct configurations; None where none is asked for or fewer than three are."""
-    chosen = best_trials(trials, asked.committee)
+def choose_committee(
+    trials: Sequence[TrialRecord], asked: Confirmation, metric: str, by: Mapping[int, float] | None = None
+) -> Committee | None:
+    """The best finished trials of distinct configurations; None where none is asked for or fewer than three are.
+
+    by: what they are ranked by, see :func:`~spectrosim_search.search.candidates.best_trials`.
+    """
+    chosen = best_trials(trials, asked.committee, by)
     if len(chosen) < SMALLEST:
         return None
     seeds = committee_seeds(asked, len(chosen))
@@ -97,6 +102,17 @@ def choose_committee(trials: Sequence[TrialRecord], asked: Confirmation, metric:
         if t.configuration is not None
     )
     return Committee("committee", f"Committee of {len(members)} trials", "finalist", members, metric)
+
+
+def averaged_cells(
+    search: Mapping[int, Sequence[ReplicateRecord]], trials: Sequence[int]
+) -> list[tuple[PairScores, ...]]:
+    """The mean of these trials' search replicates, in every cell that all of them have; of one trial its own."""
+    each = [{r.cell: r.pairs for r in search.get(number, ())} for number in trials]
+    shared = sorted(set.intersection(*(set(cells) for cells in each)))
+    if len(each) == 1:
+        return [each[0][c] for c in shared]
+    return [average([cells[c] for cells in each]) for c in shared]
 
 
 def committee_bias(

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
-from spectrosim_search.evaluation.verdict import decide
+from spectrosim_search.evaluation.verdict import ExportKind, decide
 from spectrosim_search.evaluation.verification import METRICS
 from spectrosim_search.protocol.leakage import audit
 from spectrosim_search.search.contenders import Contender, Method, rankable
@@ -45,6 +44,7 @@ class _Comparison:
     references: Sequence[ReferenceScores]
     selection: Selection
     reference_optimism: float  # of choosing the best baseline; 0 with a hold-out
+    label_free: bool  # whether finalists were chosen without labels
 
     def cells(self, method: Contender) -> Method:
         """The scored pairs that judge a contender."""
@@ -71,6 +71,14 @@ class _Comparison:
     def difference(self, a: Method, b: Method, shift: float) -> Difference:
         """a - b, paired over groups, its centre moved by what selections are known to have done."""
         return paired_difference(a, b, self.units, self.metric).shifted(shift)
+
+    def note(self, contender: Contender, optimism: float) -> str:
+        """How a contender's score is corrected, in a few words; empty where there is nothing to say."""
+        without = self.label_free and contender.kind == "finalist" and contender.competes
+        said = ["among the finalists chosen without labels"] if without else []
+        if optimism > 0:
+            said.append(f"corrected for its selection by {optimism:.3f}")
+        return "; ".join(said)
 
     @property
     def winner(self) -> Contender:
@@ -127,6 +135,7 @@ def conclude(
         winner_members=winner.trials if len(winner.trials) > 1 else (),
         group_names=tuple(design.codes.group_names),
         group_codes=design.groups,
+        labels_trial=next((c.trials[0] for c in contenders if c.labels_choose), -1),
     )
 
 
@@ -146,6 +155,7 @@ def _compare(
         contenders=contenders,
         references=references,
         reference_optimism=0.0,
+        label_free=workbench.study.confirmation.selection != "score",
     )
     if compared.held_out:
         return compared
@@ -171,7 +181,7 @@ def _tests(compared: _Comparison) -> dict[tuple[str, str], tuple[Difference, flo
 
 def _verdict(
     compared: _Comparison, tests: Mapping[tuple[str, str], tuple[Difference, float]]
-) -> tuple[VerdictRecord, Literal["model", "linear-metric", "none"]]:
+) -> tuple[VerdictRecord, ExportKind]:
     best, optimism = compared.best, compared.taken_off(compared.winner)
     if best is None:
         nothing = Estimate(float("nan"), note="no baseline in the study")
@@ -184,7 +194,7 @@ def _verdict(
         best_baseline=best.name,
         best_title=best.title,
         metric=compared.metric,
-        groups=difference.degrees + 1,
+        groups=difference.groups,
         p=p,
         belief=belief,
     )
@@ -223,7 +233,7 @@ def _contender_rows(compared: _Comparison) -> list[MethodRow]:
                 difference=None if c is winner else compared.difference(compared.cells(winner), cells, shift).estimate,
                 p_adjusted=float("nan"),
                 settings=c.settings(),
-                note=f"corrected for its selection by {optimism:.3f}" if optimism > 0 else "",
+                note=compared.note(c, optimism),
             )
         )
     return rows

@@ -1,37 +1,36 @@
 """The end of a study: finalists and presets with fresh seeds, then the conclusion.
 
 With corrected-cv the finalists are scored on the search's folds by models with fresh training seeds, and their scores
-are
-corrected for the selection over groups. With a hold-out the winner and the presets are trained again on all searched
-groups, for the number of epochs that validation chose, and score the held-out groups once.
+are corrected for the selection over groups. With a hold-out the winner and the presets (and what labels would have
+chosen, where they did not choose) are trained again on all searched groups, for the number of epochs that validation
+chose, and score the held-out groups once.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
-from spectrosim_search.config.study import Study
 from spectrosim_search.search.axis_view import SEEDS, axis_view
 from spectrosim_search.search.baseline_runs import score_baselines
 from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.committee import Committee, choose_committee
 from spectrosim_search.search.conclusion import conclude
+from spectrosim_search.search.confirm_budget import allowed, never, time_left, train, within_budget
 from spectrosim_search.search.contenders import Contender
 from spectrosim_search.search.documents import load_preset
-from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.embedding_map import SHOWN, embedding_map
+from spectrosim_search.search.label_free import ranking
 from spectrosim_search.search.pareto import further_finalists
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import ConfirmationRecord, ReplicateRecord, StudyRecord
+from spectrosim_search.search.records import ConfirmationRecord
 from spectrosim_search.search.reference import baseline_record, reference_names
 from spectrosim_search.search.selection import select
 from spectrosim_search.search.shown import train_shown
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
 
@@ -66,6 +65,7 @@ def confirm(
     started = time.monotonic()
     record = store.record(study.name)
     presets: dict[str, Configuration] = {name: load_preset(name) for name in study.confirmation.presets}
+    by = ranking(record)
     candidates = choose_candidates(
         record.trials,
         presets,
@@ -73,20 +73,24 @@ def confirm(
         seeds=study.confirmation.seeds,
         preset_seeds=study.confirmation.preset_seeds,
         further=further_finalists(record),
+        by=by,
     )
     if not any(c.kind == "finalist" for c in candidates):
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
-    committee = choose_committee(record.trials, study.confirmation, study.metric)
+    committee = choose_committee(record.trials, study.confirmation, study.metric, by)
     contenders: list[Contender] = [*candidates, committee] if committee else [*candidates]
     trained = [*candidates, *(committee.members if committee else ())]
-    go_on = _go_on(study, record, started, contenders, bench.design.folds)
+    go_on = within_budget(study, record, started, contenders, bench.design.folds)
     if baselines is not None or any(r.phase == "hold-out" for r in record.replicates):
-        go_on = _never  # with more seeds another winner might be scored on the held-out groups
+        go_on = never  # with more seeds another winner might be scored on the held-out groups
     different = len({c.identity for c in trained})
     if baselines is None:
         say(f"confirmation: {different} configurations with fresh seeds")
-    _train(
-        within(confirm_items(trained, bench), _allowed(study, record, different, bench)),
+    train(
+        within(
+            confirm_items(trained, bench),
+            allowed(study, record, different, bench, held_out=bench.design.hold_out is not None),
+        ),
         study,
         store,
         pool,
@@ -107,9 +111,9 @@ def confirm(
     if bench.design.hold_out is not None:
         if baselines is None:
             say("the held-out groups are scored once")
-        last = [c for c in finished if c is winner or c.kind == "preset"]
+        last = [c for c in finished if c is winner or c.kind == "preset" or c.labels_choose]
         alone = [one for c in last for one in _alone(c)]
-        _train(held_out_items(alone, bench), study, store, pool, go_on if baselines else lambda: True, listener)
+        train(held_out_items(alone, bench), study, store, pool, go_on if baselines else lambda: True, listener)
     names = reference_names(record.study, bench.spectra)
     say(f"reference rows: {', '.join(names)}")
     references = score_baselines(
@@ -121,7 +125,7 @@ def confirm(
         hold_out=True,
         drawn_seeds=None if baselines is None else baselines.seeds,
         least_seeds=study.confirmation.minimum_seeds if baselines is None else 0,
-        go_on=_time_left(study, record, started) if baselines is None else baselines.go_on,
+        go_on=time_left(study, record, started) if baselines is None else baselines.go_on,
         listener=listener,
     )
     say("intervals and verdict")
@@ -144,47 +148,6 @@ def _alone(contender: Contender) -> tuple[Candidate, ...]:
     return (contender,) if isinstance(contender, Candidate) else ()
 
 
-def _allowed(study: Study, record: StudyRecord, candidates: int, bench: Workbench) -> int | None:
-    """Replicates of the confirmation that a budget of replicates leaves; None: any number.
-
-    Never fewer than the smallest number of seeds that a confirmation may be shown with.
-    """
-    if study.budget.replicates <= 0:
-        return None
-    asked, folds = study.confirmation, bench.design.folds
-    left = study.budget.replicates - sum(r.phase == "search" for r in record.replicates)
-    if bench.design.hold_out is not None:  # a seed of the winner and of every preset trains once more
-        left = left * folds // (folds + 1)
-    return max(left, asked.minimum_seeds * candidates * folds)
-
-
-def _go_on(
-    study: Study, record: StudyRecord, started: float, contenders: Sequence[Contender], folds: int
-) -> Callable[[], bool]:
-    """Whether the budget allows one more replicate of the choice of the winner.
-
-    Below the smallest number of seeds that a confirmation may be shown with, training goes on all the same.
-    """
-    if study.budget.minutes <= 0:
-        return lambda: True
-    finalists = [c for c in contenders if c.kind == "finalist"]
-
-    def enough() -> bool:
-        return all(len(c.tried_seeds(folds)) >= study.confirmation.minimum_seeds for c in finalists)
-
-    in_time = _time_left(study, record, started)
-    return lambda: in_time() or not enough()
-
-
-def _time_left(study: Study, record: StudyRecord, started: float) -> Callable[[], bool]:
-    """Whether the budget of minutes is not used up."""
-    if study.budget.minutes <= 0:
-        return lambda: True
-    used = sum(s for s in (record.search_seconds, record.confirmation_seconds) if s == s)
-    deadline = started + study.budget.minutes * 60 - used
-    return lambda: time.monotonic() < deadline
-
-
 def _shown(conclusion: ConfirmationRecord, bench: Workbench, winner: Contender) -> ConfirmationRecord:
     """With the map of the winner's embeddings and its view along the axis; of a committee, its best member's view."""
     wanted = bench.study.confirmation.axis_view
@@ -194,35 +157,3 @@ def _shown(conclusion: ConfirmationRecord, bench: Workbench, winner: Contender) 
         return conclusion
     view = axis_view(models[0]) if wanted else None
     return replace(conclusion, embedding=embedding_map([first for first, *_ in models]), axis_view=view)
-
-
-def _never() -> bool:
-    return False
-
-
-def _train(
-    work: Sequence[tuple[Candidate, WorkItem]],
-    study: Study,
-    store: Store,
-    pool: Pool,
-    go_on: Callable[[], bool],
-    listener: Listener,
-) -> None:
-    """Train what is not in the database yet while the budget lasts; every result is committed as it comes."""
-    owners: dict[str, list[Candidate]] = {}  # a preset may be what a trial found as well
-    for candidate, item in work:
-        owners.setdefault(item.key, []).append(candidate)
-
-    def take(record: ReplicateRecord) -> None:
-        for candidate in owners[record.key]:
-            candidate.add(record)
-
-    run_items(
-        pool,
-        [item for _, item in work],
-        store,
-        take,
-        study=study.name,
-        go_on=go_on,
-        listener=listener,
-    )

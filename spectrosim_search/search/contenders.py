@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -35,6 +35,8 @@ class Contender(ABC):
     name: str
     title: str
     kind: Literal["finalist", "preset"]
+    competes: bool = field(default=True, kw_only=True)  # False: for comparison alone, and never the winner
+    labels_choose: bool = field(default=False, kw_only=True)  # best by search score where that is not what chose
 
     @property
     @abstractmethod
@@ -133,7 +135,7 @@ def pick_winner(contenders: Collection[Contender], folds: int, taken_off: Callab
     that the luck of the halving is the same for both, and less what choosing them among the trials is known to have
     added (`taken_off`). Raises RunError where no finalist has a complete seed.
     """
-    finalists = [c for c in contenders if c.kind == "finalist" and c.complete_seeds(folds)]
+    finalists = [c for c in contenders if c.kind == "finalist" and c.competes and c.complete_seeds(folds)]
     singles = [c for c in finalists if len(c.trials) == 1]
     committee = next((c for c in finalists if len(c.trials) > 1), None)
     if not finalists:

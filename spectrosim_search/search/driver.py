@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
+from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.budget import Allowance
 from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, interrupted
 from spectrosim_search.search.driver_loop import Driver, SearchOutcome
 from spectrosim_search.search.lease import LEASE_SECONDS, LeaseKeeper, refuse_busy
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
 
 __all__ = ["Interrupted", "SearchOutcome", "search"]
@@ -18,7 +18,7 @@ __all__ = ["Interrupted", "SearchOutcome", "search"]
 
 def search(
     store: Store,
-    bench: Workbench,
+    bench: Bench,
     pool: Pool,
     *,
     allowance: Allowance | None = None,
@@ -32,7 +32,7 @@ def search(
     Ctrl-C, RunError where workers keep dying or another driver has taken over.
     """
     study = bench.study
-    study_id = store.open_study(study, bench.dataset, bench.design.summary())
+    study_id = store.open_study(study, bench.dataset, bench.summary())
     if not store.shared:
         refuse_busy(store.engine, study_id, study.name)
     status = store.status(study.name)

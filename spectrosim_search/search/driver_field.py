@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.ladder import Climb
 from spectrosim_search.search.ladder_curves import Curves
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store_slots import Slot
-from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import CANCELLED
 
 __all__ = ["Field", "Trial"]
@@ -52,7 +52,7 @@ class Field:
     the driver about as much after ten thousand trials as after ten.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self.trials: dict[int, Trial] = {}
         self.results: dict[str, _Result] = {}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.search import ladder, store_slots
+from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.budget import Allowance, Usage
 from spectrosim_search.search.driver_accounts import Accounts
 from spectrosim_search.search.driver_field import Field, Trial
@@ -30,7 +31,6 @@ from spectrosim_search.search.progress import (
 )
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.work_item import WorkItem
-from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Finished, Pool, PoolEvent, WorkerDied
 
 __all__ = ["Driver", "SearchOutcome"]
@@ -59,7 +59,7 @@ class Driver:
     def __init__(
         self,
         store: Store,
-        bench: Workbench,
+        bench: Bench,
         pool: Pool,
         lease: LeaseKeeper,
         allowance: Allowance,

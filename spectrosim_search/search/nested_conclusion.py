@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
-from spectrosim_search.evaluation.verdict import decide
+from spectrosim_search.evaluation.verdict import ExportKind, decide
 from spectrosim_search.evaluation.verification import METRICS
 from spectrosim_search.search.records import (
     CHOSEN,
@@ -94,6 +93,7 @@ def conclude_nested(
         verdict=verdict,
         export_kind=export_kind,
         pairs=tuple(p for cell in cells[: KEPT_SEEDS * len(inner)] for p in cell),
+        labels_trial=-1,  # the last search's own rows are not shown
         outer=tuple(_fold(bench, i, k, cells, chosen, metric) for k, i in enumerate(inner)),
     )
 
@@ -138,7 +138,7 @@ def _chosen_row(
 
 def _verdict(
     last: ConfirmationRecord, difference: Difference, p: float, metric: str, titles: Sequence[str]
-) -> tuple[VerdictRecord, Literal["model", "linear-metric", "none"]]:
+) -> tuple[VerdictRecord, ExportKind]:
     best = last.verdict.best_baseline  # chosen once more, on all groups: what would be taken away in the winner's stead
     belief = posterior(difference)
     decision = decide(
@@ -146,7 +146,7 @@ def _verdict(
         best_baseline=best,
         best_title=f"chosen without the groups that judge it ({_counted(titles)})",
         metric=metric,
-        groups=difference.degrees + 1,
+        groups=difference.groups,
         p=p,
         winner="the searched winner",
         belief=belief,

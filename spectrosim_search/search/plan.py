@@ -8,7 +8,7 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["first_configuration", "seconds_a_replicate"]
+__all__ = ["expected_replicates", "first_configuration", "seconds_a_replicate"]
 
 PROBE_EPOCHS = 2
 PROCESS_MIB = 320  # a worker with torch loaded
@@ -38,3 +38,13 @@ def seconds_a_replicate(bench: Workbench, configuration: Configuration) -> tuple
     seconds = result.total_seconds * configuration.training.epochs / PROBE_EPOCHS
     spectra = sum(d.spectra.nbytes for d in data.values()) + bench.spectra.intensities.nbytes
     return seconds, PROCESS_MIB + 2 * spectra // 2**20
+
+
+def expected_replicates(study: Study, cells: int) -> float:
+    """Replicates of a search: a third of the trials passes each rung judged by rank, those that pass the last climb to
+    all cells."""
+    share, searched, last = 1.0, 0.0, 0
+    for rung in [r for r in study.ladder.rungs if r < cells]:
+        searched += study.budget.trials * share * (rung - last)
+        share, last = share * study.ladder.keep, rung
+    return searched + study.budget.trials * share * (cells - last)

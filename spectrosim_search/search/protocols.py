@@ -34,7 +34,18 @@ from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
 from spectrosim_search.search.workers.pool import Finished, Pool, WorkerDied
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["METRICS", "PROTOCOLS", "Comparison", "Model", "ProtocolName", "ProtocolScore", "compare_protocols"]
+__all__ = [
+    "METRICS",
+    "PROTOCOLS",
+    "Comparison",
+    "Model",
+    "ProtocolName",
+    "ProtocolScore",
+    "Repeats",
+    "compare_protocols",
+    "score_repeats",
+    "study_under",
+]
 
 ProtocolName = Literal["random-pairs", "shared-batch", "batch-disjoint"]
 PROTOCOLS: tuple[ProtocolName, ...] = ("random-pairs", "shared-batch", "batch-disjoint")
@@ -88,7 +99,9 @@ class Comparison:
 
 
 @dataclass
-class _Method:
+class Repeats:
+    """What one method scored under one protocol, repeat by repeat; `failed`: why one of them has no score."""
+
     kind: Literal["audit", "baseline", "model", "oracle"]
     repeats: list[Method]
     failed: str = ""
@@ -120,12 +133,12 @@ def compare_protocols(
         raise InputError(f"{repeats} repeats: at least one is needed")
     if pair_split and not 0.5 <= pair_split <= 0.9:
         raise InputError(f"pair split {pair_split:g}: give the training share of the pairs, .5 to .9")
-    benches = {p: Workbench(spectra, _asked(study, p, 0, folds, pair_split), searchable=False) for p in PROTOCOLS}
+    benches = {p: Workbench(spectra, study_under(study, p, 0, folds, pair_split), searchable=False) for p in PROTOCOLS}
     warnings = [w for b in benches.values() for w in b.design.warnings]
     if models and not all(b.design.searchable for b in benches.values()):
         models = ()
         warnings.append(f"too few groups to train models under every protocol ({SEARCHABLE} are needed)")
-    found: dict[tuple[ProtocolName, str], _Method] = {}
+    found: dict[tuple[ProtocolName, str], Repeats] = {}
     pool = start() if models else None
     started = time.monotonic()
     done = 0
@@ -137,7 +150,9 @@ def compare_protocols(
             for protocol in PROTOCOLS:
                 bench = benches[protocol]
                 if repeat:
-                    bench = Workbench(spectra, _asked(study, protocol, repeat, folds, pair_split), searchable=False)
+                    bench = Workbench(
+                        spectra, study_under(study, protocol, repeat, folds, pair_split), searchable=False
+                    )
                 say(f"repeat {repeat + 1} of {repeats}: {protocol}")
                 _score_references(bench, found)
                 if pool is not None:
@@ -156,13 +171,13 @@ def compare_protocols(
         folds=designs["batch-disjoint"].folds,
         pair_split=pair_split,
         repeats=done,
-        scores=tuple(_score(p, name, method, units[p]) for (p, name), method in found.items()),
+        scores=tuple(score_repeats(p, name, method, units[p]) for (p, name), method in found.items()),
         expected={p: expected(d, held_out=d.hold_out is not None) for p, d in designs.items()},
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
-def _asked(study: Study, protocol: ProtocolName, repeat: int, folds: int, pair_split: float) -> Study:
+def study_under(study: Study, protocol: ProtocolName, repeat: int, folds: int, pair_split: float) -> Study:
     """The study under one protocol, its splits and everything drawn in them new in every repeat."""
     given = study.protocol
     single = bool(pair_split) and protocol == "random-pairs"
@@ -178,7 +193,7 @@ def _asked(study: Study, protocol: ProtocolName, repeat: int, folds: int, pair_s
     return replace(study, protocol=changed, seed=study.seed + repeat, baselines=names)
 
 
-def _score_references(bench: Workbench, found: dict[tuple[ProtocolName, str], _Method]) -> None:
+def _score_references(bench: Workbench, found: dict[tuple[ProtocolName, str], Repeats]) -> None:
     kinds: dict[str, Literal["audit", "oracle"]] = {AUDIT: "audit", "oracle": "oracle"}
     protocol = bench.design.protocol.name
     for name in reference_names(bench.study, bench.spectra):
@@ -186,14 +201,14 @@ def _score_references(bench: Workbench, found: dict[tuple[ProtocolName, str], _M
         items = baseline_items(bench, [name], seeds, seeds, hold_out=True)
         fits = [fit_baseline(bench, item, worker="here", environment_id="") for item in items]
         scores = reference_scores(name, bench, fits, seeds, seeds, hold_out=True)
-        method = found.setdefault((protocol, name), _Method(kinds.get(name, "baseline"), []))
+        method = found.setdefault((protocol, name), Repeats(kinds.get(name, "baseline"), []))
         method.failed = scores.reason or method.failed
         if scores.cells:
             method.repeats.append(scores.held_out or scores.cells)
 
 
 def _score_models(
-    bench: Workbench, models: Sequence[Model], pool: Pool, found: dict[tuple[ProtocolName, str], _Method]
+    bench: Workbench, models: Sequence[Model], pool: Pool, found: dict[tuple[ProtocolName, str], Repeats]
 ) -> None:
     """Train every model on the folds, and with a pair split on all training pairs for the epochs they chose."""
     folds, protocol = bench.design.folds, bench.design.protocol.name
@@ -203,7 +218,7 @@ def _score_models(
     if single:
         failures |= _train(held_out_items(candidates, bench), bench.study, pool)
     for model, candidate in zip(models, candidates, strict=True):
-        method = found.setdefault((protocol, model.name), _Method("model", [], note=model.note))
+        method = found.setdefault((protocol, model.name), Repeats("model", [], note=model.note))
         cells = candidate.held_out_cells() if single else candidate.cells(folds)
         if cells:
             method.repeats.append(cells)
@@ -237,7 +252,8 @@ def _train(work: Sequence[tuple[Candidate, WorkItem]], study: Study, pool: Pool)
     return failures
 
 
-def _score(protocol: ProtocolName, name: str, method: _Method, units: NDArray[np.int64]) -> ProtocolScore:
+def score_repeats(protocol: ProtocolName, name: str, method: Repeats, units: NDArray[np.int64]) -> ProtocolScore:
+    """Put the repeats of one method together; `units` as in `Design`."""
     notes = [method.note, f"a repeat failed: {method.failed}" if method.failed else ""]
     cells = [cell for repeat in method.repeats for cell in repeat]
     metrics, sd = {}, {}

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.posterior import Posterior
-from spectrosim_search.evaluation.scores import Estimate, PairScores
-from spectrosim_search.evaluation.verdict import Outcome
+from spectrosim_search.evaluation.scores import ClassScores, Estimate, PairScores
+from spectrosim_search.evaluation.verdict import ExportKind, Outcome
+from spectrosim_search.search.work_item import Phase
 
 __all__ = [
     "CHOSEN",
@@ -54,7 +55,7 @@ class ReplicateRecord:
     """One training run: configuration × cell."""
 
     key: str
-    phase: Literal["search", "confirm", "hold-out"]
+    phase: Phase
     configuration_id: str
     trial_number: int | None
     cell: int
@@ -73,6 +74,7 @@ class ReplicateRecord:
     train_seconds: float
     total_seconds: float
     environment_id: str
+    classes: tuple[ClassScores, ...] = ()  # of a task that names a class, in place of pairs
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class BaselineRecord:
     pairs: tuple[PairScores, ...]
     settings: str
     seconds: float
+    classes: tuple[ClassScores, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +202,8 @@ class BaselineFit:
     started_at: float
     seconds: float
     environment_id: str
+    classes: tuple[ClassScores, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)  # of a task that names a class, beside its scores
 
 
 @dataclass(frozen=True)
@@ -228,7 +233,7 @@ class ConfirmationRecord:
     verdict: VerdictRecord
     winner_trial: int  # -1 where nothing was searched or a committee won
     winner_configuration_id: str  # of a committee: the hash of its members' configurations
-    export_kind: Literal["model", "linear-metric", "none"]  # what `export` recommends
+    export_kind: ExportKind  # what `export` recommends
     leakage: Mapping[str, float]  # union-find: auc, balanced_accuracy, expected
     threshold: float  # from the winner's out-of-fold pairs
     epochs: int  # median chosen epoch of the winner's replicates
@@ -240,6 +245,10 @@ class ConfirmationRecord:
     group_codes: NDArray[np.int64] = field(default_factory=_no_codes)  # (N,) of every spectrum, -1 left out; or (0,)
     axis_view: AxisView | None = None
     outer: tuple[OuterFold, ...] = ()  # nested scoring: what the search in each outer fold came to
+    classes: tuple[ClassScores, ...] = ()  # of a task that names a class: the winner's, one a seed
+    class_names: tuple[str, ...] = ()  # by code
+    details: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # method → further numbers, by name
+    labels_trial: int = -1  # what labels would have chosen where finalists were chosen without them; else -1
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Prepared",
-    "announce",
     "check_writable",
     "default_workers",
     "plan_study",
@@ -59,6 +58,7 @@ def prepare_study(
     spectra already at hand. The name in the database is `name`, or the study's with the data's. Where labels can hardly
     be matched the study is judged by AUC over all pairs. Raises InputError for anything wrong.
     """
+    from spectrosim_search.search.class_bench import prepared_for
     from spectrosim_search.search.documents import load_study
     from spectrosim_search.search.fitting import fit_space
     from spectrosim_search.search.judging import with_defined_metric
@@ -72,13 +72,15 @@ def prepare_study(
             given["path"] = data
         composed = load_study(study, set_=set_, vary=vary, data=given)
     if spectra is None:
-        spectra = load(composed.data)
+        spectra = load(composed.data, need_groups=composed.task != "pretrain")
+    if composed.task != "same-batch":
+        spectra = prepared_for(composed.task, spectra)
     if composed.data.path:
         spectra = replace(spectra, name=_stem(composed.data.path))
     if not name:
         name = f"{composed.name}-{_stem(composed.data.path)}" if composed.data.path else composed.name
     fitted, left_out = fit_space(replace(composed, name=name), spectra)
-    judged, told = with_defined_metric(fitted, spectra)
+    judged, told = with_defined_metric(fitted, spectra) if fitted.task == "same-batch" else (fitted, ())
     return Prepared(judged, replace(spectra, warnings=(*spectra.warnings, *left_out, *told)))
 
 
@@ -111,22 +113,20 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
     """
     from spectrosim_search.search.budget import confirmation_replicates
     from spectrosim_search.search.nested import last_study, searches
-    from spectrosim_search.search.plan import first_configuration, seconds_a_replicate
+    from spectrosim_search.search.plan import expected_replicates, first_configuration, seconds_a_replicate
+    from spectrosim_search.search.run_classes import plan_classes
     from spectrosim_search.search.workbench import Workbench
 
+    slots = max(1, default_workers() if workers is None else workers)
+    if prepared.study.task != "same-batch":
+        return plan_classes(prepared.spectra, prepared.study, slots)
     study, bench = prepared.study, Workbench(prepared.spectra, prepared.study, searchable=False)
     if not bench.design.searchable:
         return _fixed_plan(prepared, bench)
     configuration = first_configuration(study)
     each, memory = seconds_a_replicate(bench, configuration)
-    slots = max(1, default_workers() if workers is None else workers)
     cells, trials = len(bench.cells), study.budget.trials
-    # A third of the trials passes each rung judged by rank; those that pass the last climb to all cells.
-    share, searched, last = 1.0, 0.0, 0
-    for rung in [r for r in study.ladder.rungs if r < cells]:
-        searched += trials * share * (rung - last)
-        share, last = share * study.ladder.keep, rung
-    searched += trials * share * (cells - last)
+    searched = expected_replicates(study, cells)
     confirmed = confirmation_replicates(study, bench.design.folds)
     if bench.design.outer:
         confirmed = confirmation_replicates(last_study(study), bench.design.folds) * searches(study)
@@ -156,6 +156,7 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
 
 def _fixed_plan(prepared: Prepared, bench: Workbench) -> dict[str, Any]:
     """The plan where there are too few groups to search."""
+    from spectrosim_search.search.announcement import too_few
     from spectrosim_search.search.reference import reference_names
 
     return {
@@ -164,7 +165,7 @@ def _fixed_plan(prepared: Prepared, bench: Workbench) -> dict[str, Any]:
         "scoring": "fixed",
         "trials": 0,
         "fixed methods": reference_names(prepared.study, prepared.spectra),
-        "warnings": (_too_few(bench), *prepared.spectra.warnings, *bench.design.warnings),
+        "warnings": (too_few(bench), *prepared.spectra.warnings, *bench.design.warnings),
     }
 
 
@@ -192,6 +193,7 @@ def run_study(
     Writes to the database at `storage`; what was finished there is never trained again. Returns the study's record.
     Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
+    from spectrosim_search.search.announcement import announce
     from spectrosim_search.search.budget import Allowance, reserve_for
     from spectrosim_search.search.confirmation import confirm as confirm_study
     from spectrosim_search.search.driver import search
@@ -206,6 +208,12 @@ def run_study(
 
     study, spectra = prepared.study, prepared.spectra
     say = on_note or (lambda text: None)
+    if study.task != "same-batch":
+        from spectrosim_search.search.run_classes import run_class_study
+
+        pool_of = partial(start_pool, prepared, workers, address, gpus_per_trial)
+        run_class_study(spectra, study, storage, pool_of, confirm=confirm, listener=on_event, say=say)
+        return read_study(study.name, storage)
     bench = Workbench(spectra, study, searchable=False)
     for line in announce(bench):
         say(line)
@@ -309,31 +317,6 @@ def _reserve_replicates(bench: Workbench) -> Callable[[Usage], int]:
         int(study.confirmation.share * study.budget.replicates),
     )
     return lambda usage: kept
-
-
-def announce(bench: Workbench) -> list[str]:
-    """What is about to be searched and what it can show, before anything is trained."""
-    summary = bench.design.summary()
-    lines = [
-        f"{bench.spectra.name}: {len(bench.spectra)} spectra × {bench.spectra.axis.size} channels, "
-        f"{summary['groups']} groups, {summary['labels']} labels",
-        f"protocol {bench.study.protocol.name}, score by "
-        + (bench.design.scoring if bench.design.searchable else "cross-validation of fixed methods"),
-    ]
-    lines.extend(
-        f"  {part['name']}: trained on {part['train_spectra']} spectra of {part['train_groups']} groups, judged on "
-        f"{part['spectra']} of {part['groups']}: {part['positive']} same and {part['negative']} different pairs"
-        for part in summary["parts"]
-    )
-    lines.append(f"smallest difference this design can detect: about {summary['detectable_difference']:.2f} AUC")
-    few = [] if bench.design.searchable else [_too_few(bench)]
-    return lines + [f"warning: {w}" for w in (*few, *bench.spectra.warnings, *bench.design.warnings)]
-
-
-def _too_few(bench: Workbench) -> str:
-    from spectrosim_search.protocol.design import SEARCHABLE
-
-    return f"{bench.design.independent} groups are too few to search ({SEARCHABLE} are needed): fixed methods only"
 
 
 def check_writable(path: Path) -> None:

@@ -12,13 +12,15 @@ from typing import Any
 from spectrosim_search.baselines import title
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.announcement import announce
+from spectrosim_search.search.class_bench import refuse_classes
 from spectrosim_search.search.confirmation import Extra, confirm
 from spectrosim_search.search.documents.bundled import bundled_names
 from spectrosim_search.search.fixed import compare_fixed
 from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.records import StudyRecord
-from spectrosim_search.search.run import Prepared, announce, prepare_study, read_study, start_pool
+from spectrosim_search.search.run import Prepared, prepare_study, read_study, start_pool
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_baselines import read_fits, stored_study
 from spectrosim_search.search.store_question import differences, question_of, with_baselines_of
@@ -92,6 +94,7 @@ def compare_baselines(
         raise InputError(f"{seeds} seeds: at least one is needed")
     spectra, say, listener = prepared.spectra, on_note or (lambda _: None), on_event or silent
     asked = prepared.study
+    refuse_classes(asked, "baselines")
     for name in asked.baselines:
         title(name)
     Workbench(spectra, asked, searchable=False)  # what cannot be judged at all is refused before anything is written

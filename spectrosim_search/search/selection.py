@@ -1,4 +1,9 @@
-"""What choosing among the trials of a search adds to a score, for the best trial and for the committee of the best."""
+"""What choosing among the trials of a search adds to a score, for the best trial and for the committee of the best.
+
+Where finalists are chosen without labels (`confirmation.selection`), that choice owes nothing to luck with the labels
+of the groups it is judged on. What is left is the choice of the winner among the few finalists and the committee, and
+only that is corrected; with one finalist there is none.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.evaluation.bootstrap import bbc
 from spectrosim_search.evaluation.statistics import jackknife
-from spectrosim_search.search.committee import committee_bias
+from spectrosim_search.search.committee import averaged_cells, committee_bias
 from spectrosim_search.search.contenders import Contender, Method, pick_winner
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.workbench import Workbench
@@ -26,9 +31,12 @@ class Selection:
     winner: Contender
     optimism: float  # of choosing the best trial
     committee_optimism: float  # of choosing the members of the committee; 0 without one
+    labels_optimism: float = 0.0  # of the trial that labels would choose, where finalists are chosen without them
 
     def taken_off(self, contender: Contender) -> float:
         """What choosing it among the trials is known to have added to its score on the searched groups."""
+        if not contender.competes:
+            return self.labels_optimism
         return _of_kind(contender, self.optimism, self.committee_optimism)
 
 
@@ -45,6 +53,8 @@ def select(
     design, seed = workbench.design, workbench.study.seed
     first = pick_winner(contenders, design.folds, _nothing)
     metric = _defined_metric(first.cells(design.folds), design.units, workbench.study.metric)
+    if workbench.study.confirmation.selection != "score":
+        return _without_labels(workbench, contenders, search, metric, first)
     members = max(len(c.trials) for c in contenders)
     if design.hold_out is not None and members < 2:  # nothing to correct, nothing to weigh against each other
         return Selection(metric, first, 0.0, 0.0)
@@ -54,6 +64,23 @@ def select(
     several = min(several, single) if several == several else 0.0
     winner = pick_winner(contenders, design.folds, lambda c: _of_kind(c, single, several))
     return Selection(metric, winner, single, several)
+
+
+def _without_labels(
+    workbench: Workbench,
+    contenders: Sequence[Contender],
+    search: Mapping[int, Sequence[ReplicateRecord]],
+    metric: str,
+    winner: Contender,
+) -> Selection:
+    """Finalists and committee were chosen without labels: the winner among them was not."""
+    design, seed = workbench.design, workbench.study.seed
+    if design.hold_out is not None:
+        return Selection(metric, winner, 0.0, 0.0)
+    competing = [c for c in contenders if c.kind == "finalist" and c.competes]
+    among = choice_optimism({c.name: averaged_cells(search, c.trials) for c in competing}, design.units, metric, seed)
+    every = {str(n): [r.pairs for r in rs] for n, rs in search.items()}
+    return Selection(metric, winner, among, among, choice_optimism(every, design.units, metric, seed))
 
 
 def choice_optimism(methods: Mapping[str, Method], units: NDArray[np.int64], metric: str, seed: int) -> float:

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.scores import ClassScores, PairScores
 from spectrosim_search.search.records import AxisView
 from spectrosim_search.search.store_blobs import pack, unpack
 from spectrosim_search.search.store_tables import PairSetRow
 
-__all__ = ["PairSets", "view_arrays", "view_of"]
+__all__ = ["PairSets", "class_arrays", "classes_of", "view_arrays", "view_of"]
 
 _VIEW = "axis_view."
+_CLASSES = "classes."
 
 
 class PairSets:
@@ -110,3 +111,26 @@ def view_of(arrays: Mapping[str, NDArray[Any]]) -> AxisView | None:
         return None
     gap, pairs = float(found.pop("gap")), int(found.pop("pairs"))
     return AxisView(**found, gap=gap, pairs=pairs)
+
+
+def class_arrays(classes: Sequence[ClassScores]) -> dict[str, NDArray[Any]]:
+    """Named classes as arrays to store under names of their own: all parts in one, and how long each is."""
+    if not classes:
+        return {}
+    joined = {f.name: np.concatenate([getattr(c, f.name) for c in classes]) for f in dataclasses.fields(ClassScores)}
+    sizes = np.array([len(c.rows) for c in classes], dtype=np.int64)
+    return {_CLASSES + "sizes": sizes} | {
+        _CLASSES + name: value if value.dtype.kind == "f" else _narrow(value) for name, value in joined.items()
+    }
+
+
+def classes_of(arrays: Mapping[str, NDArray[Any]]) -> tuple[ClassScores, ...]:
+    """Rebuild what :func:`class_arrays` put together; empty where nothing was stored."""
+    if _CLASSES + "sizes" not in arrays:
+        return ()
+    ends = np.cumsum(arrays[_CLASSES + "sizes"])[:-1]
+    parts = {
+        f.name: np.split(arrays[_CLASSES + f.name].astype(np.float32 if f.name == "confidence" else np.int64), ends)
+        for f in dataclasses.fields(ClassScores)
+    }
+    return tuple(ClassScores(**dict(zip(parts, values, strict=True))) for values in zip(*parts.values(), strict=True))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.records import BaselineFit, EnvironmentRecord
+from spectrosim_search.search.store_arrays import class_arrays, classes_of
 from spectrosim_search.search.store_codec import from_json, to_json
 from spectrosim_search.search.store_engine import database_errors
 from spectrosim_search.search.store_tables import BaselineFitRow, StudyRow
@@ -29,7 +30,11 @@ def read_fits(store: Store, name: str) -> dict[str, BaselineFit]:
     pairs = store.pairs(study_id)
     with database_errors(store.engine.url), store.engine.connect() as connection:
         rows = connection.execute(sa.select(BaselineFitRow).where(BaselineFitRow.study_id == study_id)).all()
-    return {row.key: from_json(BaselineFit, row.record, pairs=pairs.load(row.pair_sets, row.arrays)[0]) for row in rows}
+    out = {}
+    for row in rows:
+        scored, arrays = pairs.load(row.pair_sets, row.arrays)
+        out[row.key] = from_json(BaselineFit, row.record, pairs=scored, classes=classes_of(arrays))
+    return out
 
 
 def add_fit(store: Store, name: str, fit: BaselineFit, environment: EnvironmentRecord) -> None:
@@ -37,12 +42,12 @@ def add_fit(store: Store, name: str, fit: BaselineFit, environment: EnvironmentR
     study_id = store.study_id(name)
     with database_errors(store.engine.url):
         Writer(store.engine).environment(environment)
-        ids, blob = store.pairs(study_id).store(fit.pairs)
+        ids, blob = store.pairs(study_id).store(fit.pairs, **class_arrays(fit.classes))
         same = sa.and_(BaselineFitRow.study_id == study_id, BaselineFitRow.key == fit.key)
         row = {
             "study_id": study_id,
             "key": fit.key,
-            "record": to_json(fit, without=("pairs",)),
+            "record": to_json(fit, without=("pairs", "classes")),
             "environment_id": fit.environment_id,
             "pair_sets": ids,
             "arrays": blob,

@@ -18,7 +18,7 @@ from spectrosim_search.search.records import (
     ReplicateRecord,
     TrialRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets, view_of
+from spectrosim_search.search.store_arrays import PairSets, classes_of, view_of
 from spectrosim_search.search.store_codec import from_json
 from spectrosim_search.search.store_costs import TrialCosts
 from spectrosim_search.search.store_tables import (
@@ -91,6 +91,7 @@ def _replicate(row: Row[Any], pairs: PairSets) -> ReplicateRecord:
         train_seconds=row.train_seconds,
         total_seconds=row.total_seconds,
         environment_id=row.environment_id,
+        classes=classes_of(arrays),
     )
 
 
@@ -125,8 +126,8 @@ def read_baselines(engine: Engine, study_id: int, pairs: PairSets) -> tuple[Base
         ).all()
     out = []
     for row in rows:
-        scored, _ = pairs.load(row.pair_sets, row.arrays)
-        out.append(from_json(BaselineRecord, row.record, pairs=scored))
+        scored, arrays = pairs.load(row.pair_sets, row.arrays)
+        out.append(from_json(BaselineRecord, row.record, pairs=scored, classes=classes_of(arrays)))
     return tuple(out)
 
 
@@ -144,6 +145,7 @@ def read_confirmation(engine: Engine, study_id: int, pairs: PairSets) -> Confirm
         embedding=arrays["embedding"].astype(np.float32),
         group_codes=arrays.get("group_codes", np.zeros(0)).astype(np.int64),  # older databases have none
         axis_view=view_of(arrays),
+        classes=classes_of(arrays),
     )
 
 

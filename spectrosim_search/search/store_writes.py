@@ -20,7 +20,7 @@ from spectrosim_search.search.records import (
     EnvironmentRecord,
     ReplicateRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets, view_arrays
+from spectrosim_search.search.store_arrays import PairSets, class_arrays, view_arrays
 from spectrosim_search.search.store_codec import to_json
 from spectrosim_search.search.store_tables import (
     BaselineRow,
@@ -76,7 +76,7 @@ class Writer:
 
     def replicate(self, study_id: int, pairs: PairSets, record: ReplicateRecord) -> bool:
         """Store a replicate; False where its key was stored before."""
-        ids, blob = pairs.store(record.pairs, curve=record.curve, loss=record.loss)
+        ids, blob = pairs.store(record.pairs, curve=record.curve, loss=record.loss, **class_arrays(record.classes))
         details = {"metrics": dict(record.metrics), "chosen_epochs": list(record.chosen_epochs)}
         values = {name: getattr(record, name) for name in _REPLICATE_FIELDS} | {
             "study_id": study_id,
@@ -90,13 +90,13 @@ class Writer:
 
     def baseline(self, study_id: int, pairs: PairSets, record: BaselineRecord) -> None:
         """Store a baseline, in place of an earlier one of that name."""
-        ids, blob = pairs.store(record.pairs)
+        ids, blob = pairs.store(record.pairs, **class_arrays(record.classes))
         self._replace(
             sa.delete(BaselineRow).where(BaselineRow.study_id == study_id, BaselineRow.name == record.name),
             sa.insert(BaselineRow).values(
                 study_id=study_id,
                 name=record.name,
-                record=to_json(record, without=("pairs",)),
+                record=to_json(record, without=("pairs", "classes")),
                 pair_sets=ids,
                 arrays=blob,
             ),
@@ -105,12 +105,12 @@ class Writer:
     def confirmation(self, study_id: int, pairs: PairSets, record: ConfirmationRecord) -> None:
         """Store the confirmation, in place of an earlier one."""
         arrays: dict[str, NDArray[Any]] = {"embedding": record.embedding, "group_codes": record.group_codes}
-        ids, blob = pairs.store(record.pairs, **arrays, **view_arrays(record.axis_view))
+        ids, blob = pairs.store(record.pairs, **arrays, **view_arrays(record.axis_view), **class_arrays(record.classes))
         self._replace(
             sa.delete(ConfirmationRow).where(ConfirmationRow.study_id == study_id),
             sa.insert(ConfirmationRow).values(
                 study_id=study_id,
-                record=to_json(record, without=("pairs", "embedding", "group_codes", "axis_view")),
+                record=to_json(record, without=("pairs", "embedding", "group_codes", "axis_view", "classes")),
                 pair_sets=ids,
                 arrays=blob,
             ),

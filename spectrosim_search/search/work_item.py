@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.study import Study
 
-__all__ = ["Phase", "WorkItem"]
+__all__ = ["HELD_OUT_PHASES", "Phase", "WorkItem"]
 
-Phase = Literal["search", "confirm", "hold-out"]
+Phase = Literal["search", "confirm", "hold-out", "stop-on-test"]
+HELD_OUT_PHASES: tuple[Phase, ...] = ("hold-out", "stop-on-test")  # trained on all searched groups
 
 
 @dataclass(frozen=True, eq=False)
 class WorkItem:
     """One replicate to train. `seed` is the seed's number, not the random key.
 
-    fold: of the search's folds; of a hold-out the outer fold with nested scoring, else -1.
+    fold: of the search's folds; of a hold-out the outer fold with nested scoring, else -1. The phase stop-on-test is
+    the hold-out as the first paper did it, its epoch chosen on the held-out pairs: under `random-pairs` alone.
 
     stop_below: ``(E,)``, see :class:`ReplicateTask`. epochs: fixed length of training (hold-out), else None. study:
     whose cell it is, where that is not the study of the workers it is given to.

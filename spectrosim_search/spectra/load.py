@@ -11,8 +11,10 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 __all__ = ["load"]
 
 
-def load(source: DataSource) -> SpectraSet:
+def load(source: DataSource, *, need_groups: bool = True) -> SpectraSet:
     """Read the file that `source` names or, where it names none, simulate.
+
+    `need_groups` False: a file without any group will do.
 
     Raises InputError (also DataError) as the readers and simulators do, and where column options are given for
     simulated spectra.
@@ -25,6 +27,7 @@ def load(source: DataSource) -> SpectraSet:
             id_column=source.id_column,
             split_column=source.split_column,
             group_pattern=source.group_pattern,
+            need_groups=need_groups,
         )
     for option in ("group_column", "label_column", "id_column", "split_column", "group_pattern"):
         if getattr(source, option):

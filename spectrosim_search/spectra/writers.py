@@ -1,4 +1,4 @@
-"""Writing spectra: CSV (also gzipped) for people, NPZ for exactness and for the truth of simulated data.
+"""Writing spectra: CSV (also gzipped) for people, NPZ for exactness and the truth of simulated data, MSP for libraries.
 
 Files appear whole or not at all: written beside their place, then renamed.
 """
@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ __all__ = ["write"]
 def write(spectra: SpectraSet, path: str | Path) -> None:
     """Write by suffix: ``.csv``, ``.csv.gz``, ``.tsv``, ``.tsv.gz`` or ``.npz``; all read back to the same fingerprint.
 
-    Only NPZ keeps the unit of the axis and the truth of simulated spectra.
+    Only NPZ keeps the unit of the axis and the truth of simulated spectra. ``.msp`` (``.msp.gz``) is the form that
+    libraries of mass spectra are exchanged in: peaks as they are, without those of intensity 0.
 
     Raises InputError for another suffix and where the file cannot be written (nothing is left behind).
     """
@@ -43,9 +45,16 @@ def write(spectra: SpectraSet, path: str | Path) -> None:
                     _write_delimited(spectra, packed, delimiter)
             else:
                 _write_delimited(spectra, stream, delimiter)
+    elif lower.endswith((".msp", ".msp.gz")):
+        with _atomic(path) as stream:
+            if lower.endswith(".gz"):
+                with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0, filename="") as packed:
+                    _write_msp(spectra, packed)
+            else:
+                _write_msp(spectra, stream)
     else:
         raise InputError(
-            f"{path}: spectra are written as .csv, .csv.gz, .tsv, .tsv.gz or .npz; choose one of these suffixes"
+            f"{path}: spectra are written as .csv, .csv.gz, .tsv, .tsv.gz, .npz or .msp; choose one of these suffixes"
         )
 
 
@@ -97,3 +106,25 @@ def _write_delimited(spectra: SpectraSet, stream: BinaryIO | gzip.GzipFile, deli
         writer.writerow([*(c[row] for c in columns.values()), *spectra.intensities[row].astype(np.str_).tolist()])
     text.flush()
     text.detach()
+
+
+_INCHIKEY = re.compile(r"^[A-Z]{14}-[A-Z]{10}-[A-Z]$")
+
+
+def _write_msp(spectra: SpectraSet, stream: BinaryIO | gzip.GzipFile) -> None:
+    """One record a spectrum; a group that is an InChIKey is written as one, other groups as ``group``."""
+    extra = {k: v for k, v in spectra.extra.items() if k.lower() not in ("name", "db#", "inchikey", "num peaks")}
+    for row in range(len(spectra)):
+        group, label = str(spectra.groups[row]), str(spectra.labels[row])
+        lines = [f"Name: {label or group or spectra.sample_ids[row]}", f"DB#: {spectra.sample_ids[row]}"]
+        if group:
+            lines.append(f"InChIKey: {group}" if _INCHIKEY.match(group) else f"group: {group}")
+        if label:
+            lines.append(f"label: {label}")
+        if spectra.split[row]:
+            lines.append(f"split: {spectra.split[row]}")
+        lines += [f"{k}: {v[row]}" for k, v in extra.items() if v[row]]
+        seen = np.flatnonzero(spectra.intensities[row] > 0)
+        lines.append(f"Num Peaks: {seen.size}")
+        lines += [f"{spectra.axis[i]:.10g} {spectra.intensities[row, i]}" for i in seen]
+        stream.write(("\n".join(lines) + "\n\n").encode())

@@ -51,14 +51,21 @@ def test_smoke_of_the_correction(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.timeout(6 * 3600)
 def test_the_promises_of_the_statistics_layer(tmp_path: Path) -> None:
-    """One-sided error of *better* at most 5 %; 95 % intervals hold the truth in 93 % at least. Above 97 % they are
-    wide, not wrong: docs/statistics.md says where."""
+    """One-sided error of *better* at most 5 %; 95 % intervals hold the truth in 93 % at least. They may be too wide
+    where small halves change partners (docs/statistics.md): then standard errors are at most a third too large."""
     out = tmp_path / "all.jsonl"
-    measure(out, ["pair", "search"], [8, 12, 24, 60], 2000)
+    measure(out, ["pair", "seeds", "search"], [8, 12, 24, 60], 2000)
     for (check, case, groups), means in summary(out).items():
         allowed = bound(0.05, means["repetitions"], 2)
         where = f"{check} {case} {groups}"
-        for name in ("better",) if check == "search" else ("auc better", "matched_auc better"):
-            assert means[name] <= allowed, where
-        for name in ("one", "difference") if check == "pair" else ():
-            assert means[f"auc {name}"] >= 0.93, where
+        if check == "search":
+            assert means["better"] <= allowed, where
+            continue
+        for metric in ("auc", "matched_auc"):
+            if math.isnan(means[f"{metric} gap"]):
+                assert (case, groups, metric) == ("tablets-equal", 12, "matched_auc")  # labels hardly ever match
+                continue
+            assert means[f"{metric} better"] <= allowed, where
+            assert means[f"{metric} one"] >= 0.93 and means[f"{metric} difference"] >= 0.93, where
+            for error, value in (("error", "score"), ("gap_error", "gap")):
+                assert 0.8 < means[f"{metric} {error}"] / means[f"{metric} {value} sd"] < 4 / 3, where

@@ -59,6 +59,54 @@ def test_an_exported_winner_says_that_it_was_chosen_here(call, cli: Cli, small_t
     assert "starting configuration" not in out
 
 
+def test_a_study_brings_its_presets(small_table: Path):
+    from spectrosim_search.cli_protocols import _models
+    from spectrosim_search.search.documents import load_preset
+    from spectrosim_search.search.run import prepare_study
+
+    names = ("spectrosim-paper", "spectrosim-chapter")
+    prepared = prepare_study("transformer", data=str(small_table))
+    found = _models(prepared, [], [], [], "sqlite://")
+    assert [m.name for m in found] == ["starting configuration", *(f"preset {name}" for name in names)]
+    assert [m.configuration for m in found[1:]] == [load_preset(name) for name in names]
+    (named,) = _models(prepared, [], [names[1]], [], "sqlite://")
+    assert named == found[2]
+    assert [m.name for m in _models(prepare_study("quick", data=str(small_table)), [], [], [], "")] == [
+        "starting configuration"
+    ]
+
+
+@pytest.mark.slow
+def test_published_configurations_stand_in_the_table(cli: Cli, small_table: Path, tmp_path: Path):
+    options = ("--workers", "0", "--seeds", "1", "--folds", "2", "--baselines", "cosine", "--out", tmp_path / "p.json")
+    presets = ("--preset", "spectrosim-paper", "--preset", "spectrosim-chapter")
+    done = cli("protocols", "--data", small_table, *options, *presets)
+    assert done.code == 0, done.err
+    assert "starting configuration" not in done.out
+    rows = json.loads((tmp_path / "p.json").read_text())["rows"]
+    for name in ("preset spectrosim-paper", "preset spectrosim-chapter"):
+        own = {(r["protocol"], r["metric"]): r for r in rows if r["method"] == name}
+        assert {protocol for protocol, _ in own} == {"random-pairs", "shared-batch", "batch-disjoint"}
+        assert all((r["low"] is not None) == (r["protocol"] == "batch-disjoint") for r in own.values())
+        assert name in done.out
+    paper = {r["protocol"]: r["value"] for r in rows if r["method"].endswith("paper") and r["metric"] == "auc"}
+    assert paper["random-pairs"] > paper["batch-disjoint"]  # pairs of known batches are easier
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind: linear-metric\n", "is a fixed method: name it in --baselines (linear-metric-tuned)"),
+        ("kind: linear-metric\nlinear_metric: {comparison: plda, settings: fixed}\n", "--baselines (plda)"),
+        ("kind: committee\nmembers: [{encoder: {type: cnn}}, {encoder: {type: transformer}}]\n", "is a committee"),
+    ],
+)
+def test_exports_that_are_no_one_configuration(cli: Cli, small_table: Path, tmp_path: Path, text: str, says: str):
+    (tmp_path / "best.yaml").write_text(text)
+    done = cli("protocols", "--data", small_table, "--workers", "0", "--config", "best.yaml")
+    assert done.code == 2 and says in done.err.replace("\n", " "), done.err
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

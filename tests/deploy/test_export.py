@@ -151,6 +151,23 @@ def test_where_the_linear_metric_wins_it_is_exported(record: StudyRecord, best: 
     assert "recommends the linear metric" in asked
 
 
+@pytest.mark.parametrize(("best", "settings"), [("plda-tuned", "tuned"), ("plda", "fixed")])
+def test_where_plda_wins_it_is_exported(record: StudyRecord, best: str, settings: str) -> None:
+    assert record.confirmation is not None
+    verdict = replace(record.confirmation.verdict, outcome="cannot tell", best_baseline=best)
+    row = _row(best, "baseline", "", 0.83, "log, k 60, shrinkage 0.5")
+    rows = (*record.confirmation.rows, row)
+    confirmation = replace(record.confirmation, export_kind="plda", verdict=verdict, rows=rows)
+    won = replace(record, confirmation=confirmation)
+    text = export(won)
+    document = document_from_yaml(text)
+    assert document.linear_metric == LinearMetric(settings=settings, comparison="plda")  # type: ignore[arg-type]  # one of two texts
+    assert "# PLDA of study 'fish': PLDA stood its ground against 5 trials" in text
+    assert document.provenance["settings_in_study"] == "log, k 60, shrinkage 0.5"
+    assert document.provenance["scores"]["matched_auc"]["value"] == 0.83
+    assert "recommends PLDA instead: export without naming a trial" in export(won, trial=2)
+
+
 def test_the_pareto_front(record: StudyRecord) -> None:
     with pytest.raises(InputError, match="searched for its score alone"):
         export_front(record)

@@ -15,7 +15,7 @@ from spectrosim_search.evaluation.statistics import Difference
 
 def difference(value: float, error: float, groups: int) -> Difference:
     p = float(stats.t.sf(value / error, groups - 1)) if error > 0 else math.nan
-    return Difference(Estimate(value, math.nan, math.nan, error), p, groups - 1)
+    return Difference(Estimate(value, math.nan, math.nan, error), p, groups - 1, groups)
 
 
 def test_the_posterior_is_student_t_around_the_difference() -> None:

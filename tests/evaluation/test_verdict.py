@@ -64,6 +64,11 @@ def test_a_winning_baseline_is_named_plainly():
     assert cosine.export_kind == "model" and cosine.baseline_ahead
     assert "prefer it" in cosine.sentence
     assert judge(0.01, -0.1, 0.1).export_kind == "model"
+    for name in ("plda", "plda-tuned"):
+        plda = judge(-0.08, -0.12, -0.04, baseline=name)
+        assert plda.export_kind == "plda"
+        assert "PLDA needs no search" in plda.sentence and "it is what export hands over" in plda.sentence
+        assert judge(0.01, -0.1, 0.1, baseline=name).export_kind == "model"
 
 
 def test_undefined_difference_cannot_tell():
@@ -99,6 +104,7 @@ def test_lead_names_who_leads_by_how_much_and_how_sure():
         "-0.050 to +0.250)."
     )
     assert lead_of(0.8, 0.6, 0.9, name="cosine-tuned").export_kind == "none"
+    assert lead_of(0.8, 0.6, 0.9, name="plda-tuned").export_kind == "plda"
     assert "level with cosine" in lead_of(0.8, 0.6, 0.9, difference=Estimate(0.0, 0.0, 0.0)).sentence
 
 

@@ -57,7 +57,8 @@ def _node(*arguments: str, environment: dict[str, str], log: Path) -> Iterator[s
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*command, f"--object-store-memory={128 << 20}"],
-            env=os.environ | environment,
+            # what a session of this process has set would forbid a node to join
+            env={k: v for k, v in os.environ.items() if k != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"} | environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -29,6 +29,7 @@ SMALLER = {
     "vae": {"width": 10, "out": 8},
     "cnn": {"width": 8, "stem_stride": 2},
     "resnet": {"width": 8, "stem_stride": 2},
+    "block-cnn": {"width": 4, "references": 4},
     "r-cnn": {"width": 8, "stem_stride": 2, "hidden": 6},
     "lstm": {"patch": 8, "width": 10, "hidden": 6},
     "cnn-transformer": {"width": 8, "stem_stride": 2},

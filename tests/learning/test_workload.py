@@ -23,7 +23,7 @@ def spectra(count: int = 5, seed: int = 0) -> np.ndarray:
 def test_products_are_those_that_torch_counts() -> None:
     c = configuration()
     model = Model(c, LENGTH)
-    named = {n: v[0].numpy() for n, v in model.named(torch.zeros(1, model.size), torch.zeros(1, 0)).items()}
+    named = {n: v[0].numpy() for n, v in model.named(*model.blank(1)).items()}
     with FlopCounterMode(display=False) as counter:
         embed(c, named, np.resize(spectra(), (BATCH, LENGTH)), AXIS, batch=BATCH)
     assert count_inference(c, spectra(), AXIS).flops == counter.get_total_flops() > 0

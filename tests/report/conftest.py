@@ -17,9 +17,9 @@ from spectrosim_search.config.configuration import (
     Scalar,
     Training,
 )
-from spectrosim_search.config.study import Budget, DataSource, Dimension, Protocol, Study
+from spectrosim_search.config.study import Budget, DataSource, Dimension, Protocol, Study, Task
 from spectrosim_search.evaluation.posterior import Posterior
-from spectrosim_search.evaluation.scores import Estimate, PairScores
+from spectrosim_search.evaluation.scores import ClassScores, Estimate, PairScores
 from spectrosim_search.search.records import (
     AxisView,
     BaselineRecord,
@@ -359,3 +359,43 @@ def empty() -> StudyRecord:
 def build() -> Callable[..., StudyRecord]:
     """Make records to order."""
     return make_record
+
+
+def make_named_record(task: Task = "pretrain") -> StudyRecord:
+    """The rich record as if its study had named classes: rows by accuracy, named classes instead of pairs."""
+    record = make_record()
+    assert record.confirmation is not None
+    rng = np.random.default_rng(5)
+    names = tuple(f"class {i}" for i in range(36))
+    truth = np.repeat(np.arange(36), 4)
+    parts = []
+    for _ in range(3):
+        predicted = np.where(rng.random(144) < 0.3, rng.integers(-1, 36, 144), truth)
+        parts.append(ClassScores(np.arange(144), truth, predicted, rng.random(144).astype(np.float32)))
+    rows = tuple(
+        dataclasses.replace(r, metrics={"accuracy": r.metrics["matched_auc"], "macro_f1": r.metrics["auc"]})
+        for r in record.confirmation.rows
+        if r.kind in ("winner", "finalist", "baseline")
+    )
+    details = {rows[0].name: {"novelty": 0.4, "mixtures_of_2": 0.9}, rows[1].name: {"novelty": 0.2}}
+    confirmation = dataclasses.replace(
+        record.confirmation,
+        metric="accuracy",
+        rows=rows,
+        pairs=(),
+        classes=tuple(parts),
+        class_names=names,
+        details=details,
+        leakage={},
+        axis_view=None,
+        embedding=np.zeros((0, 2), dtype=np.float32),
+    )
+    study = dataclasses.replace(record.study, task=task, metric="accuracy")
+    design = {**record.design, "unit": "groups", "leaks": False}
+    return dataclasses.replace(record, study=study, confirmation=confirmation, design=design)
+
+
+@pytest.fixture(scope="session")
+def named() -> StudyRecord:
+    """A confirmed study that names classes."""
+    return make_named_record()

@@ -7,12 +7,13 @@ import math
 import re
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from spectrosim_search.config import registry
+from spectrosim_search.config.study import Task
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.report import pairs, theme
 from spectrosim_search.report.figures._axes import Scale, spread_out
@@ -36,15 +37,19 @@ def drawn(name: str, record: StudyRecord) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_contract(name: str, rich: StudyRecord, unconfirmed: StudyRecord, empty: StudyRecord) -> None:
+def test_contract(
+    name: str, rich: StudyRecord, named: StudyRecord, unconfirmed: StudyRecord, empty: StudyRecord
+) -> None:
     module = registry.load("report.figures", name)
     assert module.SECTION in SECTIONS
     assert isinstance(module.ORDER, int)
     assert module.TITLE and not module.TITLE.endswith(".")
     assert 40 < len(module.CAPTION) < 330
     assert 1 <= module.CAPTION.count(". ") + module.CAPTION.endswith(".") <= 3
-    assert set(module.__all__) == {"CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"}
-    first = module.build(rich)
+    assert set(module.__all__) - {"TASKS"} == {"CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"}
+    tasks = getattr(module, "TASKS", get_args(Task))
+    assert set(tasks) <= set(get_args(Task))
+    first = module.build(rich if "same-batch" in tasks else named)
     assert first is not None, "a rich record shows every figure"
     content = first.to_plotly_json()
     content["layout"].pop("template", None)

@@ -91,7 +91,7 @@ def test_ranks_count_those_ahead(rich: StudyRecord) -> None:
 def test_the_table_has_a_heading_a_family_and_marks_the_best_baseline(crowded: StudyRecord) -> None:
     table = page.render(crowded).split('<table id="result-table">')[1].split("</table>")[0]
     headings = re.findall(r'<tr class="family"><th[^>]*>([^<]*)<', table)
-    assert headings == list(FAMILIES)
+    assert headings == [f for f in FAMILIES if f != "reference rows"]
     assert table.count('<tr class="method') == 57
     assert re.findall(r'<tr class="method baseline best"><th scope="row">([^<]*)<small>([^<]*)<', table) == [
         ("linear metric, tuned", "best baseline")
@@ -245,6 +245,22 @@ def test_groups_stand_in_the_order_of_label_and_number(rich: StudyRecord) -> Non
     assert np.nanmean(np.diag(z)) > 0.6 > np.nanmean(z)
     worst = drawn("group-errors", rich)
     assert len(worst.layout.yaxis.ticktext) == 24
+
+
+def test_both_figures_choose_the_same_groups(rich: StudyRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = np.array([[8.0, 1, 0, 0], [1, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    judged = np.array([[10.0, 4, 0, 0], [4, 10, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]])
+    errors = groups.GroupErrors(("a", "b", "c", "d"), called, judged, np.zeros(4, np.int64))
+    # c has own pairs alone, all missed: 1; b .8 and .25: .525; a .2 and .25: .225; d was never judged
+    assert groups.worst_first(errors).tolist() == [2, 1, 0]
+    shown = []
+    for name in ("group-errors", "group-confusion"):
+        module = registry.load("report.figures", name)
+        monkeypatch.setattr(module, "MOST", 5)
+        figure = module.build(rich)
+        assert figure.layout.meta["note"] == "Shown: the 5 groups with most errors of 24."
+        shown.append(set(figure.layout.yaxis.ticktext))
+    assert shown[0] == shown[1] and len(shown[0]) == 5
 
 
 def test_pairs_without_thresholds_leave_no_group_errors(rich: StudyRecord) -> None:

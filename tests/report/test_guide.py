@@ -18,5 +18,7 @@ def test_the_page_is_current() -> None:
 def test_every_figure_is_explained_in_the_order_of_the_page() -> None:
     text = guide()
     places = [text.index(f"### {m.title}\n\n{m.caption}\n") for section in SECTIONS for m in members(section)]
+    own = [m for m in members(task="pretrain") if not m.serves("same-batch")]
+    places += [text.index(f"### {m.title}\n\n{m.caption}\n") for m in own]
     assert places == sorted(places)
     assert len(places) == text.count("\n### ")

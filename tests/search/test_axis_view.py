@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from spectrosim_search.learning.components import resolve
 from spectrosim_search.search.axis_view import _chosen, _others, axis_view
 from spectrosim_search.search.embedding_map import embedding_map
 from spectrosim_search.search.plan import first_configuration
@@ -71,3 +72,19 @@ def test_every_seed_sees_the_planted_channels(models: list[ShownModel]) -> None:
     agreement = np.corrcoef(view.gradients)[np.triu_indices(3, 1)].mean()
     random = [np.corrcoef(a, b)[0, 1] for a, b in zip(view.gradients, view.shuffled)]
     assert agreement > 0.5 > max(random)
+
+
+@pytest.mark.parametrize("comparison", ["euclidean", "plda"])
+def test_models_that_do_not_compare_by_cosine_are_shown_too(comparison: str) -> None:
+    study = small_study(options=["preprocessing.intensity=none"])
+    first = first_configuration(study)
+    own = dataclasses.replace(first.training, epochs=0, similarity="encoder", comparison=comparison)
+    encoder = resolve("encoders", {"type": "whitened", "components": 10})
+    models = train_shown(Workbench(planted(), study), dataclasses.replace(first, encoder=encoder, training=own), 2)
+    view = axis_view(models)
+    assert view is not None
+    assert view.gap < 0.05, "attributions sum to the change of the similarity"
+    for seen in view.gradients:
+        assert seen[SIGNAL].sum() > 0.3 * np.abs(seen).sum()
+    flat = embedding_map(models)
+    assert set(np.flatnonzero(np.isfinite(flat).all(axis=1))) == set(models[0].rows)

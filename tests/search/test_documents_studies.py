@@ -44,7 +44,10 @@ def test_bundled_studies() -> None:
         "frameworks",
         "heads",
         "hybrid",
+        "identify",
+        "pretrain",
         "quick",
+        "synthesis",
         "temperature",
         "transformer",
         "whitened",
@@ -378,3 +381,9 @@ def test_each_mistake_is_told_once(tmp_path: Path) -> None:
 def test_sections_left_empty_are_left_out(tmp_path: Path) -> None:
     study = load_study(write(tmp_path, "data:\nvary:\nspaces:\nfixed: {augmentations: {flip: }}\n"))
     assert study.dimensions == () and dict(study.base)["augmentations.flip"] is True
+
+
+def test_a_short_key_means_the_common_section_before_a_program() -> None:
+    study = load_study("pretrain", set_=["batch_size=16", "label_fraction=0.5", "program.batch_size=8"])
+    base = dict(study.base)
+    assert (base["training.batch_size"], base["program.batch_size"], base["program.label_fraction"]) == (16, 8, 0.5)

@@ -10,7 +10,7 @@ from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Protocol
 from spectrosim_search.evaluation import verification
 from spectrosim_search.learning.engine import train_stack
-from spectrosim_search.search import workbench
+from spectrosim_search.search import bench as bench_module
 from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.space import build_configuration
 from spectrosim_search.search.workbench import Workbench
@@ -104,7 +104,7 @@ def test_what_needs_no_fitting_is_shared(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_shared_spectra_are_forgotten_when_they_take_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Workbench(small_spectra(), STUDY)
-    monkeypatch.setattr(workbench, "ROWWISE_BYTES", 2 * bench.spectra.intensities.nbytes)
+    monkeypatch.setattr(bench_module, "ROWWISE_BYTES", 2 * bench.spectra.intensities.nbytes)
     for kind in ("tic", "sqrt", "log", "snv"):
         chosen = Preprocessing(kind)  # type: ignore[arg-type] # literals
         bench.data([bench.search_item(dataclasses.replace(CONFIGURATION, preprocessing=chosen), 0, 0)])

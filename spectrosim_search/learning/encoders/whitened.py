@@ -67,6 +67,7 @@ class Settings:
         "peak-graph",
         "r-cnn",
         "resnet",
+        "stepped",
         "transformer",
         "vae",
     ] = field(

@@ -14,11 +14,12 @@ from spectrosim_search.report.numbers import score
 from spectrosim_search.report.theme import colour, figure, translucent
 from spectrosim_search.search.records import AxisView, StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Where along the axis the winner looks"
 ORDER = 62
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "Above: mean spectrum as the model gets it, and Grad-CAM where its encoder has tokens. Below: integrated "
     "gradients, how much each channel makes spectra of one batch more alike than spectra of two (out of fold; band: "

@@ -15,11 +15,12 @@ from spectrosim_search.report.numbers import score
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Calibration: what a probability of 'same' is worth"
 ORDER = 44
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "Predicted probability at even prior odds against the share of same-batch pairs among pairs so predicted (both "
     "kinds weigh one half); on the diagonal, probabilities mean what they say. The logistic calibration was fitted on "

@@ -10,11 +10,12 @@ from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.report.trials import scored_trials, search_note, winner_name, winners
 from spectrosim_search.search.records import ReplicateRecord, StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Epoch curves"
 ORDER = 180
 SECTION = "search"
+TASKS = ("same-batch",)
 CAPTION = (
     "Mean score of the two validation halves after each epoch (0: before training): every trial on the first cell, "
     "which all share, and all cells of the winner or best trial. Marks show the epoch that each half was scored at: "

@@ -21,11 +21,12 @@ from spectrosim_search.report.pairs import mean_roc, usable
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import PairScores, StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "DET: misses against false alarms"
 ORDER = 42
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "The pairs of the ROC on normal-deviate axes, where similarities of normal distribution give straight lines; lower "
     "left is better. Marks on the diagonal are the equal error rates of the table: means over all sets of pairs, which "

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Embedding map"
 ORDER = 50
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "Spectra as one training run of the winner sees them, on two principal axes; only spectra it was not trained on "
     "have a place. Lines join spectra of one batch: short ones, far from other batches, are good. Two axes hold part "

@@ -5,23 +5,22 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from spectrosim_search.report.groups import by_name, group_errors, why_missing
+from spectrosim_search.report.groups import MOST, by_name, group_errors, why_missing, worst_first
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Which groups are taken for each other"
 ORDER = 48
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "Share of the pairs of two groups that the winner's models called the same, at their own thresholds. The diagonal, "
     "pairs of one group, should be dark and all else pale; blocks off the diagonal are groups that look alike. Empty: "
     "the two were never judged together."
 )
-
-MOST = 40
 
 
 def build(record: StudyRecord) -> go.Figure | None:
@@ -30,10 +29,8 @@ def build(record: StudyRecord) -> go.Figure | None:
     errors = group_errors(c) if c is not None else None
     if errors is None:
         return None
-    judged = np.flatnonzero(errors.judged.sum(axis=1) > 0)
-    wrong = np.nan_to_num(errors.false_alarm) + np.nan_to_num(errors.miss)
-    chosen = judged[np.argsort(-wrong[judged], kind="stable")][:MOST]
-    order = by_name(errors, chosen.tolist())
+    judged = worst_first(errors)
+    order = by_name(errors, judged[:MOST].tolist())
     if len(order) < 2:
         return None
     rate = errors.rate[np.ix_(order, order)]

@@ -5,23 +5,22 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from spectrosim_search.report.groups import group_errors, why_missing
+from spectrosim_search.report.groups import MOST, group_errors, why_missing, worst_first
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Errors by group"
 ORDER = 46
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "The winner at its models' own thresholds: share of a group's same-batch pairs that were missed, and share of its "
     "pairs with other groups that were called the same; worst mean of the two first. A group has few pairs of its own, "
     "so look at its spectra before blaming it."
 )
-
-MOST = 40
 
 
 def build(record: StudyRecord) -> go.Figure | None:
@@ -31,17 +30,14 @@ def build(record: StudyRecord) -> go.Figure | None:
     if errors is None:
         return None
     miss, alarm = errors.miss, errors.false_alarm
-    known = np.flatnonzero(np.isfinite(miss) | np.isfinite(alarm))
-    if not len(known):
+    worst = worst_first(errors)
+    if not len(worst):
         return None
-    both = np.stack([miss[known], alarm[known]])
-    mean = np.where(np.isfinite(both), both, 0.0).sum(axis=0) / np.isfinite(both).sum(axis=0)
-    worst = known[np.argsort(-mean, kind="stable")]
     shown = worst[:MOST]
     made = figure(height=110 + 19 * len(shown))
     if len(worst) > len(shown):
         made.layout.meta["note"] = f"Shown: the {MOST} groups with most errors of {len(worst):,}."
-    high = max(0.1, float(np.nanmax(both)))
+    high = max(0.1, float(np.nanmax(np.stack([miss[worst], alarm[worst]]))))
     own, judged = np.diag(errors.judged), errors.judged.sum(axis=1)
     x: list[float | None] = []
     y: list[float | None] = []

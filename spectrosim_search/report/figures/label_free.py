@@ -11,17 +11,19 @@ from spectrosim_search.report.label_free import FEWEST, choices
 from spectrosim_search.report.numbers import score
 from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.report.trials import score_title, scored_trials, search_note
+from spectrosim_search.search.label_free import CRITERIA
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Choosing without labels"
 ORDER = 194
 SECTION = "search"
+TASKS = ("same-batch",)
 CAPTION = (
     "Which finished trial criteria that see no group would have chosen, and what it scores by labels; ρ is Spearman's "
     "correlation of criterion and score over those trials. The choice of labels is a maximum over the search and "
-    "flattered as such; the others are not. Nothing was decided by them."
+    "flattered as such; the others are not. They decide nothing unless `confirmation.selection` names one."
 )
 
 
@@ -54,7 +56,11 @@ def build(record: StudyRecord) -> go.Figure | None:
         )
     middle = float(np.median([t.value for t in scored_trials(record) if t.complete]))
     made.add_vline(x=middle, line_dash="dash", line_width=1.5, line_color=colour("muted"))
-    made.layout.meta["note"] = f"Dashed: the middle one of the finished trials, {score(middle)}."
+    note = f"Dashed: the middle one of the finished trials, {score(middle)}."
+    asked = record.study.confirmation.selection
+    if asked != "score":
+        note += f" Here finalists were chosen by {CRITERIA[asked][0]}."
+    made.layout.meta["note"] = note
     values = [c.value for c in found] + [middle]
     room = max(0.05, 0.35 * (max(values) - min(values)))
     made.update_xaxes(title_text=score_title(record), tickformat=".2~f", range=[min(values) - room, max(values) + room])

@@ -11,11 +11,12 @@ from spectrosim_search.report.numbers import score
 from spectrosim_search.report.theme import KIND_SYMBOLS, colour, figure
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Leakage audit"
 ORDER = 60
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "Union-find joins what training pairs say and never looks at an intensity, so whatever it scores above .5 leaks "
     "through the splits. Under disjoint batches it must stand on the expected line; the winner is shown for scale."

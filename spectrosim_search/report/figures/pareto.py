@@ -22,11 +22,12 @@ from spectrosim_search.search.objectives import OBJECTIVES, titled
 from spectrosim_search.search.pareto import pareto_trials
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Pareto front: score against what it costs"
 ORDER = 195
 SECTION = "search"
+TASKS = ("same-batch",)
 CAPTION = (
     "Each panel sets the search score of the trials against one other objective. Marks with a dark rim are on the "
     "front: no finished trial is at least as good on all objectives and better on one. With three objectives a trial "

@@ -18,11 +18,12 @@ from spectrosim_search.report.trials import (
 )
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Collapse: score against effective rank"
 ORDER = 192
 SECTION = "search"
+TASKS = ("same-batch",)
 CAPTION = (
     "In how many directions the embeddings of validation spectra spread (exponential of the entropy of their singular "
     "values). At 1 all spectra have become one vector, as can happen to objectives without negatives (BYOL, SimSiam); "

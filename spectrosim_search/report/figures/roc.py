@@ -11,11 +11,12 @@ from spectrosim_search.report.pairs import RATES, mean_roc, operating_points
 from spectrosim_search.report.theme import colour, figure, translucent
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "ROC: same-batch pairs found against false alarms"
 ORDER = 40
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "All pairs, averaged over the sets of pairs at equal false alarm rate; the band holds the middle 80 % of the "
     "winner's curves. Crosses are the winner's models at their own thresholds, which were chosen on other pairs."

@@ -10,11 +10,12 @@ from spectrosim_search.report.pairs import density, usable
 from spectrosim_search.report.theme import colour, figure, translucent
 from spectrosim_search.search.records import StudyRecord
 
-__all__ = ["CAPTION", "ORDER", "SECTION", "TITLE", "build", "missing"]
+__all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
 
 TITLE = "Similarity of pairs from the same and from different batches"
 ORDER = 30
 SECTION = "result"
+TASKS = ("same-batch",)
 CAPTION = (
     "Share of the winner's confirmed pairs at each similarity, each kind of pair by itself; right of the line a pair "
     "is called the same. The shaded band holds the middle 80 % of the thresholds that single models chose."
@@ -67,7 +68,7 @@ def build(record: StudyRecord) -> go.Figure | None:
             xshift=-6 if right else 6,
             yanchor="top",
         )
-    made.update_xaxes(title_text="cosine similarity of the pair")
+    made.update_xaxes(title_text="similarity of the pair")
     made.update_yaxes(title_text="share of pairs", tickformat=".0%", rangemode="tozero")
     return made
 

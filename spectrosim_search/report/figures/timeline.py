@@ -28,6 +28,7 @@ _PHASES = {
     "search": ("search", "sky"),
     "confirm": ("confirmation", "green"),
     "hold-out": ("held-out groups", "purple"),
+    "stop-on-test": ("stopped on test pairs", "orange"),
     "bad": ("diverged or failed", "red"),
 }
 

@@ -45,15 +45,22 @@ COMPONENTS: Mapping[str, str] = {
     "encoder": "learning.encoders",
     "head": "learning.heads",
     "objective": "learning.objectives",
+    "program": "search.programs",
 }
 AUGMENTATIONS = "augmentations"
 FAMILIES: Mapping[str, str] = {**COMPONENTS, AUGMENTATIONS: "learning.augmentations"}
-DEFAULT_TYPES: Mapping[str, str] = {"encoder": "transformer", "head": "mlp", "objective": "nt-xent"}
+DEFAULT_TYPES: Mapping[str, str] = {
+    "encoder": "transformer",
+    "head": "mlp",
+    "objective": "nt-xent",
+    "program": "same-batch",
+}
 
 _MEANING_OF_TYPE = {
     "encoder": "what turns a spectrum into an embedding",
     "head": "projection head between the encoder and the objective",
     "objective": "contrastive objective",
+    "program": "what is trained and judged; the study's task",
 }
 
 
@@ -196,10 +203,14 @@ def near(path: str) -> str:
 
 
 def match(key: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Paths a short key can mean: the path itself, or every path that ends in it; dashes and underscores are one."""
+    """Paths a short key can mean: the path itself, or every path that ends in it; dashes and underscores are one.
+
+    What a program calls as another section does is written in full (``program.batch_size``).
+    """
     options = tuple(known)
     if key in options:
         return (key,)
     wanted = key.replace("_", "-")
     exact = tuple(path for path in options if path.replace("_", "-") == wanted)
-    return exact or tuple(path for path in options if path.replace("_", "-").endswith("." + wanted))
+    ending = tuple(path for path in options if path.replace("_", "-").endswith("." + wanted))
+    return exact or tuple(path for path in ending if not path.startswith("program.")) or ending

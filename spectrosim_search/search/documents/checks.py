@@ -12,6 +12,8 @@ from spectrosim_search.config.study import Dimension, Study
 from spectrosim_search.search.documents.configurations import configuration_from_paths
 from spectrosim_search.search.documents.layers import Layers, active, complete
 
+CLASS_METRICS = ("accuracy", "macro_f1")
+
 __all__ = ["draw", "search_problems", "study_problems"]
 
 _DRAWS = 60
@@ -50,13 +52,43 @@ def study_problems(study: Study, where: str) -> list[str]:
         found.append(
             f"confirmation.committee: {confirmation.committee} trials make no committee: give 3 or more, or 0 for none"
         )
+    if confirmation.selection != "score" and confirmation.front:
+        found.append(
+            f"confirmation.front: trials of the front are chosen by score, finalists by {confirmation.selection}: "
+            "give 0, or selection: score"
+        )
     found += _objective_problems(study)
+    found += _task_problems(study)
     if study.data.path and study.data.simulator_parameters:
         found.append("data: has a path and simulator_parameters: spectra are read or simulated, not both")
     for name in ("baselines", "objectives"):
         values = getattr(study, name)
         found += [f"{name}: '{v}' stands twice" for i, v in enumerate(values) if v in values[:i]]
     return [f"{where}: {problem}" for problem in found]
+
+
+def _task_problems(study: Study) -> list[str]:
+    """What a task that names a class, or one that tells pairs, does not go with."""
+    names_class = study.task != "same-batch"
+    found: list[str] = []
+    if (study.metric in CLASS_METRICS) != names_class:
+        wanted = " or ".join(CLASS_METRICS) if names_class else "matched_auc, auc, balanced_accuracy, …"
+        found.append(f"metric: {study.metric} does not go with task {study.task}: use {wanted}")
+    if not names_class:
+        return found
+    if study.confirmation.presets:
+        found.append(f"confirmation.presets: presets are of task same-batch, this is {study.task}: give []")
+    if study.confirmation.committee:
+        found.append("confirmation.committee: similarities are averaged in task same-batch alone: give 0")
+    if study.confirmation.selection != "score":
+        found.append(
+            f"confirmation.selection: {study.confirmation.selection} is known in task same-batch alone: give score"
+        )
+    if len(study.objectives) > 1:
+        found.append(f"objectives: task {study.task} is searched for its score alone: give [score]")
+    if study.screening.trials:
+        found.append("screening.trials: screening is made for task same-batch: give 0")
+    return found
 
 
 def _objective_problems(study: Study) -> list[str]:

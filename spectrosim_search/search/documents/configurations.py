@@ -25,6 +25,7 @@ from spectrosim_search.search.documents.catalogue import (
     AUGMENTATIONS,
     COMPONENTS,
     DEFAULT_TYPES,
+    FAMILIES,
     SECTIONS,
     Place,
     family_of,
@@ -112,6 +113,7 @@ def configuration_from_paths(values: Mapping[str, Scalar]) -> Configuration:
         positives=Positives(**sections["positives"]),
         optimiser=Optimiser(**sections["optimiser"]),
         training=Training(**sections["training"]),
+        program=None if components["program"].type == DEFAULT_TYPES["program"] else components["program"],
     )
     if problems := contradictions(configuration):
         raise ConfigurationError(problems)
@@ -122,7 +124,7 @@ def _resolve(family: str, mapping: dict[str, Any], problems: list[str], into: di
     from spectrosim_search.learning.components import resolve  # torch is imported here and not before
 
     try:
-        into[family] = resolve(family, mapping)
+        into[family] = resolve(family, mapping, FAMILIES[family])
     except ConfigurationError as error:
         problems.extend(error.problems)
 

@@ -122,9 +122,10 @@ def switch_of(path: str) -> str:
 
 def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
     """Make the dimension of one place. Raises ConfigurationError with every problem of this entry."""
-    found = places().get(path)
-    if not found:
+    known = places().get(path)
+    if not known:
         raise ConfigurationError([f"{where}: unknown key '{path}'{near(path)}"])
+    found = sorted(known, key=lambda p: not _meant(p, entry))  # members may share a name and not its kind
     place = found[0]
     when = tuple(
         (key, tuple(allowed) if isinstance(allowed, list) else (allowed,)) for key, allowed in entry.when.items()
@@ -162,6 +163,13 @@ def dimension(path: str, entry: VaryEntry, where: str) -> Dimension:
         when=when,
         description=description,
     )
+
+
+def _meant(place: Place, entry: VaryEntry) -> bool:
+    """Whether an entry has the form that a place takes."""
+    if entry.choices is not None:
+        return not any(place.problem(value) for value in entry.choices)
+    return place.kind in ("int", "float")
 
 
 def _fits_one(value: Scalar, found: Sequence[Place]) -> str:

@@ -91,6 +91,9 @@ def _member(prefix: str, owner: str) -> dict[str, Schema]:
 
 
 def _component(family: str) -> Schema:
+    if family == "program":  # a study's task says which
+        members = [_object({"type": {"const": name}, **_member(family, name)}) for name in member_names(family)]
+        return {"description": places()[f"{family}.type"][0].description, "anyOf": members}
     members = [
         _object({"type": {"const": name}, **_member(family, name)}, required=["type"]) for name in member_names(family)
     ]
@@ -116,7 +119,17 @@ def _sections() -> dict[str, Schema]:
     return {name: sections[name] for name in _ORDER}
 
 
-_ORDER = ("preprocessing", "encoder", "head", "objective", "augmentations", "positives", "optimiser", "training")
+_ORDER = (
+    "preprocessing",
+    "encoder",
+    "head",
+    "objective",
+    "augmentations",
+    "positives",
+    "optimiser",
+    "training",
+    "program",
+)
 
 
 def _configuration() -> Schema:

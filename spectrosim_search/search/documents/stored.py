@@ -29,12 +29,14 @@ def configuration_from_dict(data: Mapping[str, Any]) -> Configuration:
     hints = get_type_hints(Configuration)
     values: dict[str, Any] = {}
     for f in dataclasses.fields(Configuration):
+        if f.name not in data and f.default is not dataclasses.MISSING:
+            continue  # none of the default is written
         if f.name not in data:
             raise InputError(f"stored configuration: '{f.name}' is missing")
         content = data[f.name]
         if f.name == "augmentations":
             values[f.name] = tuple(Component.of(name, **parameters) for name, parameters in sorted(content.items()))
-        elif hints[f.name] is Component:
+        elif hints[f.name] in (Component, Component | None):
             values[f.name] = Component.from_dict(content)
         else:
             values[f.name] = _restore(hints[f.name], content, f.name)

@@ -17,7 +17,7 @@ from spectrosim_search.config.errors import ConfigurationError, InputError, near
 from spectrosim_search.config.presets import preset_names
 from spectrosim_search.config.study import Dimension, Study
 from spectrosim_search.search.documents.bundled import bundled_names, find, read
-from spectrosim_search.search.documents.catalogue import COMPONENTS, DEFAULT_TYPES
+from spectrosim_search.search.documents.catalogue import COMPONENTS, DEFAULT_TYPES, FAMILIES
 from spectrosim_search.search.documents.checks import search_problems, study_problems
 from spectrosim_search.search.documents.configurations import configuration_paths, flatten, load_preset
 from spectrosim_search.search.documents.dimensions import VarySection, domain_problem
@@ -36,6 +36,7 @@ from spectrosim_search.search.documents.text import Document
 
 __all__ = ["list_studies", "load_study", "study_document_model"]
 
+PROGRAM = "program"
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -139,7 +140,7 @@ def load_study(
         problems += [] if overrides else _misfits(way, dimensions, document.place(("climb", i)))
         ways.append(tuple(sorted((path, value) for path, value in way.items() if path in varied)))
     for family in COMPONENTS:
-        if f"{family}.type" not in varied:
+        if f"{family}.type" not in varied and family != PROGRAM:
             layers.base.setdefault(f"{family}.type", DEFAULT_TYPES[family])
     study = Study(
         name=title,
@@ -151,6 +152,9 @@ def load_study(
     )
     problems += study_problems(study, document.where)
     problems += _unknown_names(study, document)
+    program = dict(study.base).get(f"{PROGRAM}.type", DEFAULT_TYPES[PROGRAM])
+    if program != study.task or f"{PROGRAM}.type" in varied:
+        problems.append(f"{document.where}: {PROGRAM}.type is not the study's task, {study.task}: leave it out")
     if not problems:
         problems = [f"{document.where}: {problem}" for problem in search_problems(study)]
     if problems:
@@ -250,6 +254,9 @@ def _compose(
         for key, why in space.clashes.items()
         if key not in settled
     ]
+    task = overrides.study.get("task", parsed.task)
+    if task != DEFAULT_TYPES[PROGRAM]:
+        layers.start({f"{PROGRAM}.type": task})
     layers.start(base, f"{document.where}, base")
     layers.fix(space.fixed)
     layers.free(space.vary)
@@ -297,8 +304,11 @@ def _misfits(entry: Mapping[str, Scalar], dimensions: tuple[Dimension, ...], whe
 def _unknown_names(study: Study, document: Document) -> list[str]:
     """Baselines, presets and simulators that do not exist."""
     problems: list[str] = []
+    rows = "baselines"
+    if study.task != DEFAULT_TYPES[PROGRAM]:
+        rows = registry.load(FAMILIES[PROGRAM], study.task).BASELINES
     families = (
-        ("baselines", "baseline", study.baselines, registry.names("baselines")),
+        ("baselines", "baseline", study.baselines, registry.names(rows)),
         ("confirmation.presets", "preset", study.confirmation.presets, preset_names()),
         ("data.simulator", "simulator", (study.data.simulator,), registry.names("spectra.simulators")),
     )

@@ -9,6 +9,12 @@ A program is a module of this package with
     frozen dataclass of its parameters, the ``program`` section of a configuration;
 ``BASELINES``
     the family whose members are its reference rows, dotted below ``spectrosim_search``;
+``ROWS_DRAW`` (optional)
+    whether a fit of any reference row depends on its seed, whatever the member says of itself;
+``prepare(spectra) -> SpectraSet`` (optional)
+    what becomes of the spectra before anything is split, near-duplicates put into one block for instance;
+``side(study, spectra, class_names) -> Mapping[str, NDArray[np.float32]]`` (optional)
+    what the study gives beside the spectra;
 ``run(task, *, device="cpu", on_epoch=None) -> ProgramResult``
     trains on the training rows and predicts the class of every judged row, once, by the final state;
 ``fit(task, *, device="cpu") -> Mapping[str, NDArray[np.float32]]``

@@ -12,6 +12,10 @@ from dataclasses import replace
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.baseline_items import BaselineItem, fit_baseline
+from spectrosim_search.search.benches import make_bench
+from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.class_fits import fit_class_baseline
+from spectrosim_search.search.records import BaselineFit
 from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.environment import environment
@@ -44,7 +48,7 @@ class Trainer:
 
         torch.set_num_threads(1)
         # Whether there are groups enough to search, the driver asks.
-        self.bench = Workbench(spectra, study, searchable=False)
+        self.bench = make_bench(spectra, study, searchable=False)
         self._visited = self.bench  # of the last items that belonged to another study on the same spectra
         self._worker = worker
         self._device = device
@@ -71,24 +75,58 @@ class Trainer:
         with self._lock:
             self._stopped.update(keys)
 
-    def _bench_of(self, item: WorkItem) -> Workbench:
+    def _bench_of(self, item: Work) -> Workbench | ClassBench:
         if item.study is None:
             return self.bench
         if self._visited.study != item.study:
-            self._visited = Workbench(self.bench.spectra, item.study)
+            self._visited = make_bench(self.bench.spectra, item.study, searchable=False)
         return self._visited
 
     def train(self, items: Sequence[Work]) -> Iterator[Finished | Fitted]:
         """Do what was handed over: fits of baselines one by one, replicates together."""
         for item in items:
             if isinstance(item, BaselineItem):
-                fit = fit_baseline(self.bench, item, worker=self._worker, environment_id=self._environment.id)
-                yield Fitted(fit, self._environment)
+                yield Fitted(self._fit(item), self._environment)
         replicates = [item for item in items if isinstance(item, WorkItem)]
-        if replicates:
-            yield from self._train(replicates)
+        if not replicates:
+            return
+        bench = self._bench_of(replicates[0])
+        if isinstance(bench, Workbench):
+            yield from self._train(bench, replicates)
+        else:
+            for item in replicates:
+                yield self._run(bench, item)
 
-    def _train(self, items: Sequence[WorkItem]) -> Iterator[Finished]:
+    def _fit(self, item: BaselineItem) -> BaselineFit:
+        bench, known = self._bench_of(item), {"worker": self._worker, "environment_id": self._environment.id}
+        if isinstance(bench, ClassBench):
+            return fit_class_baseline(bench, item, **known)
+        return fit_baseline(bench, item, **known)
+
+    def _run(self, bench: ClassBench, item: WorkItem) -> Finished:
+        """Run a program once; what a configuration is to blame for becomes a record with status failed."""
+        import torch
+
+        torch.set_num_threads(1)  # threads of a worker start with the default
+        started, begun = time.time(), time.perf_counter()
+        known = {"worker": self._worker, "environment_id": self._environment.id}
+        try:
+            record = bench.run(
+                item, device=self._device, on_epoch=lambda epoch, loss: self._on_epoch(item.key, epoch, loss), **known
+            )
+        except (InputError, MemoryError, torch.OutOfMemoryError) as error:
+            reason = str(error) if isinstance(error, InputError) else "out of memory"
+            seconds = time.perf_counter() - begun
+            record = bench.failed(item, reason, started_at=started, seconds=seconds, **known)
+        finally:
+            with self._lock:
+                cancelled = item.key in self._stopped
+                self._stopped.discard(item.key)
+        if record.status == "stopped" and cancelled:
+            record = replace(record, reason=CANCELLED)
+        return Finished(record, self._environment)
+
+    def _train(self, bench: Workbench, items: Sequence[WorkItem]) -> Iterator[Finished]:
         """Train a stack (all items share a stack key and a study) and yield its records.
 
         What a configuration is to blame for (data it cannot take, memory) becomes a record with status failed;
@@ -102,7 +140,6 @@ class Trainer:
         started = time.time()
         begun = time.perf_counter()
         keys = {item.key for item in items}
-        bench = self._bench_of(items[0])
         try:
             tasks = [bench.task(item) for item in items]
             results = train_stack(tasks, bench.data(items), device=self._device, on_epoch=self._on_epoch)

@@ -1,0 +1,251 @@
+"""A trained model that names the class of a spectrum, as a folder: what identify, classify and generate use.
+
+::
+
+    model.json               facts: kind, task, classes, axis, out-of-fold scores, threshold below which it says unknown
+    configuration.yaml       the document it was trained from; `train` takes it again
+    weights.safetensors      everything that was learnt
+    preprocessing.safetensors  fitted preprocessing
+    axis.safetensors         the axis the model knows, float64 (L,)
+    README.md                the same for a person to read
+
+``model.json`` names the SHA-256 of every other file but README.md. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import DataError, InputError
+from spectrosim_search.config.fields import plain
+from spectrosim_search.config.registry import load as load_member
+from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts, read_file, unpack
+from spectrosim_search.deploy._folder_writing import write_folder
+from spectrosim_search.deploy.alignment import IntensityRange, align
+from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
+from spectrosim_search.spectra.preprocessing import State
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["KIND", "NamedModel", "NamedSpectra", "load_named", "save_named"]
+
+KIND = "program"
+UNKNOWN = ""
+_DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
+_WEIGHTS, _PREPROCESSING = "weights.safetensors", "preprocessing.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class NamedSpectra:
+    """What a model says of K spectra over C classes. `known` False: less sure than 95 % of what it named rightly."""
+
+    sample_ids: NDArray[np.str_]  # (K,)
+    class_names: tuple[str, ...]  # (C,)
+    scores: NDArray[np.float32]  # (K, C)
+    reject_below: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether the best score reaches the threshold ``(K,)``."""
+        return np.asarray(self.scores.max(axis=1) >= self.reject_below)
+
+    def rows(self, *, reject: bool = False, best: int = 1) -> list[dict[str, Any]]:
+        """One mapping a spectrum: its class (empty where unknown and `reject`), score, runners-up."""
+        order = np.argsort(-self.scores, axis=1, kind="stable")
+        out = []
+        for i, name in enumerate(self.sample_ids.tolist()):
+            first = int(order[i, 0])
+            kept = not reject or bool(self.known[i])
+            row: dict[str, Any] = {
+                "sample_id": name,
+                "class": self.class_names[first] if kept else UNKNOWN,
+                "score": round(float(self.scores[i, first]), 6),
+                "known": bool(self.known[i]),
+            }
+            for place in range(1, min(best, len(self.class_names))):
+                other = int(order[i, place])
+                row[f"class {place + 1}"] = self.class_names[other]
+                row[f"score {place + 1}"] = round(float(self.scores[i, other]), 6)
+            out.append(row)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class NamedModel:
+    """A trained program with all that is known of it. L channels, C classes.
+
+    `scores`: out-of-fold accuracy and macro F1 with intervals. `reject_below`: threshold on the best score, that 95 %
+    of the spectra named rightly out of fold reach.
+    """
+
+    name: str
+    document: ExportDocument
+    class_names: tuple[str, ...]
+    parameters: Mapping[str, NDArray[Any]]
+    preprocessing: State
+    axis: NDArray[np.float64]
+    axis_unit: str
+    intensities: IntensityRange
+    scores: Mapping[str, Any]
+    reject_below: float
+    data: Mapping[str, Any]
+    training: Mapping[str, Any]
+    packages: Mapping[str, str]
+    created_at: str  # ISO 8601, UTC
+    notes: tuple[str, ...] = ()
+    path: Path | None = field(default=None)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What was trained. Raises DataError where the document holds no program."""
+        found = self.document.configuration
+        if found is None or found.program is None:
+            raise DataError(f"model '{self.name}' holds no program: verify and embed are for models of batches")
+        return found
+
+    @property
+    def task(self) -> str:
+        """identify, pretrain or synthesis."""
+        assert self.configuration.program is not None
+        return self.configuration.program.type
+
+    @property
+    def program(self) -> ModuleType:
+        """The module that knows what to do with the parameters."""
+        return load_member("search.programs", self.task)
+
+    def prepare(self, spectra: SpectraSet) -> tuple[NDArray[np.float32], NDArray[np.float64], tuple[str, ...]]:
+        """Spectra over the model's axis, preprocessed ``(K, L')``, the axis they then have, and warnings."""
+        values, done = align(spectra, self.axis, self.axis_unit)
+        unlike = self.intensities.warnings(values, spectra.name)
+        return self.preprocessing.transform(values), self.preprocessing.axis(self.axis), (*done, *unlike)
+
+    def identify(self, spectra: SpectraSet) -> NamedSpectra:
+        """Name the class of each spectrum. Raises DataError where the spectra do not cover the model's axis."""
+        prepared, axis, told = self.prepare(spectra)
+        scores = self.program.predict(self.configuration, self.parameters, prepared, axis)
+        return NamedSpectra(spectra.sample_ids, self.class_names, scores, self.reject_below, told)
+
+    def facts(self) -> dict[str, Any]:
+        """What ``model.json`` says, without the hashes."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "kind": KIND,
+            "task": self.task,
+            "identity": self.document.identity,
+            "created_at": self.created_at,
+            "classes": list(self.class_names),
+            "axis": {
+                "unit": self.axis_unit,
+                "channels": len(self.axis),
+                "low": float(self.axis[0]),
+                "high": float(self.axis[-1]),
+            },
+            "intensities": self.intensities.to_dict(),
+            "preprocessing": plain(self.preprocessing.settings),
+            "scores": dict(self.scores),
+            "reject_below": self.reject_below,
+            "data": dict(self.data),
+            "training": dict(self.training),
+            "packages": dict(self.packages),
+            "notes": list(self.notes),
+        }
+
+
+def save_named(model: NamedModel, path: str | Path, *, force: bool = False) -> NamedModel:
+    """Write a model folder in one rename. Raises InputError where something is in the way."""
+    from safetensors.numpy import save as pack
+
+    path = Path(path)
+    content = {
+        _DOCUMENT: document_to_yaml(model.document, f"what the model '{model.name}' was trained from").encode(),
+        _AXIS: pack({"axis": np.ascontiguousarray(model.axis, dtype=np.float64)}),
+        _WEIGHTS: pack({k: np.ascontiguousarray(v) for k, v in model.parameters.items()}),
+        _PREPROCESSING: pack({k: np.ascontiguousarray(v) for k, v in model.preprocessing.to_arrays().items()}),
+    }
+    facts = model.facts() | {"files": {name: hashlib.sha256(text).hexdigest() for name, text in content.items()}}
+    content[MARKER] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    content["README.md"] = _card(model).encode()
+    write_folder(path, content, force=force, marker=MARKER)
+    return replace(model, path=path)
+
+
+def load_named(path: str | Path, tasks: Sequence[str] = ()) -> NamedModel:
+    """Read a model folder, of one of `tasks` where given.
+
+    Raises InputError where `path` is no such folder, DataError where a file is missing, damaged or of another model.
+    """
+    from spectrosim_search.config.configuration import Preprocessing
+
+    path = Path(path)
+    facts = read_facts(path)
+    if facts.get("kind") != KIND:
+        raise InputError(f"'{path}' is a model that compares pairs: use verify or embed")
+    if tasks and facts.get("task") not in tasks:
+        raise InputError(f"'{path}' is a model of task {facts.get('task')}, this command takes {' or '.join(tasks)}")
+
+    def arrays(name: str) -> dict[str, NDArray[Any]]:
+        return unpack(read_file(path, name, facts["files"]), path / name)
+
+    try:
+        model = NamedModel(
+            name=str(facts["name"]),
+            document=document_from_yaml(
+                read_file(path, _DOCUMENT, facts["files"]).decode(), where=str(path / _DOCUMENT)
+            ),
+            class_names=tuple(str(c) for c in facts["classes"]),
+            parameters=arrays(_WEIGHTS),
+            preprocessing=State.from_arrays(Preprocessing(**facts["preprocessing"]), arrays(_PREPROCESSING)),
+            axis=arrays(_AXIS)["axis"],
+            axis_unit=str(facts["axis"]["unit"]),
+            intensities=IntensityRange(**facts["intensities"]),
+            scores=dict(facts["scores"]),
+            reject_below=float(facts["reject_below"]),
+            data=dict(facts["data"]),
+            training=dict(facts["training"]),
+            packages=dict(facts["packages"]),
+            created_at=str(facts["created_at"]),
+            notes=tuple(facts["notes"]),
+            path=path,
+        )
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error
+    if model.preprocessing.channels != len(model.axis) or model.task != facts["task"]:
+        raise DataError(f"'{path}': the files do not belong together: copy the whole folder or train the model again")
+    return model
+
+
+def _card(model: NamedModel) -> str:
+    lines = [
+        f"# {model.name}",
+        "",
+        f"Task {model.task}: names {len(model.class_names)} classes of spectra over {len(model.axis)} channels "
+        f"({model.axis[0]:g} to {model.axis[-1]:g} {model.axis_unit}).".replace(" )", ")"),
+        "",
+        f"Trained on {model.data['spectra']} spectra of {model.data['name']} ({model.created_at}).",
+        "",
+        "Out of fold, by models that had not seen the spectra:",
+        "",
+        *(f"- {name.replace('_', ' ')}: {_number(value)}" for name, value in model.scores.items()),
+        "",
+        f"Scores below {model.reject_below:.4g} count as unknown: 95 % of the spectra it named rightly score higher.",
+    ]
+    lines += ["", "Notes:", "", *(f"- {note}" for note in model.notes)] if model.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, Mapping) and "low" in value:
+        return f"{value['value']:.3f} (95 % interval {value['low']:.3f} to {value['high']:.3f})"
+    return f"{value['value']:.3f}" if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,168 @@
+"""Accuracy and macro F1 of named classes: scores, intervals, paired differences and what a selection adds.
+
+A *class method* is a sequence over training seeds of the parts (folds, or the held-out part) that the models of that
+seed were judged on. A seed's parts are put together before anything is computed, since a fold of a small set may miss
+a class; seeds are averaged. What is left out or drawn as a whole is a unit: a production batch, a compound, a class
+(`ClassDesign.units`). The interval is the delete-one-unit jackknife (Tukey 1958; Miller 1974, Biometrika 61:1) with
+Student's t on U - 1 degrees of freedom, the correction is BBC-CV over units as in
+:mod:`spectrosim_search.evaluation.bootstrap`, bounded by the winner's lead over the mean trial.
+
+Shapes: N spectra of the whole set, U units, C classes, R weightings of the units.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.evaluation.bootstrap import select_among
+from spectrosim_search.evaluation.scores import ClassScores, Estimate
+from spectrosim_search.evaluation.statistics import Difference, difference_of, interval_of
+
+__all__ = [
+    "CLASS_METRICS",
+    "ClassMethod",
+    "class_difference",
+    "class_jackknife",
+    "class_metrics",
+    "class_optimism",
+    "class_score",
+]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+ClassMethod = Sequence[Sequence[ClassScores]]
+
+CLASS_METRICS = ("accuracy", "macro_f1")
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Judged spectra of one seed by unit and class, ``(U, C)`` each."""
+
+    truth: FloatArray
+    predicted: FloatArray
+    right: FloatArray
+
+    @classmethod
+    def of(cls, parts: Sequence[ClassScores], unit_of: IntArray, units: int, classes: int) -> _Counts:
+        rows, truth, predicted = (
+            np.concatenate([getattr(p, name) for p in parts]) for name in ("rows", "truth", "predicted")
+        )
+        unit = unit_of[rows]
+
+        def table(code: IntArray, kept: NDArray[np.bool_] | slice) -> FloatArray:
+            flat = np.bincount(unit[kept] * classes + code[kept], minlength=units * classes)
+            return flat.reshape(units, classes).astype(np.float64)
+
+        named = predicted >= 0  # a rejected spectrum has no class
+        return cls(table(truth, slice(None)), table(predicted, named), table(truth, truth == predicted))
+
+    def values(self, weights: FloatArray, metric: str) -> FloatArray:
+        """The metric under each weighting ``(R, U)`` → ``(R,)``; NaN where no spectrum has weight."""
+        if metric == "accuracy":
+            count, right = weights @ self.truth.sum(axis=1), weights @ self.right.sum(axis=1)
+            return np.asarray(np.where(count > 0, right / np.where(count > 0, count, 1.0), np.nan))
+        truth, predicted, right = weights @ self.truth, weights @ self.predicted, weights @ self.right
+        present = truth > 0
+        f1 = np.where(present, 2.0 * right / np.where(present, truth + predicted, 1.0), 0.0)
+        count = present.sum(axis=1)
+        return np.asarray(np.where(count > 0, f1.sum(axis=1) / np.maximum(count, 1), np.nan))
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Units that any of the methods is judged on, numbered from 0; `unit_of` ``(N,)``, -1 elsewhere."""
+
+    unit_of: IntArray
+    count: int
+    classes: int
+
+    @classmethod
+    def of(cls, methods: Sequence[ClassMethod], units: IntArray) -> _Layout:
+        parts = [p for method in methods for seed in method for p in seed]
+        rows = np.unique(np.concatenate([p.rows for p in parts])) if parts else np.zeros(0, np.int64)
+        if (units[rows] < 0).any():
+            raise ValueError("a judged spectrum belongs to no unit")
+        names, inverse = np.unique(units[rows], return_inverse=True)
+        unit_of = np.full(len(units), -1, dtype=np.int64)
+        unit_of[rows] = inverse
+        highest = max((int(max(p.truth.max(), p.predicted.max())) for p in parts if len(p.rows)), default=-1)
+        return cls(unit_of, len(names), highest + 1)
+
+    def under(self, method: ClassMethod, weights: FloatArray, metric: str) -> FloatArray:
+        """Mean over seeds of the metric under each weighting ``(R,)``."""
+        if not method:
+            return np.full(len(weights), np.nan)
+        seeds = [_Counts.of(seed, self.unit_of, self.count, self.classes).values(weights, metric) for seed in method]
+        return np.asarray(np.mean(seeds, axis=0))
+
+    def each_without(self) -> FloatArray:
+        """All units, then all but each one ``(1 + U, U)``."""
+        return np.concatenate([np.ones((1, self.count)), 1.0 - np.eye(self.count)])
+
+
+def class_metrics(parts: Sequence[ClassScores]) -> dict[str, float]:
+    """Accuracy and macro F1 (over the classes that occur) of parts put together; NaN without a judged spectrum."""
+    rows = sum(len(p.rows) for p in parts)
+    if rows == 0:
+        return dict.fromkeys(CLASS_METRICS, float("nan"))
+    size = 1 + max(int(p.rows.max()) for p in parts if len(p.rows))
+    layout = _Layout.of([[parts]], np.zeros(size, dtype=np.int64))
+    one = np.ones((1, 1))
+    return {metric: float(layout.under([parts], one, metric)[0]) for metric in CLASS_METRICS}
+
+
+def class_score(method: ClassMethod, metric: str) -> float:
+    """Mean over seeds of the metric; NaN without a seed."""
+    return float(np.mean([class_metrics(seed)[metric] for seed in method])) if method else float("nan")
+
+
+def class_jackknife(method: ClassMethod, units: IntArray, metric: str) -> Estimate:
+    """Score of a method with its 95 % interval over units, made on the logit scale.
+
+    units: ``(N,)`` codes of what is independent. Where every spectrum is named rightly (or wrongly) the bound is the
+    exact one for the share of faultless units, .025^(1/U).
+    """
+    if not any(len(p.rows) for seed in method for p in seed):
+        return Estimate(float("nan"), note="no spectrum was judged")
+    layout = _Layout.of([method], units)
+    values = layout.under(method, layout.each_without(), metric)
+    return interval_of(float(values[0]), values[1:])
+
+
+def class_difference(a: ClassMethod, b: ClassMethod, units: IntArray, metric: str) -> Difference:
+    """Score of `a` minus score of `b` with its 95 % interval, paired by leaving out the same units."""
+    if not a or not b:
+        return Difference(Estimate(float("nan"), note="no spectrum was judged"), float("nan"), 0.0, 0)
+    layout = _Layout.of([a, b], units)
+    without = layout.each_without()
+    values = layout.under(a, without, metric) - layout.under(b, without, metric)
+    return difference_of(float(values[0]), values[1:])
+
+
+def class_optimism(
+    trials: Mapping[str, ClassMethod], units: IntArray, metric: str, *, repeats: int = 500, seed: int = 0
+) -> float:
+    """What choosing the best of these methods adds to its score: bootstrapped selection over units, at least 0.
+
+    In each resample the method that is best on the drawn units is scored on those not drawn (BBC-CV, Tsamardinos et
+    al. 2018, Mach. Learn. 107:1895), each method's own out-of-bag mean taken off. Never more than the best method's
+    lead over the mean one, and that where no resample can be used.
+    """
+    known = {name: method for name, method in trials.items() if method}
+    if len(known) < 2:
+        return 0.0
+    layout = _Layout.of(list(known.values()), units)
+    rng = np.random.default_rng([seed, 601])
+    drawn = rng.multinomial(layout.count, np.full(layout.count, 1.0 / layout.count), size=repeats).astype(np.float64)
+    weights = np.concatenate([np.ones((1, layout.count)), drawn, (drawn == 0).astype(np.float64)])
+    table = np.array([layout.under(method, weights, metric) for method in known.values()])
+    full, inside, outside = table[:, 0], table[:, 1 : 1 + repeats], table[:, 1 + repeats :]
+    bound = float(full.max() - full.mean())
+    found = select_among(full, inside, outside).optimism
+    return max(0.0, bound if math.isnan(found) else min(found, bound))

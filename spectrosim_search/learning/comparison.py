@@ -1,0 +1,222 @@
+"""How two embeddings are compared: by cosine, by distance, or by the odds that they are of one group.
+
+A cosine throws the distance from the mean away. That is right where the size of a spectrum says nothing, and wrong
+where a spectrum far from all others is better evidence. So the comparison is a choice of its own, made after training:
+the objective goes on acting on cosines.
+
+``plda`` is the log likelihood ratio of a pair under the two-covariance model: an embedding is mean + y + e, where
+y ~ N(0, B) is its group's and e ~ N(0, W) its own (Ioffe 2006; Brümmer and de Villiers 2010). W is the covariance
+within groups, shrunk towards its mean diagonal; B follows from the covariance M between group means weighted by size,
+E[M] = W + n0 B, n0 = (N - Σ n_g² / N) / (G - 1) (Searle 1971). ``euclidean`` is minus the squared distance.
+
+Both are fitted on the embeddings of the replicate's own training spectra each time it is scored, and brought to the
+scale of cosines: an increasing straight line gives the training pairs of different groups the mean and the deviation
+of their cosines about the training mean. So similarities of networks and of models that compare in different ways can
+be averaged, and none outweighs the others because its unit is smaller. Cosines about the origin would not do: where a
+network's embeddings all point one way they hardly differ. Pairs of one group take no part in it: a network that has
+learnt its training groups by heart would set the scale by what it remembers. A straight line changes no rank, so the
+AUC of a model alone is what it would be without.
+
+In the coordinates t of the fit both similarities are ``t·t' + own + own'``, where own = offset - Σ weight t² is a
+spectrum's own term. What is compared is therefore a row ``(t, own)``, of one number more than the embedding has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import DataError
+from spectrosim_search.learning.parameters import Parameter, fitted
+
+__all__ = ["Comparison", "compared_rows", "declared", "has_own", "joined_rows", "pair_similarity"]
+
+_SCALED_BY = 256  # training spectra whose pairs set the scale at most, spread evenly
+_FLOOR = 1e-12  # smallest variance, as a share of the mean one, that whitening divides by
+
+
+def has_own(configuration: Configuration) -> bool:
+    """Whether what is compared are rows ``(t, own)`` and not vectors compared by cosine."""
+    return configuration.training.comparison != "cosine"
+
+
+def declared(configuration: Configuration, size: int) -> dict[str, Parameter]:
+    """Declare the fitted tensors of the comparison of embeddings of `size` numbers; none for the cosine."""
+    if not has_own(configuration):
+        return {}
+    return {"mean": fitted(size), "projection": fitted(size, size), "weight": fitted(size), "offset": fitted(1)}
+
+
+def compared_rows(p: Mapping[str, Tensor], z: Tensor) -> Tensor:
+    """Return rows ``(R, V, D + 1)``, the own term last, of embeddings z ``(R, V, D)``, in the type of the constants."""
+    t = (z.to(p["mean"].dtype) - p["mean"].unsqueeze(1)) @ p["projection"]
+    own = p["offset"].unsqueeze(1) - (t.square() * p["weight"].unsqueeze(1)).sum(dim=-1, keepdim=True)
+    return torch.cat([t, own], dim=-1)
+
+
+def joined_rows(rows: Tensor, members: int) -> Tensor:
+    """Return rows of ensembles ``(T, V, E·D + 1)`` from those of their networks ``(T·E, V, D + 1)``.
+
+    The similarity of two joined rows is the mean of the networks' similarities.
+    """
+    if members == 1:
+        return rows
+    several = rows.view(-1, members, *rows.shape[1:])
+    vectors = several[..., :-1].permute(0, 2, 1, 3).flatten(2) / members**0.5
+    return torch.cat([vectors, several[..., -1:].mean(dim=1)], dim=-1)
+
+
+def pair_similarity(left: Tensor, right: Tensor, own: bool) -> Tensor:
+    """Return the similarity of what is compared, row by row ``(…, D)`` → ``(…)``; own: see :func:`has_own`."""
+    if not own:
+        return torch.nn.functional.cosine_similarity(left, right, dim=-1)
+    out: Tensor = (left[..., :-1] * right[..., :-1]).sum(dim=-1) + left[..., -1] + right[..., -1]
+    return out
+
+
+class Comparison:
+    """What the places of a stack need to fit their comparison: training rows and groups, padded to one length."""
+
+    def __init__(
+        self,
+        configurations: Sequence[Configuration],
+        rows: Sequence[NDArray[np.int64]],
+        groups: Sequence[NDArray[np.int64]],
+        device: torch.device,
+    ) -> None:
+        """Take of each place the rows ``(n,)`` of its training spectra and a group code for each.
+
+        Raises DataError where there is but one training group or, for plda, no group of two spectra.
+        """
+        self._kind = configurations[0].training.comparison
+        shrinkage = [c.training.comparison_shrinkage for c in configurations]
+        self._shrinkage = torch.tensor(shrinkage, dtype=torch.float64, device=device)
+        width = max(r.shape[0] for r in rows)
+        table, codes, scaled = [], [], []
+        for own, group in zip(rows, groups):
+            kinds, code = np.unique(group, return_inverse=True)
+            if kinds.size < 2:
+                raise DataError(f"comparison '{self._kind}' is fitted on training groups: at least two are needed")
+            if self._kind == "plda" and kinds.size == code.size:
+                raise DataError("comparison 'plda' needs a training group of two spectra; use 'cosine'")
+            fill = width - own.size
+            table.append(np.concatenate([own, np.full(fill, own[0])]))
+            codes.append(np.concatenate([code, np.full(fill, -1)]))
+            some = np.linspace(0, own.size - 1, min(own.size, _SCALED_BY)).round().astype(np.int64)
+            scaled.append(np.concatenate([some, np.full(min(width, _SCALED_BY) - some.size, -1)]))
+        self.rows = torch.from_numpy(np.stack(table)).to(device)  # (R, n)
+        self._codes = torch.from_numpy(np.stack(codes)).to(device)  # (R, n), -1 behind a place's own
+        self._scaled = torch.from_numpy(np.stack(scaled)).to(device)  # (R, ≤ 256) places in a row's own, -1 behind them
+
+    def keep(self, places: list[int]) -> None:
+        """Drop all places but those."""
+        for name in ("rows", "_codes", "_scaled", "_shrinkage"):
+            setattr(self, name, getattr(self, name)[places])
+
+    def fit(self, z: Tensor) -> dict[str, Tensor]:
+        """Return the constants, float64 ``(R, …)``, from embeddings z ``(R, n, D)`` of the training rows.
+
+        NaN in places where an embedding is not finite.
+        """
+        sound = torch.isfinite(z).flatten(1).all(dim=1)
+        x = torch.where(sound[:, None, None], z, 0.0).double()
+        p = _plda(x, self._codes, self._shrinkage) if self._kind == "plda" else _distance(x, self._codes)
+        p = self._scale(p, x)
+        return {n: torch.where(sound.view(-1, *[1] * (v.dim() - 1)), v, torch.nan) for n, v in p.items()}
+
+    def _scale(self, p: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+        """Bring pairs of different groups to the mean and deviation of their cosines about the training mean."""
+        index = self._scaled.clamp(min=0)
+        some = x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))
+        code, known = self._codes.gather(1, index), self._scaled >= 0
+        different = (code.unsqueeze(1) != code.unsqueeze(2)) & known.unsqueeze(1) & known.unsqueeze(2)
+        unit = torch.nn.functional.normalize(some - p["mean"].unsqueeze(1), dim=-1, eps=1e-8)
+        row = compared_rows(p, some)
+        found = row[..., :-1] @ row[..., :-1].transpose(1, 2) + row[..., -1:] + row[..., -1:].transpose(1, 2)
+        mean, deviation = _moments(found, different)
+        wanted, spread = _moments(unit @ unit.transpose(1, 2), different)
+        usable = (deviation > 0) & (spread > 0)
+        slope = torch.where(usable, spread / torch.where(usable, deviation, 1.0), 1.0)
+        half = (wanted - slope * mean) / 2  # of the intercept; each of the two spectra brings one
+        return {
+            **p,
+            "projection": p["projection"] * slope.sqrt()[:, None, None],
+            "offset": p["offset"] * slope[:, None] + half[:, None],
+        }
+
+
+def _moments(values: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation ``(R,)`` of the values ``(R, m, m)`` kept; 0 where none is."""
+    count = kept.sum(dim=(1, 2)).clamp(min=1)
+    mean = torch.where(kept, values, 0.0).sum(dim=(1, 2)) / count
+    square = torch.where(kept, values - mean[:, None, None], 0.0).square().sum(dim=(1, 2)) / count
+    return mean, square.sqrt()
+
+
+def _centred(x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean ``(R, D)`` of the rows with a code, and their distances from it ``(R, n, D)``, 0 behind them."""
+    known = (codes >= 0).unsqueeze(-1)
+    mean = torch.where(known, x, 0.0).sum(dim=1) / known.sum(dim=1)
+    return mean, torch.where(known, x - mean.unsqueeze(1), 0.0)
+
+
+def _distance(x: Tensor, codes: Tensor) -> dict[str, Tensor]:
+    """Constants of -|u - v|² = 2 u·v - |u|² - |v|²."""
+    mean, _ = _centred(x, codes)
+    eye = torch.eye(x.shape[2], dtype=x.dtype, device=x.device).expand(x.shape[0], -1, -1)
+    return {
+        "mean": mean,
+        "projection": eye * 2**0.5,
+        "weight": torch.full_like(mean, 0.5),
+        "offset": torch.zeros_like(mean[:, :1]),
+    }
+
+
+def _plda(x: Tensor, codes: Tensor, shrinkage: Tensor) -> dict[str, Tensor]:
+    """Constants of the log likelihood ratio.
+
+    With W the identity and B = diag(ψ), a direction gives a pair (u, v) log(1 + ψ) - ½ log(1 + 2ψ) + w u v
+    - ½ w ψ / (1 + ψ) (u² + v²), w = ψ / (1 + 2ψ); directions with ψ ≤ 0, along which groups differ no more than their
+    spectra do within, give nothing.
+    """
+    places, size = x.shape[0], x.shape[2]
+    mean, centred = _centred(x, codes)
+    groups = int(codes.max()) + 1
+    index = torch.where(codes < 0, groups, codes)  # what lies behind a place's own rows gets a group of zeros
+    count = x.new_zeros(places, groups + 1).scatter_add_(1, index, (codes >= 0).to(x.dtype))
+    several = index.unsqueeze(-1).expand(-1, -1, size)
+
+    def means(values: Tensor) -> Tensor:
+        return x.new_zeros(places, groups + 1, size).scatter_add_(1, several, values) / count.clamp(min=1).unsqueeze(-1)
+
+    total, kinds = count.sum(dim=1), (count > 0).sum(dim=1)
+    residual = centred - means(centred).gather(1, several)
+    within = residual.transpose(1, 2) @ residual / (total - kinds)[:, None, None]
+    white = _whitening(within, shrinkage)
+    middle = means(centred @ white)
+    moment = (middle * count.unsqueeze(-1)).transpose(1, 2) @ middle / (kinds - 1)[:, None, None]
+    usual = (total - count.square().sum(dim=1) / total) / (kinds - 1)
+    value, turn = torch.linalg.eigh(moment)
+    psi = ((value - 1) / usual.unsqueeze(1)).clamp(min=0)
+    return {
+        "mean": mean,
+        "projection": white @ turn * (psi / (1 + 2 * psi)).sqrt().unsqueeze(1),
+        "weight": 0.5 * psi / (1 + psi),
+        "offset": 0.5 * (psi.log1p() - 0.5 * (2 * psi).log1p()).sum(dim=1, keepdim=True),
+    }
+
+
+def _whitening(within: Tensor, shrinkage: Tensor) -> Tensor:
+    """Inverse symmetric root of the shrunk covariance, as :func:`spectrosim_search.learning.metric.whitening`."""
+    eye = torch.eye(within.shape[1], dtype=within.dtype, device=within.device)
+    size = within.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
+    share = shrinkage[:, None, None]
+    value, vector = torch.linalg.eigh(torch.where(size > 0, (1 - share) * within + share * size * eye, eye))
+    root = value.clamp(min=_FLOOR * torch.where(size > 0, size, 1.0).squeeze(-1)).rsqrt()
+    white: Tensor = (vector * root.unsqueeze(1)) @ vector.transpose(1, 2)
+    return white

@@ -1,0 +1,234 @@
+"""The bench of a study that names a class: each piece of work is one run of the study's program."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.baselines.classifiers import ClassInput
+from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.fields import content_hash
+from spectrosim_search.config.registry import load
+from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.class_statistics import class_metrics
+from spectrosim_search.evaluation.scores import ClassScores
+from spectrosim_search.protocol.cells import Cell
+from spectrosim_search.protocol.classes import ClassSplit, make_class_design
+from spectrosim_search.search.bench import CHANCE, CONFIRMATION_SEED, Bench
+from spectrosim_search.search.programs import ProgramTask
+from spectrosim_search.search.records import HELD_OUT_FOLD, ReplicateRecord
+from spectrosim_search.search.work_item import WorkItem
+from spectrosim_search.spectra import preprocessing
+from spectrosim_search.spectra.spectra_set import SpectraSet
+
+__all__ = ["ClassBench", "prepared_for", "program_module", "refuse_classes"]
+
+CACHE_BYTES = 1 << 29  # preprocessed spectra kept at hand
+
+
+def program_module(task: str) -> ModuleType:
+    """The program of a task. Raises InputError for an unknown one."""
+    return load("search.programs", task)
+
+
+def prepared_for(task: str, spectra: SpectraSet) -> SpectraSet:
+    """The spectra as the program of a task wants them before they are split (a module's ``prepare``, if it has one)."""
+    prepare = getattr(program_module(task), "prepare", None)
+    found: SpectraSet = spectra if prepare is None else prepare(spectra)
+    return found
+
+
+def refuse_classes(study: Study, command: str) -> None:
+    """Raise InputError where a command that compares pairs is given a study that names a class."""
+    if study.task != "same-batch":
+        raise InputError(
+            f"{command} compares methods that tell pairs of spectra; task {study.task} names a class: use run, whose "
+            "report has its reference rows"
+        )
+
+
+class ClassBench(Bench):
+    """Design, preprocessed data and scoring of a study whose task names a class.
+
+    Raises what :func:`make_class_design` raises, and DataError where a transform cannot take the spectra.
+    """
+
+    def __init__(self, spectra: SpectraSet, study: Study, *, searchable: bool = True) -> None:
+        super().__init__(spectra, study)
+        self.design = make_class_design(
+            spectra.groups, spectra.labels, spectra.split, study.protocol, study.task, searchable=searchable
+        )
+        self.program = program_module(study.task)
+        self._cells = self.design.cells(study.protocol.seeds)
+        self._data: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._side: dict[str, NDArray[np.float32]] | None = None
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Cells of a trial that climbs the whole ladder."""
+        return self._cells
+
+    @property
+    def folds(self) -> int:
+        """Number of folds of the search."""
+        return self.design.folds
+
+    def summary(self) -> dict[str, Any]:
+        """The design in numbers and text."""
+        return self.design.summary()
+
+    def confirmation_cells(self, seeds: int) -> tuple[Cell, ...]:
+        """Cells with seeds that no search uses, all folds of a seed first."""
+        return self.design.cells(seeds, CONFIRMATION_SEED)
+
+    @property
+    def side(self) -> dict[str, NDArray[np.float32]]:
+        """What the study gives beside the spectra, as its program reads it (a module's ``side``, if it has one)."""
+        if self._side is None:
+            read = getattr(self.program, "side", None)
+            self._side = {} if read is None else dict(read(self.study, self.spectra, self.design.class_names))
+        return self._side
+
+    def split(self, fold: int, seed: int = 0) -> ClassSplit:
+        """Parts of one cell; fold HELD_OUT_FOLD is the held-out part."""
+        if fold != HELD_OUT_FOLD:
+            return self.design.split(fold, seed)
+        if self.design.hold_out is None:
+            raise RunError("this study holds nothing out: its winner is scored by corrected cross-validation")
+        return self.design.hold_out
+
+    # --- training ----------------------------------------------------------------------------------------------
+
+    def task(self, item: WorkItem) -> ProgramTask:
+        """What the program is given for one item."""
+        split = self.split(item.fold, item.seed)
+        spectra, axis = self._prepared(item.configuration, split.train)
+        return ProgramTask(
+            key=item.key,
+            configuration=item.configuration,
+            seed=self.random_key(item.fold, item.seed),
+            spectra=spectra,
+            axis=axis,
+            classes=split.classes,
+            class_names=self.design.class_names,
+            train=split.train,
+            judged=split.judged,
+            side=self.side,
+        )
+
+    def run(
+        self,
+        item: WorkItem,
+        *,
+        worker: str,
+        device: str,
+        environment_id: str,
+        on_epoch: Callable[[int, float], bool] | None = None,
+    ) -> ReplicateRecord:
+        """Train and judge one item."""
+        started, begun = time.time(), time.perf_counter()
+        task = self.task(item)
+        result = self.program.run(task, device=device, on_epoch=on_epoch)
+        finished = result.status == "finished"
+        scores = self.scores(task.judged, result.predicted, result.confidence) if finished else None
+        values = class_metrics([scores]) if scores is not None else {}
+        return ReplicateRecord(
+            key=item.key,
+            phase=item.phase,
+            configuration_id=item.configuration_id,
+            trial_number=item.trial_number,
+            cell=item.cell,
+            fold=item.fold,
+            seed=item.seed,
+            status=result.status,
+            reason=result.reason,
+            score=values[self.study.metric] if values else CHANCE[self.study.metric],
+            metrics={**values, **result.metrics},
+            curve=np.zeros((0, 2), dtype=np.float32),
+            loss=result.loss,
+            chosen_epochs=(len(result.loss), len(result.loss)),
+            pairs=(),
+            worker=worker,
+            started_at=started,
+            train_seconds=result.train_seconds,
+            total_seconds=time.perf_counter() - begun,
+            environment_id=environment_id,
+            classes=() if scores is None else (scores,),
+        )
+
+    def scores(
+        self, judged: NDArray[np.int64], predicted: NDArray[np.int64], confidence: NDArray[np.float32]
+    ) -> ClassScores:
+        """Join predictions of judged rows with the truth, which no program was given."""
+        return ClassScores(judged, self.design.classes[judged], predicted.astype(np.int64), confidence)
+
+    def class_input(self, fold: int, seed: int) -> ClassInput:
+        """What a fit of a baseline is given: of spectra that do not train it sees the intensities alone."""
+        split = self.split(fold)
+        hidden = np.ones(len(self.spectra), dtype=np.bool_)
+        hidden[split.train] = False
+        spectra = replace(
+            self.spectra,
+            groups=np.where(hidden, "", self.spectra.groups),
+            labels=np.where(hidden, "", self.spectra.labels),
+            split=np.where(hidden, "", self.spectra.split),
+            extra={},
+            truth={},
+        )
+        return ClassInput(
+            spectra=spectra,
+            train=split.train,
+            judged=split.judged,
+            classes=split.classes,
+            blocks=split.blocks,
+            class_names=self.design.class_names,
+            seed=self.study.protocol.seed,
+            training_seed=self.random_key(fold, seed) % (1 << 31),
+            side=self.side,
+        )
+
+    def base_configuration(self) -> Configuration:
+        """What all trials share, the program included: baselines read what concerns them (which classifier, …)."""
+        from spectrosim_search.search.space import build_configuration
+
+        return build_configuration(self.study, {})
+
+    def everything(self, configuration: Configuration, seed: int) -> ProgramTask:
+        """All usable spectra as training rows, none judged: what an exported configuration is trained on."""
+        rows = np.flatnonzero(self.design.classes >= 0).astype(np.int64)
+        spectra, axis = self._prepared(configuration, rows)
+        return ProgramTask(
+            key=content_hash([configuration.identity, self.spectra.fingerprint, "everything", seed]),
+            configuration=configuration,
+            seed=self.random_key(-1, seed),
+            spectra=spectra,
+            axis=axis,
+            classes=self.design.classes,
+            class_names=self.design.class_names,
+            train=rows,
+            judged=rows[:0],
+            side=self.side,
+        )
+
+    def _prepared(
+        self, configuration: Configuration, train: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        settings = configuration.preprocessing
+        rowwise = self.rowwise_spectra(settings)
+        state = preprocessing.fit(settings, rowwise[train], channels=len(self.spectra.axis))
+        name = f"{content_hash(settings)}:{hashlib.sha256(train.tobytes()).hexdigest()[:16]}"
+        if name not in self._data:
+            self._data[name] = state.finish(rowwise)
+        self._data.move_to_end(name)
+        while len(self._data) > 1 and sum(x.nbytes for x in self._data.values()) > CACHE_BYTES:
+            self._data.popitem(last=False)
+        return self._data[name], state.axis(self.spectra.axis)

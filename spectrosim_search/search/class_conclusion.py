@@ -1,0 +1,255 @@
+"""What the confirmation of a task that names a class says: result table, correction for the selection, verdict."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from spectrosim_search.evaluation.class_statistics import (
+    CLASS_METRICS,
+    ClassMethod,
+    class_difference,
+    class_jackknife,
+    class_optimism,
+    class_score,
+)
+from spectrosim_search.evaluation.posterior import effect_size, posterior
+from spectrosim_search.evaluation.scores import ClassScores, Estimate
+from spectrosim_search.evaluation.statistics import Difference, holm
+from spectrosim_search.evaluation.verdict import decide
+from spectrosim_search.search.candidates import Candidate
+from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.class_fits import ClassReference
+from spectrosim_search.search.contenders import rankable
+from spectrosim_search.search.records import ConfirmationRecord, MethodRow, ReplicateRecord, VerdictRecord
+
+__all__ = ["choose_winner", "conclude_classes"]
+
+KEPT_SEEDS = 3  # seeds whose named classes are kept for figures
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Everything that is compared."""
+
+    bench: ClassBench
+    winner: Candidate
+    finalists: Sequence[Candidate]
+    references: Sequence[ClassReference]
+    optimism: float  # of choosing the best trial; 0 on held-out spectra
+
+    @property
+    def metric(self) -> str:
+        return self.bench.study.metric
+
+    @property
+    def held_out(self) -> bool:
+        return self.bench.design.hold_out is not None
+
+    def method(self, c: Candidate) -> ClassMethod:
+        return c.held_out_classes() if self.held_out else c.class_method(self.bench.folds)
+
+    def reference(self, r: ClassReference) -> ClassMethod:
+        return r.held_out if self.held_out else r.method
+
+    @property
+    def judged(self) -> list[ClassReference]:
+        return [r for r in self.references if not r.reason]
+
+    @property
+    def best(self) -> ClassReference | None:
+        """The reference row that leads on the out-of-fold spectra of the search."""
+        return max(self.judged, key=lambda r: rankable(class_score(r.method, self.metric)), default=None)
+
+    def estimate(self, method: ClassMethod, metric: str) -> Estimate:
+        return class_jackknife(method, self.bench.design.units, metric)
+
+    def difference(self, a: ClassMethod, b: ClassMethod, shift: float) -> Difference:
+        return class_difference(a, b, self.bench.design.units, self.metric).shifted(shift)
+
+
+def choose_winner(finalists: Sequence[Candidate], folds: int, metric: str) -> Candidate:
+    """The finalist that scores best over its fresh seeds; the earlier trial where two are level."""
+    return max(finalists, key=lambda c: (rankable(class_score(c.class_method(folds), metric)), -c.trials[0]))
+
+
+def conclude_classes(
+    bench: ClassBench,
+    finalists: Sequence[Candidate],
+    winner: Candidate,
+    search: Mapping[int, Sequence[ReplicateRecord]],
+    references: Sequence[ClassReference],
+) -> ConfirmationRecord:
+    """Statistics over everything that was trained, and the verdict on the winner.
+
+    `search` maps every COMPLETE trial to its search replicates: what was selected among.
+    """
+    design = bench.design
+    trials = {str(number): _method(records, bench.folds) for number, records in search.items()}
+    optimism = 0.0
+    if design.hold_out is None:
+        optimism = class_optimism(trials, design.units, bench.study.metric, seed=bench.study.seed)
+    compared = _Compared(bench, winner, finalists, references, optimism)
+    rivals = {r.name: r.method for r in compared.judged}
+    lowered = 0.0
+    if not compared.held_out:
+        lowered = class_optimism(rivals, design.units, bench.study.metric, seed=bench.study.seed)
+    tests = _tests(compared, lowered)
+    rows = [*_finalist_rows(compared), *_reference_rows(compared, tests, lowered)]
+    method = compared.method(winner)
+    return ConfirmationRecord(
+        created_at=time.time(),
+        scoring=design.scoring,
+        metric=bench.study.metric,
+        rows=tuple(rows),
+        verdict=_verdict(compared, tests),
+        winner_trial=winner.trials[0],
+        winner_configuration_id=winner.identity,
+        export_kind="model",
+        leakage={},
+        threshold=float("nan"),
+        epochs=winner.configuration.training.epochs,
+        pairs=(),
+        embedding=np.zeros((0, 2), dtype=np.float32),
+        warnings=tuple(design.warnings),
+        classes=tuple(_joined(seed) for seed in method[:KEPT_SEEDS]),
+        class_names=design.class_names,
+        details=_details(compared),
+    )
+
+
+def _method(records: Sequence[ReplicateRecord], folds: int) -> ClassMethod:
+    """Named classes of every seed of which all folds are scored."""
+    by_place = {(r.seed, r.fold): r for r in records if r.classes}
+    seeds = sorted({seed for seed, _ in by_place})
+    whole = [s for s in seeds if all((s, f) in by_place for f in range(folds))]
+    return [tuple(c for f in range(folds) for c in by_place[s, f].classes) for s in whole]
+
+
+def _joined(parts: Sequence[ClassScores]) -> ClassScores:
+    """All folds of a seed in one."""
+    arrays = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(ClassScores)}
+    return ClassScores(**arrays)
+
+
+def _tests(compared: _Compared, lowered: float) -> dict[tuple[str, str], tuple[Difference, float]]:
+    """Difference and Holm-adjusted p of every finalist against every baseline; with a hold-out, of the winner alone."""
+    judged = [compared.winner] if compared.held_out else compared.finalists
+    best = compared.best
+    found: dict[tuple[str, str], Difference] = {}
+    for c in judged:
+        for r in compared.judged:
+            shift = -compared.optimism + (lowered if r is best else 0.0)
+            found[c.name, r.name] = compared.difference(compared.method(c), compared.reference(r), shift)
+    adjusted = holm([d.p for d in found.values()])
+    return {key: (d, p) for (key, d), p in zip(found.items(), adjusted, strict=True)}
+
+
+def _verdict(compared: _Compared, tests: Mapping[tuple[str, str], tuple[Difference, float]]) -> VerdictRecord:
+    best = compared.best
+    if best is None:
+        nothing = Estimate(float("nan"), note="no baseline in the study")
+        sentence = "Cannot tell: no baseline could be scored."
+        return VerdictRecord("cannot tell", sentence, nothing, "", compared.optimism)
+    difference, p = tests[compared.winner.name, best.name]
+    belief = posterior(difference)
+    decision = decide(
+        difference.estimate,
+        best_baseline=best.name,
+        best_title=best.title,
+        metric=compared.metric,
+        groups=difference.groups,
+        unit=compared.bench.design.unit_plural,
+        p=p,
+        belief=belief,
+    )
+    return VerdictRecord(
+        decision.outcome,
+        decision.sentence,
+        difference.estimate,
+        best.name,
+        compared.optimism,
+        belief,
+        effect_size(difference),
+    )
+
+
+def _finalist_rows(compared: _Compared) -> list[MethodRow]:
+    rows: list[MethodRow] = []
+    ordered = [compared.winner, *(c for c in compared.finalists if c is not compared.winner)]
+    for c in ordered:
+        method = compared.method(c)
+        if not method:
+            continue
+        wins = c is compared.winner
+        estimates = {m: compared.estimate(method, m) for m in CLASS_METRICS}
+        estimates[compared.metric] = _lowered(estimates[compared.metric], compared.optimism)
+        scores = [class_score([seed], compared.metric) for seed in method]
+        rows.append(
+            MethodRow(
+                name="winner" if wins else c.name,
+                title=f"Winner ({c.title.lower()})" if wins else c.title,
+                kind="winner" if wins else "finalist",
+                configuration_id=c.identity,
+                seeds=len(method),
+                metrics=estimates,
+                seed_sd=statistics.stdev(scores) if len(scores) > 1 else float("nan"),
+                difference=None if wins else compared.difference(compared.method(ordered[0]), method, 0.0).estimate,
+                p_adjusted=float("nan"),
+                settings=c.settings(),
+                note=f"corrected for its selection by {compared.optimism:.3f}" if compared.optimism > 0 else "",
+            )
+        )
+    return rows
+
+
+def _reference_rows(
+    compared: _Compared, tests: Mapping[tuple[str, str], tuple[Difference, float]], lowered: float
+) -> list[MethodRow]:
+    rows: list[MethodRow] = []
+    best, nothing = compared.best, float("nan")
+    for r in compared.references:
+        method = compared.reference(r)
+        scores = [class_score([seed], compared.metric) for seed in method]
+        difference, p = tests.get((compared.winner.name, r.name), (None, nothing))
+        note = f"compared {lowered:.3f} lower, for it was chosen as the best of these" if r is best and lowered else ""
+        rows.append(
+            MethodRow(
+                name=r.name,
+                title=r.title,
+                kind="baseline",
+                configuration_id="",
+                seeds=r.seeds,
+                metrics={
+                    m: Estimate(nothing, note=r.reason) if r.reason else compared.estimate(method, m)
+                    for m in CLASS_METRICS
+                },
+                seed_sd=statistics.stdev(scores) if len(scores) > 1 else nothing,
+                difference=None if difference is None else difference.estimate,
+                p_adjusted=p,
+                settings=r.settings,
+                note=f"n/a: {r.reason}" if r.reason else note,
+            )
+        )
+    return rows
+
+
+def _details(compared: _Compared) -> dict[str, dict[str, float]]:
+    """Further numbers of programs and baselines, each averaged over its runs, by the names of the rows."""
+    out: dict[str, dict[str, float]] = {}
+    for c in compared.finalists:
+        records = list((c.held_out or c.replicates).values())
+        names = dict.fromkeys(name for r in records for name in r.metrics if name not in CLASS_METRICS)
+        means = {n: [r.metrics[n] for r in records if n in r.metrics and r.metrics[n] == r.metrics[n]] for n in names}
+        own = {n: statistics.fmean(values) for n, values in means.items() if values}
+        if own:
+            out["winner" if c is compared.winner else c.name] = own
+    return out | {r.name: dict(r.details) for r in compared.references if r.details}
+
+
+def _lowered(e: Estimate, by: float) -> Estimate:
+    return replace(e, value=e.value - by, low=e.low - by, high=e.high - by)

@@ -1,0 +1,108 @@
+"""The end of a study that names a class: finalists with fresh seeds, reference rows, the conclusion.
+
+With corrected-cv finalists are scored out of fold by models with fresh training seeds, and corrected for the selection
+over units. With a hold-out the winner is trained on all searched spectra and names the held-out ones once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from spectrosim_search.config.errors import RunError
+from spectrosim_search.search.baseline_runs import killed, one_fit
+from spectrosim_search.search.candidates import choose_candidates, confirm_items, held_out_items, within
+from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.class_conclusion import choose_winner, conclude_classes
+from spectrosim_search.search.class_fits import ClassReference, class_items, class_reference
+from spectrosim_search.search.confirm_budget import allowed, never, train, within_budget
+from spectrosim_search.search.driver_items import work_through
+from spectrosim_search.search.progress import BaselineDone, Listener
+from spectrosim_search.search.records import BaselineRecord
+from spectrosim_search.search.store import Store
+from spectrosim_search.search.store_baselines import add_fit, read_fits
+from spectrosim_search.search.workers.environment import environment
+from spectrosim_search.search.workers.pool import Finished, Fitted, Pool
+
+__all__ = ["confirm_classes"]
+
+DRAWN_SEEDS = 3  # most fits of a reference row that draws, for each fold
+
+
+def confirm_classes(
+    store: Store, bench: ClassBench, pool: Pool, say: Callable[[str], None], listener: Listener
+) -> None:
+    """Train finalists with fresh seeds while the budget lasts, conclude, store the confirmation.
+
+    What the database holds already is not trained again. Raises RunError where no trial or no finalist was completed.
+    """
+    study, folds = bench.study, bench.folds
+    started = time.monotonic()
+    record = store.record(study.name)
+    held = bench.design.hold_out is not None
+    asked = study.confirmation
+    candidates = choose_candidates(
+        record.trials, {}, finalists=asked.finalists, seeds=asked.seeds, preset_seeds=asked.preset_seeds
+    )
+    if not candidates:
+        raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
+    go_on = within_budget(study, record, started, candidates, folds)
+    if any(r.phase == "hold-out" for r in record.replicates):
+        go_on = never  # with more seeds another winner might be scored on the held-out spectra
+    say(f"confirmation: {len(candidates)} configurations with fresh seeds")
+    most = allowed(study, record, len(candidates), bench, held_out=held)
+    train(within(confirm_items(candidates, bench), most), study, store, pool, go_on, listener)
+    finished = [c for c in candidates if c.complete_seeds(folds)]
+    if not finished:
+        raise RunError("no finalist has a complete seed: give the study more time (--minutes)")
+    winner = choose_winner(finished, folds, study.metric)
+    if held:
+        say("the held-out spectra are scored once")
+        train(held_out_items([winner], bench), study, store, pool, lambda: True, listener)
+    say(f"reference rows: {', '.join(study.baselines)}")
+    seeds = sorted({s for c in finished for s in c.complete_seeds(folds)})[:DRAWN_SEEDS]
+    references = _references(store, bench, pool, seeds, listener)
+    say("intervals and verdict")
+    search = {
+        t.number: [r for r in record.replicates if r.phase == "search" and r.configuration_id == t.configuration_id]
+        for t in record.trials
+        if t.state == "COMPLETE"
+    }
+    for r in references:
+        store.set_baseline(study.name, _stored(r, held))
+    store.set_confirmation(study.name, conclude_classes(bench, finished, winner, search, references))
+
+
+def _references(
+    store: Store, bench: ClassBench, pool: Pool, seeds: Sequence[int], listener: Listener
+) -> list[ClassReference]:
+    """Fit what is not stored yet, on the pool."""
+    study = bench.study
+    items = class_items(bench, study.baselines, seeds, hold_out=True)
+    stored = read_fits(store, study.name)
+    fits = {i.key: stored[i.key] for i in items if i.key in stored and stored[i.key].status != "failed"}
+    waiting = deque(item for item in items if item.key not in fits)
+
+    def take(event: Finished | Fitted) -> None:
+        if isinstance(event, Fitted):
+            fit = event.record
+            add_fit(store, study.name, fit, event.environment)
+            fits[fit.key] = fit
+            left = (len(items) - len(fits)) * fit.seconds / pool.slots
+            listener(
+                BaselineDone(fit.baseline, fit.fold, fit.seed, fit.status, fit.seconds, len(fits), len(items), left)
+            )
+
+    lost = work_through(pool, waiting, take, one_fit, study=study.name, go_on=lambda: True, listener=listener)
+    for item in items:
+        if item.key in lost:
+            fits[item.key] = killed(item, lost[item.key])
+            add_fit(store, study.name, fits[item.key], environment())
+    return [class_reference(name, bench, list(fits.values()), seeds) for name in study.baselines]
+
+
+def _stored(r: ClassReference, held_out: bool) -> BaselineRecord:
+    kept = r.held_out if held_out else r.method
+    classes = tuple(c for seed in kept[:1] for c in seed)
+    return BaselineRecord(r.name, r.title, (), r.settings, r.seconds, classes)

@@ -1,0 +1,127 @@
+"""Reference rows of tasks that name a class: their fits as pieces of work, and what they come to."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from spectrosim_search.config import registry
+from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.evaluation.class_statistics import ClassMethod
+from spectrosim_search.evaluation.scores import ClassScores
+from spectrosim_search.search.baseline_items import BaselineItem, first_line
+from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit
+
+__all__ = ["ClassReference", "class_items", "class_reference", "fit_class_baseline"]
+
+
+@dataclass(frozen=True)
+class ClassReference:
+    """One reference row before statistics.
+
+    `method`: named classes by seed, all folds together; `held_out` those of the held-out spectra. `seeds`: 0 where the
+    method draws nothing. `reason`: why there is no score, else empty.
+    """
+
+    name: str
+    title: str
+    method: ClassMethod
+    held_out: ClassMethod
+    settings: str
+    seconds: float
+    seeds: int = 0
+    reason: str = ""
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *, hold_out: bool) -> list[BaselineItem]:
+    """All fits: one a fold of a method that draws nothing, one for each fold and seed of `drawn` of one that does.
+
+    Raises InputError for an unknown name.
+    """
+    folds = [*range(bench.folds), *([HELD_OUT_FOLD] if hold_out and bench.design.hold_out is not None else [])]
+    places = []
+    for name in names:
+        draws = _draws(bench, name)
+        places += [(name, fold, seed) for seed in (drawn if draws else (EVERY_SEED,)) for fold in folds]
+    places.sort(key=lambda place: place[2])  # what draws nothing first, then seed by seed
+    return [
+        BaselineItem(bench.baseline_key(name, fold, seed), name, fold, seed, (seed,), bench.study)
+        for name, fold, seed in places
+    ]
+
+
+def _draws(bench: ClassBench, name: str) -> bool:
+    """Whether fits differ by seed: the method draws, or all rows of its program do."""
+    return bool(registry.load(bench.program.BASELINES, name).SEEDED or getattr(bench.program, "ROWS_DRAW", False))
+
+
+def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, environment_id: str) -> BaselineFit:
+    """Fit on a fold's training spectra and name its judged ones; what goes wrong is recorded with its reason."""
+    started, begun = time.time(), time.perf_counter()
+    status: Literal["finished", "unsuitable", "failed"] = "finished"
+    reason, settings = "", ""
+    classes: tuple[ClassScores, ...] = ()
+    metrics: Mapping[str, float] = {}
+    try:
+        given = bench.class_input(item.fold, max(item.seed, 0))
+        output = bench.program.baseline(item.baseline, given, bench.base_configuration())
+        settings, metrics = output.settings, output.metrics
+        classes = (bench.scores(given.judged, output.predicted, output.confidence.astype(np.float32)),)
+    except (InputError, RunError, ArithmeticError, np.linalg.LinAlgError) as error:
+        status, reason = "unsuitable", first_line(error)
+    except MemoryError:
+        status, reason = "failed", "out of memory"
+    except Exception as error:  # noqa: BLE001  one method among many, over libraries that raise what they like
+        status, reason = "failed", f"{type(error).__name__}: {first_line(error)}"
+    return BaselineFit(
+        key=item.key,
+        baseline=item.baseline,
+        fold=item.fold,
+        seed=item.seed,
+        status=status,
+        reason=reason,
+        settings=settings,
+        pairs=(),
+        worker=worker,
+        started_at=started,
+        seconds=time.perf_counter() - begun,
+        environment_id=environment_id,
+        classes=classes,
+        metrics=metrics,
+    )
+
+
+def class_reference(
+    name: str, bench: ClassBench, fits: Collection[BaselineFit], drawn: Sequence[int]
+) -> ClassReference:
+    """Put a baseline's fits together. A seed counts once every fold is fitted; one bad fit makes the row n/a."""
+    title, draws = str(registry.load(bench.program.BASELINES, name).TITLE), _draws(bench, name)
+    own = {(f.fold, f.seed): f for f in fits if f.baseline == name}
+    folds = [*range(bench.folds), *([HELD_OUT_FOLD] if bench.design.hold_out is not None else [])]
+    seeds = [s for s in (drawn if draws else (EVERY_SEED,)) if all((fold, s) in own for fold in folds)]
+    bad = [f for f in own.values() if f.status != "finished"]
+    seconds = sum(f.seconds for f in own.values())
+    if bad or not seeds:
+        reason = bad[0].reason if bad else f"not finished, {len(own)} fits are stored: run it again"
+        return ClassReference(name, title, [], [], "", seconds, reason=reason)
+    numbers: dict[str, list[float]] = {}
+    for f in own.values():
+        for key, value in f.metrics.items():
+            numbers.setdefault(key, []).append(float(value))
+    return ClassReference(
+        name=name,
+        title=title,
+        method=[tuple(c for fold in range(bench.folds) for c in own[fold, s].classes) for s in seeds],
+        held_out=[own[HELD_OUT_FOLD, s].classes for s in seeds] if HELD_OUT_FOLD in folds else [],
+        settings=" | ".join(dict.fromkeys(f.settings for _, f in sorted(own.items()) if f.settings)),
+        seconds=seconds,
+        seeds=len(seeds) if draws else 0,
+        details={key: statistics.fmean(values) for key, values in numbers.items()},
+    )

@@ -1,0 +1,1 @@
+"""Tables that the papers printed, as cited data: a module each, found by its name."""

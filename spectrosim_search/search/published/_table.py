@@ -1,0 +1,92 @@
+"""What a printed table consists of. Everything is checked when it is built, so that a slip of the pen is no figure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from spectrosim_search.config.configuration import Scalar
+
+__all__ = ["PAPER", "Figure", "Row", "Table"]
+
+PAPER = "SpectroSim"  # the first paper; the other is its chapter
+
+Kind = Literal["classical", "binary network", "contrastive"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A printed test balanced accuracy in percent; NaN where nothing is printed.
+
+    sd: over the paper's runs. train, train_sd: the same on training pairs. Raises ValueError outside 0 to 100.
+    """
+
+    mean: float
+    sd: float = math.nan
+    train: float = math.nan
+    train_sd: float = math.nan
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "sd", "train", "train_sd"):
+            value = getattr(self, name)
+            if not math.isnan(value) and not 0 <= value <= 100:
+                raise ValueError(f"{name} is {value:g}: a percentage lies between 0 and 100")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: the figure, and what stands for its method here.
+
+    baseline: a member of :mod:`spectrosim_search.baselines`, or empty for a configuration, which is that of the table's
+    study with `values` (path, value) laid over it, or a `preset`. note: what a reader must know of the row.
+    """
+
+    name: str
+    title: str
+    figure: Figure
+    baseline: str = ""
+    values: tuple[tuple[str, Scalar], ...] = ()
+    preset: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.baseline, self.values, self.preset))) != 1:
+            raise ValueError(f"row '{self.name}': a baseline, values or a preset stands for it, one of them")
+
+    @property
+    def kind(self) -> Kind:
+        """What the method is."""
+        if not self.baseline:
+            return "contrastive"
+        return "binary network" if self.baseline.startswith("binary-") else "classical"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A printed table and the way its paper split.
+
+    source: paper and place. split: what the paper prints of its split. pair_split: share of the pairs in training, 0
+    for folds. stopped_on_test: whether the paper chose epochs on test pairs. study, settings: the study whose
+    configuration the rows start from, and what is fixed in it (as ``--set``). made: how ours differ from the paper's.
+    notes: what is odd about the printed figures.
+    """
+
+    title: str
+    source: str
+    split: str
+    pair_split: float
+    folds: int
+    stopped_on_test: bool
+    study: str
+    settings: tuple[str, ...]
+    made: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [row.name for row in self.rows]
+        if len(set(names)) < len(names) or not names:
+            raise ValueError(f"{self.title}: every row needs a name of its own")
+        if not (self.source and self.split):
+            raise ValueError(f"{self.title}: a figure without its source is no citation")

@@ -1,0 +1,64 @@
+"""The report of a study that names classes: its words, its figures, its marks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from spectrosim_search.config import registry
+from spectrosim_search.report.class_counts import class_counts
+from spectrosim_search.report.headline import facts
+from spectrosim_search.report.members import members
+from spectrosim_search.report.page import render
+from spectrosim_search.report.table import plain_text, result_rows
+from spectrosim_search.search.records import StudyRecord
+
+
+def test_the_page_has_its_own_figures_and_none_on_pairs(named: StudyRecord) -> None:
+    page = render(named)
+    own = {m.name for m in members(task="pretrain")}
+    assert {"class-confusion", "class-errors", "class-details", "methods", "history"} <= own
+    assert not {"roc", "det", "similarity-distributions", "calibration", "leakage"} & own
+    assert 'id="figure-class-confusion"' in page and 'id="figure-roc"' not in page
+    assert "ROC: same-batch" not in page
+
+
+def test_words_speak_of_classes_and_units(named: StudyRecord) -> None:
+    told = dict(facts(named))
+    assert told["Protocol"].startswith("names which label a spectrum has; whole groups are held out")
+    assert "jackknife over groups" in told["How the score was obtained"]
+    assert "Leakage audit" not in told
+    assert list(result_rows(named)[0])[2] == "accuracy"
+    assert "reference rows" in render(named)
+    assert "macro F1" in plain_text(named)
+
+
+def test_plain_folds_are_marked_as_leaking(named: StudyRecord) -> None:
+    leaking = dataclasses.replace(named, design={**named.design, "leaks": True})
+    assert plain_text(leaking).startswith("Leaking protocol (plain folds)")
+    assert "accuracy (leaking)" in result_rows(leaking)[0]
+    assert "; leaks" in dict(facts(leaking))["Protocol"]
+
+
+def test_counts_against_counting_one_by_one(named: StudyRecord) -> None:
+    c = named.confirmation
+    counts = class_counts(c)
+    assert c is not None and counts is not None
+    table = np.zeros_like(counts.table)
+    lost = np.zeros(len(counts.names), dtype=np.int64)
+    for part in c.classes:
+        for t, p in zip(part.truth.tolist(), part.predicted.tolist(), strict=True):
+            if p < 0:
+                lost[t] += 1
+            else:
+                table[t, p] += 1
+    assert np.array_equal(counts.table, table) and np.array_equal(counts.rejected, lost)
+    assert math.isclose(counts.error[3], 1 - table[3, 3] / (table[3].sum() + lost[3]))
+
+
+def test_confusion_shows_the_classes_with_most_errors(named: StudyRecord) -> None:
+    figure = registry.load("report.figures", "class-confusion").build(named)
+    assert np.asarray(figure.data[0].z).shape == (30, 30)
+    assert "30 of 36 classes" in figure.layout.meta["note"]

@@ -1,0 +1,272 @@
+"""Studies that name a class, end to end on small data: search, confirmation, resuming, export, training, use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectrosim_search.config.errors import ConfigurationError, InputError
+from spectrosim_search.config.study import Study
+from spectrosim_search.deploy.document import load_export, simulator_of
+from spectrosim_search.deploy.export import export
+from spectrosim_search.deploy.gallery import enrolled, name_mixtures
+from spectrosim_search.deploy.generate import generate
+from spectrosim_search.deploy.model_folder import load as load_pairs
+from spectrosim_search.deploy.named_model import load_named
+from spectrosim_search.deploy.retrain_named import train_named
+from spectrosim_search.learning.engine import single_thread
+from spectrosim_search.report.page import render
+from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.documents import load_study
+from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.run import Prepared, plan_study, prepare_study, run_study
+from spectrosim_search.search.run_baselines import compare_baselines
+from spectrosim_search.search.store import Store
+from spectrosim_search.spectra.simulators import simulate
+
+SMALL = {
+    "identify": [
+        "data.simulator_parameters.classes=10",
+        "data.simulator_parameters.spectra=6",
+        "data.simulator_parameters.channels=400",
+        "data.simulator_parameters.shift=5",
+        "data.simulator_parameters.margin=20",
+        "data.simulator_parameters.class_distance=10",
+        "data.simulator_parameters.peaks_high=5",
+        "encoder.width=4",
+        "encoder.regions=8",
+        "encoder.out=16",
+        "encoder.stem_stride=4",
+        "training.batch_size=32",
+        "training.epochs=6",
+    ],
+    "pretrain": [
+        "data.simulator_parameters.batches=12",
+        "data.simulator_parameters.batch_size=4",
+        "data.simulator_parameters.channels=60",
+        "encoder.width=4",
+        "training.epochs=2",
+        "program.epochs=4",
+        "protocol.folds=2",
+        "program.trainable=all",
+    ],
+    "synthesis": [
+        "data.simulator_parameters.compounds=9",
+        "data.simulator_parameters.spectra=4",
+        "training.epochs=3",
+        "program.amount=2",
+        "protocol.folds=2",
+    ],
+}
+BASELINES = {
+    "identify": ("nearest-cosine",),
+    "pretrain": ("majority", "knn"),
+    "synthesis": ("none", "duplicates"),
+}
+
+
+def _prepared(task: str, *extra: str) -> Prepared:
+    settings = [*SMALL[task], "budget.trials=3", "confirmation.finalists=1", "confirmation.seeds=2", *extra]
+    prepared = prepare_study(task, set_=[*settings, "confirmation.minimum_seeds=1", "budget.minutes=0"])
+    study = replace(prepared.study, baselines=BASELINES[task])
+    return replace(prepared, study=replace(study, protocol=replace(study.protocol, seeds=1)))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[StudyRecord, str]]:
+    """Every task searched and confirmed once."""
+    folder = tmp_path_factory.mktemp("classes")
+    out = {}
+    for task in SMALL:
+        storage = f"sqlite:///{folder / task}.db"
+        with single_thread():
+            out[task] = run_study(_prepared(task), storage=storage, workers=0), storage
+    return out
+
+
+@pytest.mark.parametrize("task", SMALL)
+def test_a_study_ends_in_a_verdict_over_units(task: str, runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    record, _ = runs[task]
+    c = record.confirmation
+    assert c is not None and c.metric == "accuracy"
+    assert [r.kind for r in c.rows] == ["winner", *["baseline"] * len(BASELINES[task])]
+    assert all(0 <= r.metrics["accuracy"].value <= 1 for r in c.rows)
+    assert c.verdict.outcome in ("better", "not worse", "cannot tell")
+    assert f" {record.design['unit']}" in c.verdict.sentence
+    judged = c.classes[0]
+    bench = ClassBench(_prepared(task).spectra, record.study)
+    assert np.array_equal(judged.truth, bench.design.classes[judged.rows])
+    assert c.class_names == bench.design.class_names
+    page = render(record)
+    assert 'id="figure-class-confusion"' in page and "reference rows" in page
+
+
+def test_the_stored_winner_is_the_mean_of_its_fresh_seeds(runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    record, _ = runs["pretrain"]
+    c = record.confirmation
+    assert c is not None
+    fresh = [r for r in record.replicates if r.phase == "confirm" and r.configuration_id == c.winner_configuration_id]
+    assert len(fresh) == 2 * 2  # folds × seeds
+    by_seed = [
+        np.mean(np.concatenate([p.predicted == p.truth for r in fresh if r.seed == s for p in r.classes]))
+        for s in sorted({r.seed for r in fresh})
+    ]
+    assert c.rows[0].metrics["accuracy"].value + c.verdict.optimism == pytest.approx(np.mean(by_seed))
+
+
+def test_going_on_trains_nothing_twice(runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    before, storage = runs["pretrain"]
+    with single_thread():
+        after = run_study(_prepared("pretrain"), storage=storage, workers=0)
+    assert {r.key for r in after.replicates} == {r.key for r in before.replicates}
+    assert after.confirmation is not None and before.confirmation is not None
+    assert after.confirmation.rows == before.confirmation.rows
+
+
+def test_equal_items_give_equal_records() -> None:
+    prepared = _prepared("identify")
+    bench = ClassBench(prepared.spectra, prepared.study)
+    item = bench.search_item(bench.base_configuration(), None, 0)
+    with single_thread():
+        first, second = (bench.run(item, worker="w", device="cpu", environment_id="e") for _ in range(2))
+    assert np.array_equal(first.classes[0].confidence, second.classes[0].confidence)
+    assert first.score == second.score
+
+
+@pytest.mark.parametrize("task", SMALL)
+def test_nothing_of_the_judged_spectra_is_given_away(task: str) -> None:
+    prepared = _prepared(task)
+    bench = ClassBench(prepared.spectra, prepared.study)
+    item = bench.search_item(bench.base_configuration(), None, 0)
+    given, task_given = bench.class_input(0, 0), bench.task(item)
+    assert (task_given.classes[task_given.judged] == -1).all()
+    for column in (given.spectra.groups, given.spectra.labels, given.spectra.split):
+        assert (column[given.judged] == "").all()
+    assert not given.spectra.extra and not given.spectra.truth
+
+
+def test_scores_survive_the_database(runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    record, storage = runs["identify"]
+    with Store(storage, read_only=True) as store:
+        again = store.record(record.study.name)
+    for a, b in zip(record.replicates, again.replicates, strict=True):
+        for x, y in zip(a.classes, b.classes, strict=True):
+            for name in ("rows", "truth", "predicted", "confidence"):
+                assert np.array_equal(getattr(x, name), getattr(y, name))
+            assert y.truth.dtype == np.int64 and y.confidence.dtype == np.float32
+
+
+def test_export_train_and_identify(runs: dict[str, tuple[StudyRecord, str]], tmp_path: Path) -> None:
+    record, _ = runs["identify"]
+    path = tmp_path / "best.yaml"
+    path.write_text(export(record), encoding="utf-8")
+    document = load_export(path)
+    assert simulator_of(document)["simulator"] == "class-table"
+    spectra = _prepared("identify").spectra
+    with single_thread():
+        model = train_named(document, spectra, tmp_path / "model", seeds=1, folds=2)
+        loaded = load_named(tmp_path / "model", ("identify",))
+        found, again = model.identify(spectra), loaded.identify(spectra)
+    assert np.array_equal(found.scores, again.scores)
+    named = np.array([row["class"] for row in found.rows()])
+    assert (named == spectra.groups).mean() > 0.5  # its own training spectra
+    assert 0 < model.scores["accuracy"]["value"] <= 1
+    assert found.rows(best=2)[0]["class 2"] in model.class_names
+    unsure = replace(found, reject_below=2.0)
+    assert {row["class"] for row in unsure.rows(reject=True)} == {""}
+    with pytest.raises(InputError, match="names classes"):
+        load_pairs(tmp_path / "model")
+    with pytest.raises(InputError, match="this command takes pretrain"):
+        load_named(tmp_path / "model", ("pretrain",))
+    new = replace(spectra.select(np.arange(4)), groups=np.array(["new", "new", "other", "other"]))
+    with single_thread():
+        larger = enrolled(loaded, new)
+        rows, _ = name_mixtures(loaded, spectra.select(np.arange(3)), 2)
+    assert larger.class_names == (*model.class_names, "new", "other")
+    assert rows[0]["component 1"] != rows[0]["component 2"]
+
+
+def test_a_damaged_folder_is_refused(runs: dict[str, tuple[StudyRecord, str]], tmp_path: Path) -> None:
+    record, _ = runs["pretrain"]
+    path = tmp_path / "best.yaml"
+    path.write_text(export(record), encoding="utf-8")
+    with single_thread():
+        train_named(load_export(path), _prepared("pretrain").spectra, tmp_path / "model", seeds=1)
+    weights = tmp_path / "model" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"weights\.safetensors"):
+        load_named(tmp_path / "model")
+
+
+def test_made_spectra_repeat_and_belong_to_their_class(
+    runs: dict[str, tuple[StudyRecord, str]], tmp_path: Path
+) -> None:
+    record, _ = runs["synthesis"]
+    path = tmp_path / "best.yaml"
+    path.write_text(export(record), encoding="utf-8")
+    with single_thread():
+        model = train_named(load_export(path), _prepared("synthesis").spectra, tmp_path / "model", seeds=1)
+        first, second = (generate(model, model.class_names[:2], count=3, seed=4) for _ in range(2))
+    assert np.array_equal(first.intensities, second.intensities)
+    assert first.groups.tolist() == [model.class_names[0]] * 3 + [model.class_names[1]] * 3
+    assert (first.intensities >= 0).all()
+    with pytest.raises(InputError, match="knows no class 'nope'"):
+        generate(model, ["nope"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (["metric=auc"], "does not go with task pretrain"),
+        (["confirmation.committee=5"], "committee"),
+        (["program.type=identify"], "program.type"),
+        (["program.nonsense=1"], "nonsense"),
+        (["objectives=score,parameters"], "searched for its score alone"),
+        (["baselines=cosine"], "unknown baseline 'cosine'"),
+    ],
+)
+def test_what_does_not_go_with_a_task_is_said(settings: list[str], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        load_study("pretrain", set_=settings)
+
+
+def test_class_metrics_are_refused_for_pairs() -> None:
+    with pytest.raises(ConfigurationError, match="accuracy does not go with task same-batch"):
+        load_study("quick", set_=["metric=accuracy"])
+
+
+def test_a_task_of_its_own_leaves_other_studies_as_they_were() -> None:
+    study = load_study("quick")
+    assert study.task == "same-batch" and not any(path.startswith("program.") for path, _ in study.base)
+    assert "vectors" in study.to_dict()["data"] and study.question == replace(study, name="other").question
+
+
+def test_pair_commands_say_what_to_use_instead(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="task pretrain names a class: use run"):
+        compare_baselines(_prepared("pretrain"), storage=f"sqlite:///{tmp_path / 'x.db'}", workers=0)
+    assert not (tmp_path / "x.db").exists()
+
+
+def test_the_plan_counts_and_times_one_run() -> None:
+    plan = plan_study(_prepared("pretrain"), workers=2)
+    assert plan["task"] == "pretrain" and plan["seconds a replicate (at most)"] > 0 and plan["units"] == 12
+
+
+def test_studies_of_this_kind_are_bundled() -> None:
+    for task in SMALL:
+        study: Study = load_study(task)
+        assert study.task == task and dict(study.base)["program.type"] == task
+
+
+def test_near_duplicates_of_a_compound_are_kept_together() -> None:
+    spectra = simulate("ei", compounds=8, spectra=4)
+    copied = replace(spectra, intensities=spectra.intensities.copy())
+    copied.intensities[1] = copied.intensities[0] * 1.001
+    given = prepare_study("synthesis", spectra=copied).spectra
+    assert given.split[0] == given.split[1] and len(np.unique(given.split)) < len(given)
+    assert any("near-duplicates" in w for w in given.warnings)
+    own = replace(copied, split=np.array([f"s{i}" for i in range(len(copied))], dtype=np.str_))
+    assert np.array_equal(prepare_study("synthesis", spectra=own).spectra.split, own.split)

@@ -1,0 +1,178 @@
+"""The program pretrain on simulated near-infrared batches: honest, repeatable, usable."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from spectrosim_search.baselines.classifiers import ClassInput
+from spectrosim_search.config.configuration import Component, Configuration, Scalar
+from spectrosim_search.config.errors import ConfigurationError
+from spectrosim_search.learning.fine_tuning import stratified_share
+from spectrosim_search.search.documents.configurations import configuration_from_mapping
+from spectrosim_search.search.programs import pretrain
+from spectrosim_search.search.programs._contract import ProgramTask
+from spectrosim_search.spectra.preprocessing import fit
+from spectrosim_search.spectra.simulators import simulate
+
+SPECTRA = simulate("nir", classes=3, batches=18, batch_size=3, channels=80, class_spread=0.4, batch_spread=0.02)
+TRUTH = np.unique(SPECTRA.labels, return_inverse=True)[1].astype(np.int64)
+GROUP = np.unique(SPECTRA.groups, return_inverse=True)[1]
+TRAIN, JUDGED = np.flatnonzero(GROUP < 12), np.flatnonzero(GROUP >= 12)
+
+
+def configuration(members: int = 1, encoder: dict[str, object] | None = None, **program: Scalar) -> Configuration:
+    made = configuration_from_mapping(
+        {
+            "preprocessing": {"intensity": "snv", "scale": "standard"},
+            "encoder": encoder or {"type": "block-cnn", "width": 4, "references": 4, "regions": 4, "out": 16},
+            "head": {"type": "linear", "out": 16},
+            "objective": {"type": "nt-xent"},
+            "augmentations": {"jitter": {}, "scale": {}},
+            "positives": {"source": "views"},
+            "optimiser": {"learning_rate": 0.005},
+            "training": {"epochs": 5, "batch_size": 12, "members": members, "precision": "fp32"},
+        }
+    )
+    settings: dict[str, Scalar] = {"features": 3, "hidden": 16, "epochs": 20, "learning_rate": 0.01, "dropout": 0.2}
+    if encoder is not None:
+        settings["features"] = 0
+    return dataclasses.replace(made, program=Component.of("pretrain", **{**settings, **program}))
+
+
+def task(config: Configuration, seed: int = 1, train: np.ndarray = TRAIN, judged: np.ndarray = JUDGED) -> ProgramTask:
+    state = fit(config.preprocessing, SPECTRA.intensities[train])
+    classes = np.full(len(SPECTRA), -1, dtype=np.int64)
+    classes[train] = TRUTH[train]
+    x = state.transform(SPECTRA.intensities)
+    return ProgramTask("one", config, seed, x, state.axis(SPECTRA.axis), classes, ("a", "b", "c"), train, judged)
+
+
+@pytest.mark.parametrize("pretext", ["transformations", "contrastive", "none"])
+def test_it_learns_the_classes_and_repeats_bit_for_bit(pretext: str) -> None:
+    given = task(configuration(pretext=pretext))
+    told: list[tuple[int, float]] = []
+    first = pretrain.run(given, on_epoch=lambda epoch, loss: bool(told.append((epoch, loss))))
+    assert first.status == "finished"
+    assert (first.predicted == TRUTH[JUDGED]).mean() > 0.8
+    again = pretrain.run(given)
+    np.testing.assert_array_equal(first.confidence, again.confidence)
+    np.testing.assert_array_equal(first.loss, again.loss)
+    epochs = 20 if pretext == "none" else 25
+    assert [e for e, _ in told] == list(range(1, epochs + 1))
+    assert first.loss.shape == (epochs,)
+    assert ("recognition" in first.metrics) == (pretext == "transformations")
+    assert first.metrics["labelled"] == 36
+    assert (pretrain.run(task(configuration(pretext=pretext), seed=2)).confidence != first.confidence).any()
+
+
+@pytest.mark.parametrize("pretext", ["transformations", "contrastive"])
+def test_judged_spectra_do_not_touch_the_model_unless_it_is_asked_for(pretext: str) -> None:
+    for transductive in (False, True):
+        given = task(configuration(pretext=pretext, transductive=transductive, epochs=3))
+        altered = given.spectra.copy()
+        altered[JUDGED] = np.random.default_rng(0).normal(size=altered[JUDGED].shape)
+        one = pretrain.fit(given)
+        other = pretrain.fit(dataclasses.replace(given, spectra=altered))
+        same = all(np.array_equal(v, other[n]) for n, v in one.items())
+        assert same != transductive
+        assert pretrain.run(given).metrics["transductive"] == float(transductive)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_what_is_fitted_predicts_as_the_run_did(members: int) -> None:
+    given = task(configuration(members=members, epochs=4))
+    parameters = pretrain.fit(given)
+    assert {n.split(".", 1)[0] for n in parameters} == {"encoder", "classifier"}
+    assert all(v.dtype == np.float32 for v in parameters.values())
+    shares = pretrain.predict(given.configuration, parameters, given.spectra[JUDGED], given.axis)
+    run = pretrain.run(given)
+    np.testing.assert_array_equal(shares.argmax(axis=1), run.predicted)
+    np.testing.assert_array_equal(shares.max(axis=1), run.confidence)
+    assert shares.shape == (JUDGED.size, 3)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+
+
+def test_unlabelled_spectra_keep_their_classes_to_themselves() -> None:
+    """With a third of the labels, classes of the rest change nothing, not even where classes make positives."""
+    config = configuration(pretext="contrastive", label_fraction=0.34, epochs=3)
+    config = dataclasses.replace(config, positives=dataclasses.replace(config.positives, source="both"))
+    given = task(config)
+    known = stratified_share(TRUTH[TRAIN], 0.34, given.seed)
+    assert pretrain.run(given).metrics["labelled"] == known.size == 12
+    exchanged = []
+    for i, j in itertools.combinations(np.setdiff1d(np.arange(TRAIN.size), known), 2):
+        other = given.classes.copy()
+        other[TRAIN[[i, j]]] = other[TRAIN[[j, i]]]
+        if (other != given.classes).any() and np.array_equal(stratified_share(other[TRAIN], 0.34, given.seed), known):
+            exchanged.append(other)  # two hidden spectra of different classes whose exchange leaves the share as it is
+    assert len(exchanged) > 10
+    one = pretrain.fit(given)
+    for other in exchanged[:2]:
+        two = pretrain.fit(dataclasses.replace(given, classes=other))
+        assert all(np.array_equal(v, two[n]) for n, v in one.items())
+
+
+def test_asked_to_stop_it_stops() -> None:
+    for last in (2, 9):
+        result = pretrain.run(task(configuration()), on_epoch=lambda epoch, loss, last=last: epoch >= last)
+        assert result.status == "stopped"
+        assert str(last) in result.reason
+        assert result.predicted.shape == (JUDGED.size,)
+        assert len(result.loss) < 25
+
+
+def test_what_diverges_says_so() -> None:
+    bad = task(configuration(pretext="none"))
+    spectra = bad.spectra.copy()
+    spectra[TRAIN[0]] = np.inf
+    result = pretrain.run(dataclasses.replace(bad, spectra=spectra))
+    assert result.status == "diverged"
+    assert "not finite" in result.reason
+    assert result.predicted.shape == (JUDGED.size,)
+
+
+@pytest.mark.parametrize("trainable", ["all", "from-block", "last-block", "head"])
+def test_what_fine_tuning_may_change(trainable: str) -> None:
+    config = configuration(pretext="none", trainable=trainable, epochs=2)
+    start = pretrain.fit(task(configuration(pretext="none", trainable="head", epochs=1)))
+    found = pretrain.fit(task(config))
+    moved = {int(n[13]) for n in found if n.startswith("encoder.block") and not np.array_equal(found[n], start[n])}
+    assert moved == {"all": {0, 1, 2}, "from-block": {1, 2}, "last-block": {2}, "head": set()}[trainable]
+
+
+def test_one_transformation_alone_asks_two_questions() -> None:
+    kinds = ("noise", "offset", "multiplication", "horizontal_flip", "permutation")
+    result = pretrain.run(task(configuration(epochs=1, **dict.fromkeys(kinds, False))))
+    assert {n for n in result.metrics if n.startswith("recognition_")} == {
+        "recognition_raw",
+        "recognition_vertical_flip",
+    }
+
+
+def test_wrong_settings_are_refused_by_name() -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown setting 'segmnts'.*segments"):
+        pretrain.run(task(configuration(segmnts=3)))
+    none = dict.fromkeys(
+        ("noise", "offset", "multiplication", "horizontal_flip", "vertical_flip", "permutation"), False
+    )
+    with pytest.raises(ConfigurationError, match="no transformation is left"):
+        pretrain.run(task(configuration(**none)))
+    with pytest.raises(ConfigurationError, match="has 3 blocks"):
+        pretrain.run(task(configuration(features=5)))
+    with pytest.raises(ConfigurationError, match="but 1 blocks are read"):
+        pretrain.run(task(configuration(features=1, trainable="from-block", from_block=2)))
+
+
+def test_baselines_get_as_many_labels() -> None:
+    classes = np.full(len(SPECTRA), -1, dtype=np.int64)
+    classes[TRAIN] = TRUTH[TRAIN]
+    blocks = np.where(classes < 0, -1, GROUP).astype(np.int64)
+    given = ClassInput(SPECTRA, TRAIN, JUDGED, classes, blocks, ("a", "b", "c"))
+    out = pretrain.baseline("knn", given, configuration())
+    assert (out.predicted == TRUTH[JUDGED]).mean() > 0.8
+    few = pretrain.baseline("majority", given, configuration(label_fraction=0.1))
+    assert float(few.confidence[0]) == pytest.approx(1 / 3)
