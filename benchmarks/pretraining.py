@@ -28,7 +28,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config.configuration import Component, Configuration, Scalar
 from spectrosim_search.config.registry import names
-from spectrosim_search.evaluation.classification import accuracy, macro_f1
+from spectrosim_search.evaluation.class_statistics import class_metrics
 from spectrosim_search.evaluation.scores import ClassScores
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import pretrain
@@ -147,7 +147,7 @@ def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: 
         np.concatenate([p.confidence for p in parts]),
     )
     seconds = (time.process_time() - began) / FOLDS
-    scores = {"accuracy": accuracy(joined), "macro_f1": macro_f1(joined), "seconds": seconds}
+    scores = {**class_metrics([joined]), "seconds": seconds}
     return scores | {name: float(np.mean(values)) for name, values in told.items()}
 
 

@@ -107,7 +107,11 @@ class _Layout:
 
 
 def class_metrics(parts: Sequence[ClassScores]) -> dict[str, float]:
-    """Accuracy and macro F1 (over the classes that occur) of parts put together; NaN without a judged spectrum."""
+    """Accuracy and macro F1 of parts put together; NaN without a judged spectrum.
+
+    Macro F1 is the mean over the classes that spectra have: a class left out with its spectra, as the jackknife leaves
+    one out, must not count as a failed one because others were named so.
+    """
     rows = sum(len(p.rows) for p in parts)
     if rows == 0:
         return dict.fromkeys(CLASS_METRICS, float("nan"))

@@ -46,6 +46,13 @@ def test_scores_of_parts_put_together_are_those_of_scikit_learn() -> None:
     assert found["macro_f1"] == pytest.approx(f1_score(y, p, average="macro"))
 
 
+def test_a_class_that_no_spectrum_has_is_wrong_where_it_is_named_and_nothing_more() -> None:
+    truth, predicted = np.array([0, 0, 1, 1, 1]), np.array([0, 2, 1, 1, 2])
+    found = class_metrics([ClassScores(np.arange(5), truth, predicted, np.ones(5, np.float32))])
+    assert found["accuracy"] == pytest.approx(0.6)
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro", labels=[0, 1]))
+
+
 def test_a_rejected_spectrum_is_wrong_and_of_no_class() -> None:
     rows = np.arange(4)
     part = ClassScores(rows, np.array([0, 0, 1, 1]), np.array([0, -1, 1, 1]), np.ones(4, np.float32))

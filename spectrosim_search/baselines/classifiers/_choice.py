@@ -14,19 +14,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines._inner import draw_groups
 from spectrosim_search.baselines._preprocessing import bases, with_scale
 from spectrosim_search.baselines.classifiers._contract import ClassInput, ClassOutput
+from spectrosim_search.baselines.classifiers._folds import inner_folds
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.spectra.preprocessing import describe, fit
 
-__all__ = ["Grid", "choose_and_classify", "inner_folds"]
+__all__ = ["Grid", "choose_and_classify"]
 
 Floats = NDArray[np.float64]
 Scores = Callable[[Floats], Floats]  # (N, L) → (N, K), columns in the order of the sorted classes fitted on
 Fit = Callable[[Floats, NDArray[np.int64], int, Mapping[str, float]], Scores]
-
-_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -35,26 +33,6 @@ class Grid:
 
     settings: Sequence[Mapping[str, float]]
     scales: Sequence[Literal["none", "standard"]] = ("none", "standard")
-
-
-def inner_folds(data: ClassInput) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Rows to fit on and to judge on; fewer folds than three where blocks are few, none where there is one block."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    rng = np.random.default_rng([data.seed, 0xC1A])
-    own = data.blocks[data.train]
-    blocks = np.where(own < 0, own.max(initial=-1) + 1 + np.arange(own.size), own)  # unknown: a block by itself
-    rows = data.train[draw_groups(blocks, rng)]
-    blocks = blocks[np.isin(data.train, rows)]
-    folds = min(_FOLDS, np.unique(blocks).size)
-    classes = data.classes[rows]
-    folds = min(folds, int(np.unique(classes, return_counts=True)[1].max()))
-    if folds < 2:
-        return []
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=data.seed % (1 << 32))
-    dealt = split.split(rows, classes, blocks)
-    found = [(rows[a], rows[b]) for a, b in dealt if a.size and b.size]
-    return [(a, b) for a, b in found if np.unique(data.classes[a]).size > 1]
 
 
 def choose_and_classify(data: ClassInput, grid: Grid, fitted: Fit) -> ClassOutput:
@@ -67,7 +45,7 @@ def choose_and_classify(data: ClassInput, grid: Grid, fitted: Fit) -> ClassOutpu
         only = np.full(data.judged.size, y[0], dtype=np.int64)
         return ClassOutput(only, np.ones(data.judged.size, dtype=np.float32), "one class alone to learn from")
     options = [with_scale(base, scale) for base, scale in itertools.product(bases(data), grid.scales)]
-    folds = inner_folds(data)
+    folds = inner_folds(data, most=True)
     right = np.zeros((len(options), len(grid.settings)))
     judged = sum(b.size for _, b in folds)
     for place, preprocessing in enumerate(options):
