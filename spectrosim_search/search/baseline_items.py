@@ -9,9 +9,9 @@ before it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["BaselineItem", "baseline_items", "first_line", "fit_baseline", "judged_pairs", "locate_pairs", "run_part"]
+__all__ = ["BaselineItem", "baseline_items", "fit_baseline", "judged_pairs", "locate_pairs", "recorded", "run_part"]
 
 Status = Literal["finished", "unsuitable", "failed"]
 
@@ -101,28 +101,39 @@ def locate_pairs(pairs: Sequence[PairScores], wanted: PairSet) -> NDArray[np.flo
 
 
 def fit_baseline(bench: Workbench, item: BaselineItem, *, worker: str, environment_id: str) -> BaselineFit:
-    """Fit on the fold's training spectra and score, on one thread.
+    """Fit on the fold's training spectra and score, on one thread."""
+
+    def fitted() -> dict[str, Any]:
+        judged = judged_pairs(bench, item)
+        output = _run(bench, item, judged)
+        pairs = tuple(
+            PairScores(p.left, p.right, p.positive, p.stratum, s.astype(np.float32), float("nan"))
+            for p, s in zip(judged, output.similarities, strict=True)
+        )
+        return {"settings": output.settings, "pairs": pairs}
+
+    return recorded(item, fitted, worker=worker, environment_id=environment_id)
+
+
+def recorded(
+    item: BaselineItem, fit: Callable[[], Mapping[str, Any]], *, worker: str, environment_id: str
+) -> BaselineFit:
+    """Do a fit that gives the fields of its record which are its own.
 
     What goes wrong is recorded with its reason and ends nothing: another method may well run.
     """
     started, begun = time.time(), time.perf_counter()
     status: Status = "finished"
-    reason, settings = "", ""
-    pairs: tuple[PairScores, ...] = ()
+    reason = ""
+    own: Mapping[str, Any] = {}
     try:
-        judged = judged_pairs(bench, item)
-        output = _run(bench, item, judged)
-        settings = output.settings
-        pairs = tuple(
-            PairScores(p.left, p.right, p.positive, p.stratum, s.astype(np.float32), float("nan"))
-            for p, s in zip(judged, output.similarities, strict=True)
-        )
+        own = fit()
     except (InputError, RunError, ArithmeticError, np.linalg.LinAlgError) as error:
-        status, reason = "unsuitable", first_line(error)
+        status, reason = "unsuitable", _first_line(error)
     except MemoryError:
         status, reason = "failed", "out of memory"
     except Exception as error:  # noqa: BLE001  one method among many, over libraries that raise what they like
-        status, reason = "failed", f"{type(error).__name__}: {first_line(error)}"
+        status, reason = "failed", f"{type(error).__name__}: {_first_line(error)}"
     return BaselineFit(
         key=item.key,
         baseline=item.baseline,
@@ -130,12 +141,11 @@ def fit_baseline(bench: Workbench, item: BaselineItem, *, worker: str, environme
         seed=item.seed,
         status=status,
         reason=reason,
-        settings=settings,
-        pairs=pairs,
         worker=worker,
         started_at=started,
         seconds=time.perf_counter() - begun,
         environment_id=environment_id,
+        **{"settings": "", "pairs": (), **own},
     )
 
 
@@ -188,6 +198,6 @@ def _codes(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int6
     return (left.astype(np.int64) << 31) | right.astype(np.int64)
 
 
-def first_line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     """The first line of an error's text, or its kind where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

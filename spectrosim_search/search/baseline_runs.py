@@ -18,7 +18,7 @@ from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.environment import environment
 from spectrosim_search.search.workers.pool import Finished, Fitted, Pool
 
-__all__ = ["killed", "one_fit", "score_baselines"]
+__all__ = ["fit_items", "score_baselines"]
 
 
 def score_baselines(
@@ -48,7 +48,7 @@ def score_baselines(
     rest = [item for item in items if item.seed not in first]
     fits = _usable(store, bench, items)
     for part, proceed in ((sure, lambda: True), (rest, go_on)):
-        _fit(store, bench, pool, part, fits, proceed, listener, grace, len(items))
+        fit_items(store, bench.study.name, pool, part, fits, proceed, listener, total=len(items), grace=grace)
     return [reference_scores(name, bench, fits.values(), seeds, drawn, hold_out=hold_out) for name in names]
 
 
@@ -66,19 +66,19 @@ def _usable(store: Store, bench: Workbench, items: Iterable[BaselineItem]) -> di
     return out
 
 
-def _fit(
+def fit_items(
     store: Store,
-    bench: Workbench,
+    study: str,
     pool: Pool,
     items: Sequence[BaselineItem],
     fits: dict[str, BaselineFit],
     go_on: Callable[[], bool],
     listener: Listener,
-    grace: float,
+    *,
     total: int,
+    grace: float = GRACE_SECONDS,
 ) -> None:
-    """Fit what is not among `fits`, which takes in what ends."""
-    study = bench.study.name
+    """Fit what is not among `fits`, which takes in what ends; everything is stored as it ends. total: of all parts."""
     waiting = deque(item for item in items if item.key not in fits)
     asked = {item.key: item for item in waiting}
 
@@ -91,13 +91,13 @@ def _fit(
             seconds = _remaining(left, fits) / pool.slots
             listener(BaselineDone(fit.baseline, fit.fold, fit.seed, fit.status, fit.seconds, len(fits), total, seconds))
 
-    lost = work_through(pool, waiting, take, one_fit, study=study, go_on=go_on, listener=listener, grace=grace)
+    lost = work_through(pool, waiting, take, _one, study=study, go_on=go_on, listener=listener, grace=grace)
     for key, reason in lost.items():
-        fits[key] = killed(asked[key], reason)
+        fits[key] = _killed(asked[key], reason)
         add_fit(store, study, fits[key], environment())
 
 
-def one_fit(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
+def _one(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
     """What one worker does at a time."""
     del capacity  # a fit is a fit: nothing is gained by stacking
     return [waiting.popleft()]
@@ -112,7 +112,7 @@ def _remaining(left: Sequence[str], fits: Mapping[str, BaselineFit]) -> float:
     return sum(statistics.fmean(times[name]) if name in times else usual for name in left)
 
 
-def killed(item: BaselineItem, reason: str) -> BaselineFit:
+def _killed(item: BaselineItem, reason: str) -> BaselineFit:
     """The record of a fit that killed two workers."""
     return BaselineFit(
         key=item.key,

@@ -7,9 +7,8 @@ same one, on any machine.
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from spectrosim_search.search.work_item import Phase, WorkItem
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["CHANCE", "CONFIRMATION_SEED", "Bench"]
+__all__ = ["CHANCE", "CONFIRMATION_SEED", "Bench", "whose"]
 
 CONFIRMATION_SEED = 1000  # first seed of the confirmation: never used by a search, which has a hundred at most
 ROWWISE_BYTES = 1 << 28  # spectra before what is fitted; the latest are kept whatever their size
@@ -38,12 +37,28 @@ CHANCE = {
 }
 
 
-class Bench(ABC):
+class Layout(Protocol):
+    """What a bench needs of a design."""
+
+    @property
+    def folds(self) -> int:
+        """Number of folds of the search."""
+
+    def cells(self, seeds: int, first: int = 0) -> tuple[Cell, ...]:
+        """Cells in their fixed order."""
+
+    def summary(self) -> dict[str, Any]:
+        """The design in numbers and text."""
+
+
+class Bench:
     """Cells, pieces of work and their identities."""
 
-    def __init__(self, spectra: SpectraSet, study: Study) -> None:
+    def __init__(self, spectra: SpectraSet, study: Study, layout: Layout) -> None:
         self.spectra = spectra
         self.study = study
+        self._layout = layout
+        self.cells = layout.cells(study.protocol.seeds)  # of a trial that climbs the whole ladder
         asked = {k: v for k, v in study.protocol.question.items() if k != "seeds"}
         question: dict[str, Any] = {"protocol": asked, "metric": study.metric, "seed": study.seed}
         if study.task != "same-batch":  # so that what was trained before there were other tasks keeps its key
@@ -52,22 +67,13 @@ class Bench(ABC):
         self._rowwise: OrderedDict[Preprocessing, NDArray[np.float32]] = OrderedDict()
 
     @property
-    @abstractmethod
-    def cells(self) -> tuple[Cell, ...]:
-        """Cells of a trial that climbs the whole ladder."""
-
-    @property
-    @abstractmethod
     def folds(self) -> int:
         """Number of folds of the search."""
+        return self._layout.folds
 
-    @abstractmethod
     def summary(self) -> dict[str, Any]:
         """The design in numbers and text."""
-
-    @abstractmethod
-    def confirmation_cells(self, seeds: int) -> tuple[Cell, ...]:
-        """Cells with seeds that no search uses, all folds of a seed first."""
+        return self._layout.summary()
 
     @property
     def dataset(self) -> DatasetRecord:
@@ -104,7 +110,7 @@ class Bench(ABC):
         """All folds with fresh seeds, in the order in which they should be trained (all folds of a seed first)."""
         return tuple(
             self._item("confirm", configuration, trial_number, c.index, c.fold, c.seed)
-            for c in self.confirmation_cells(seeds)
+            for c in self._layout.cells(seeds, CONFIRMATION_SEED)
         )
 
     def hold_out_items(
@@ -177,13 +183,7 @@ class Bench(ABC):
     ) -> ReplicateRecord:
         """A replicate that ran out of memory or time, or whose configuration the data refuse: it scores chance."""
         return ReplicateRecord(
-            key=item.key,
-            phase=item.phase,
-            configuration_id=item.configuration_id,
-            trial_number=item.trial_number,
-            cell=item.cell,
-            fold=item.fold,
-            seed=item.seed,
+            **whose(item),
             status="failed",
             reason=reason,
             score=CHANCE[self.study.metric],
@@ -198,3 +198,9 @@ class Bench(ABC):
             total_seconds=seconds,
             environment_id=environment_id,
         )
+
+
+def whose(item: WorkItem) -> dict[str, Any]:
+    """The fields of a record that say which piece of work it is of."""
+    names = ("key", "phase", "configuration_id", "trial_number", "cell", "fold", "seed")
+    return {name: getattr(item, name) for name in names}

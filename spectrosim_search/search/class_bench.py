@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +20,8 @@ from spectrosim_search.config.registry import load
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.class_statistics import class_metrics
 from spectrosim_search.evaluation.scores import ClassScores
-from spectrosim_search.protocol.cells import Cell
 from spectrosim_search.protocol.classes import ClassSplit, make_class_design
-from spectrosim_search.search.bench import CHANCE, CONFIRMATION_SEED, Bench
+from spectrosim_search.search.bench import CHANCE, Bench, whose
 from spectrosim_search.search.programs import ProgramTask
 from spectrosim_search.search.records import HELD_OUT_FOLD, ReplicateRecord
 from spectrosim_search.search.work_item import WorkItem
@@ -63,32 +61,13 @@ class ClassBench(Bench):
     """
 
     def __init__(self, spectra: SpectraSet, study: Study, *, searchable: bool = True) -> None:
-        super().__init__(spectra, study)
         self.design = make_class_design(
             spectra.groups, spectra.labels, spectra.split, study.protocol, study.task, searchable=searchable
         )
+        super().__init__(spectra, study, self.design)
         self.program = program_module(study.task)
-        self._cells = self.design.cells(study.protocol.seeds)
         self._data: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._side: dict[str, NDArray[np.float32]] | None = None
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """Cells of a trial that climbs the whole ladder."""
-        return self._cells
-
-    @property
-    def folds(self) -> int:
-        """Number of folds of the search."""
-        return self.design.folds
-
-    def summary(self) -> dict[str, Any]:
-        """The design in numbers and text."""
-        return self.design.summary()
-
-    def confirmation_cells(self, seeds: int) -> tuple[Cell, ...]:
-        """Cells with seeds that no search uses, all folds of a seed first."""
-        return self.design.cells(seeds, CONFIRMATION_SEED)
 
     @property
     def side(self) -> dict[str, NDArray[np.float32]]:
@@ -142,13 +121,7 @@ class ClassBench(Bench):
         scores = self.scores(task.judged, result.predicted, result.confidence) if finished else None
         values = class_metrics([scores]) if scores is not None else {}
         return ReplicateRecord(
-            key=item.key,
-            phase=item.phase,
-            configuration_id=item.configuration_id,
-            trial_number=item.trial_number,
-            cell=item.cell,
-            fold=item.fold,
-            seed=item.seed,
+            **whose(item),
             status=result.status,
             reason=result.reason,
             score=values[self.study.metric] if values else CHANCE[self.study.metric],

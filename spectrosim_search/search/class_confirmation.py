@@ -7,23 +7,20 @@ over units. With a hold-out the winner is trained on all searched spectra and na
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from spectrosim_search.config.errors import RunError
-from spectrosim_search.search.baseline_runs import killed, one_fit
+from spectrosim_search.search.baseline_runs import fit_items
 from spectrosim_search.search.candidates import choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_conclusion import choose_winner, conclude_classes
 from spectrosim_search.search.class_fits import ClassReference, class_items, class_reference
-from spectrosim_search.search.confirm_budget import allowed, never, train, within_budget
-from spectrosim_search.search.driver_items import work_through
-from spectrosim_search.search.progress import BaselineDone, Listener
-from spectrosim_search.search.records import BaselineRecord
+from spectrosim_search.search.confirm_budget import allowed, never, time_left, train, within_budget
+from spectrosim_search.search.progress import Listener
+from spectrosim_search.search.records import EVERY_SEED, BaselineRecord
 from spectrosim_search.search.store import Store
-from spectrosim_search.search.store_baselines import add_fit, read_fits
-from spectrosim_search.search.workers.environment import environment
-from spectrosim_search.search.workers.pool import Finished, Fitted, Pool
+from spectrosim_search.search.store_baselines import read_fits
+from spectrosim_search.search.workers.pool import Pool
 
 __all__ = ["confirm_classes"]
 
@@ -62,7 +59,7 @@ def confirm_classes(
         train(held_out_items([winner], bench), study, store, pool, lambda: True, listener)
     say(f"reference rows: {', '.join(study.baselines)}")
     seeds = sorted({s for c in finished for s in c.complete_seeds(folds)})[:DRAWN_SEEDS]
-    references = _references(store, bench, pool, seeds, listener)
+    references = _references(store, bench, pool, seeds, time_left(study, record, started), listener)
     say("intervals and verdict")
     search = {
         t.number: [r for r in record.replicates if r.phase == "search" and r.configuration_id == t.configuration_id]
@@ -75,30 +72,17 @@ def confirm_classes(
 
 
 def _references(
-    store: Store, bench: ClassBench, pool: Pool, seeds: Sequence[int], listener: Listener
+    store: Store, bench: ClassBench, pool: Pool, seeds: Sequence[int], go_on: Callable[[], bool], listener: Listener
 ) -> list[ClassReference]:
-    """Fit what is not stored yet, on the pool."""
+    """Fit what is not stored yet: a first seed of every row in any case, further ones while `go_on` says so."""
     study = bench.study
     items = class_items(bench, study.baselines, seeds, hold_out=True)
     stored = read_fits(store, study.name)
     fits = {i.key: stored[i.key] for i in items if i.key in stored and stored[i.key].status != "failed"}
-    waiting = deque(item for item in items if item.key not in fits)
-
-    def take(event: Finished | Fitted) -> None:
-        if isinstance(event, Fitted):
-            fit = event.record
-            add_fit(store, study.name, fit, event.environment)
-            fits[fit.key] = fit
-            left = (len(items) - len(fits)) * fit.seconds / pool.slots
-            listener(
-                BaselineDone(fit.baseline, fit.fold, fit.seed, fit.status, fit.seconds, len(fits), len(items), left)
-            )
-
-    lost = work_through(pool, waiting, take, one_fit, study=study.name, go_on=lambda: True, listener=listener)
-    for item in items:
-        if item.key in lost:
-            fits[item.key] = killed(item, lost[item.key])
-            add_fit(store, study.name, fits[item.key], environment())
+    sure = [item for item in items if item.seed in (EVERY_SEED, *seeds[:1])]
+    rest = [item for item in items if item.seed in seeds[1:]]
+    for part, proceed in ((sure, lambda: True), (rest, go_on)):
+        fit_items(store, study.name, pool, part, fits, proceed, listener, total=len(items))
     return [class_reference(name, bench, list(fits.values()), seeds) for name in study.baselines]
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from spectrosim_search.config import registry
-from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.evaluation.class_statistics import ClassMethod
-from spectrosim_search.evaluation.scores import ClassScores
-from spectrosim_search.search.baseline_items import BaselineItem, first_line
+from spectrosim_search.search.baseline_items import BaselineItem, recorded
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit
 
@@ -63,39 +60,15 @@ def _draws(bench: ClassBench, name: str) -> bool:
 
 
 def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, environment_id: str) -> BaselineFit:
-    """Fit on a fold's training spectra and name its judged ones; what goes wrong is recorded with its reason."""
-    started, begun = time.time(), time.perf_counter()
-    status: Literal["finished", "unsuitable", "failed"] = "finished"
-    reason, settings = "", ""
-    classes: tuple[ClassScores, ...] = ()
-    metrics: Mapping[str, float] = {}
-    try:
+    """Fit on a fold's training spectra and name its judged ones."""
+
+    def fitted() -> dict[str, Any]:
         given = bench.class_input(item.fold, max(item.seed, 0))
         output = bench.program.baseline(item.baseline, given, bench.base_configuration())
-        settings, metrics = output.settings, output.metrics
-        classes = (bench.scores(given.judged, output.predicted, output.confidence.astype(np.float32)),)
-    except (InputError, RunError, ArithmeticError, np.linalg.LinAlgError) as error:
-        status, reason = "unsuitable", first_line(error)
-    except MemoryError:
-        status, reason = "failed", "out of memory"
-    except Exception as error:  # noqa: BLE001  one method among many, over libraries that raise what they like
-        status, reason = "failed", f"{type(error).__name__}: {first_line(error)}"
-    return BaselineFit(
-        key=item.key,
-        baseline=item.baseline,
-        fold=item.fold,
-        seed=item.seed,
-        status=status,
-        reason=reason,
-        settings=settings,
-        pairs=(),
-        worker=worker,
-        started_at=started,
-        seconds=time.perf_counter() - begun,
-        environment_id=environment_id,
-        classes=classes,
-        metrics=metrics,
-    )
+        named = bench.scores(given.judged, output.predicted, output.confidence.astype(np.float32))
+        return {"settings": output.settings, "classes": (named,), "metrics": output.metrics}
+
+    return recorded(item, fitted, worker=worker, environment_id=environment_id)
 
 
 def class_reference(

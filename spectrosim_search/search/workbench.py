@@ -20,10 +20,10 @@ from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold, metrics, primary
 from spectrosim_search.learning.tasks import EvaluationPairs, ReplicateResult, ReplicateTask, TrainingData
-from spectrosim_search.protocol.cells import Cell, CellSplit, HoldOut
+from spectrosim_search.protocol.cells import CellSplit, HoldOut
 from spectrosim_search.protocol.design import make_design
 from spectrosim_search.protocol.pairs import PairSet
-from spectrosim_search.search.bench import CHANCE, CONFIRMATION_SEED, Bench
+from spectrosim_search.search.bench import CHANCE, CONFIRMATION_SEED, Bench, whose
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.work_item import HELD_OUT_PHASES, WorkItem
 from spectrosim_search.spectra import preprocessing
@@ -42,31 +42,12 @@ class Workbench(Bench):
     """
 
     def __init__(self, spectra: SpectraSet, study: Study, *, searchable: bool = True) -> None:
-        super().__init__(spectra, study)
         self.design = make_design(spectra.groups, spectra.labels, spectra.split, study.protocol, searchable=searchable)
-        self._cells = self.design.cells(study.protocol.seeds)
+        super().__init__(spectra, study, self.design)
         sizes = [len(self.design.split(fold, 0).train) for fold in range(self.design.folds)]
         self._training_size = statistics.median(sizes)  # every fold's clock ticks alike
         self._splits: dict[tuple[int, int], CellSplit] = {}
         self._data: OrderedDict[str, TrainingData] = OrderedDict()
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """Cells of a trial that climbs the whole ladder."""
-        return self._cells
-
-    @property
-    def folds(self) -> int:
-        """Number of folds of the search."""
-        return self.design.folds
-
-    def summary(self) -> dict[str, Any]:
-        """The design in numbers and text."""
-        return self.design.summary()
-
-    def confirmation_cells(self, seeds: int) -> tuple[Cell, ...]:
-        """Cells with seeds that no search uses, all folds of a seed first."""
-        return self.design.cells(seeds, CONFIRMATION_SEED)
 
     def stop_on_test_item(self, configuration: Configuration) -> WorkItem:
         """Training whose epoch is chosen on the held-out pairs that judge it: what the first paper did, and nothing
@@ -185,13 +166,7 @@ class Workbench(Bench):
         score = CHANCE[self.study.metric] if diverged else primary(values, self.study.metric)
         first_epoch, second_epoch = result.chosen_epochs
         return ReplicateRecord(
-            key=item.key,
-            phase=item.phase,
-            configuration_id=item.configuration_id,
-            trial_number=item.trial_number,
-            cell=item.cell,
-            fold=item.fold,
-            seed=item.seed,
+            **whose(item),
             status=result.status,
             reason=result.reason,
             score=float(score),
