@@ -243,7 +243,8 @@ def run_study(
             outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
             if outcome.reason:
                 say(f"search ended: {outcome.reason}")
-            say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
+            if outcome.busy == outcome.busy:  # NaN where nothing was trained
+                say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         measure_front(store, study, spectra)
         if confirm:
             started = time.monotonic()

@@ -57,7 +57,8 @@ def run_class_study(
             outcome = search(store, bench, pool, allowance=allowance, listener=tell)
             if outcome.reason:
                 say(f"search ended: {outcome.reason}")
-            say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
+            if outcome.busy == outcome.busy:  # NaN where nothing was trained
+                say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         if confirm:
             started = time.monotonic()
             try:
