@@ -108,7 +108,9 @@ class ClassBench(Bench):
         )
 
     def mixture_rows(self, fold: int) -> dict[int, NDArray[np.int64]]:
-        """Judged spectra that are mixed in the confirmation, rows by number of components; empty where none are."""
+        """Judged spectra that are mixed, rows by number of components: held-out ones, those of a fold without them."""
+        if (fold == HELD_OUT_FOLD) != (self.design.hold_out is not None):
+            return {}
         count, judged = self.study.confirmation.mixtures, self.split(fold).judged
         return mixture_rows(self.design.classes, judged, count, self.random_key(fold, 0))
 

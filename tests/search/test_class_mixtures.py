@@ -121,6 +121,20 @@ def test_the_report_draws_them_beside_single_spectra(run: tuple[StudyRecord, str
     assert 'id="figure-class-mixtures"' in render(record)
 
 
+def test_with_a_hold_out_only_held_out_spectra_are_mixed(tmp_path: Path) -> None:
+    prepared = _prepared()
+    protocol = replace(prepared.study.protocol, scoring="hold-out")
+    prepared = replace(prepared, study=replace(prepared.study, protocol=protocol))
+    with single_thread():
+        record = run_study(prepared, storage=f"sqlite:///{tmp_path / 'h.db'}", workers=0)
+    c, bench = record.confirmation, ClassBench(prepared.spectra, prepared.study)
+    assert c is not None and c.scoring == "hold-out" and bench.design.hold_out is not None
+    assert not bench.mixture_rows(0) and not any(r.mixtures for r in record.replicates if r.phase == "confirm")
+    assert all(np.isin(rows, bench.design.hold_out.judged).all() for rows in bench.mixture_rows(-1).values())
+    assert [e.components for e in c.mixtures["winner"]] == [2, 3, 4]
+    assert c.mixtures["nearest-cosine"][0].mixtures == 30
+
+
 def test_other_tasks_are_asked_for_none() -> None:
     with pytest.raises(ConfigurationError, match="components are named in task identify, this is pretrain"):
         load_study("pretrain", set_=["confirmation.mixtures=10"])

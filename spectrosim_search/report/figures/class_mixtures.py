@@ -37,7 +37,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     if c is None or not c.mixtures:
         return None
     made = figure(height=420)
-    grid = make_subplots(cols=2, subplot_titles=["all components right", "mean share of components right"])
+    grid = make_subplots(cols=2, horizontal_spacing=0.12)
     grid.update_layout(made.layout, overwrite=False)
     grid.layout.meta = {**(made.layout.meta or {}), "wide": True}
     methods = [row for row in ordered_methods(record) if row.name in c.mixtures]
@@ -50,6 +50,8 @@ def build(record: StudyRecord) -> go.Figure | None:
     orders = sorted({1, *(e.components for own in c.mixtures.values() for e in own)})
     grid.update_xaxes(title_text="components", tickvals=orders, range=[0.7, orders[-1] + 0.3])
     grid.update_yaxes(rangemode="tozero", tickformat=".0%", range=[0, 1.03])
+    for column, title in enumerate(("all components right", "mean share of components right"), start=1):
+        grid.update_yaxes(title_text=title, col=column)
     grid.update_layout(showlegend=True)
     return grid
 
