@@ -78,7 +78,7 @@ def ranked(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, floa
         n: {k: float(np.mean([x["found"][k] for x in lines if x["candidate"] == n])) for k in lines[0]["found"]}
         for n in names
     }
-    return sorted(table.items(), key=lambda item: -item[1]["criterion"])
+    return sorted(table.items(), key=lambda item: -round(item[1]["criterion"], 9))
 
 
 def summary(lines: Sequence[Mapping[str, Any]]) -> str:
