@@ -114,7 +114,7 @@ def _fitted(
         "training.spectra": spectra,
         "training.classes": classes.astype(np.float32),
         "training.class_count": np.array([len(task.class_names)], np.float32),
-        "variation": np.array([found.tilt, found.power, found.noise], np.float32),
+        "variation": np.array(found.spreads, np.float32),
     }
     return arrays, fitted.loss, fitted.status, fitted.reason
 
