@@ -25,6 +25,7 @@ from spectrosim_search.evaluation.worth import scores
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
 from spectrosim_search.search.programs._synthesis import checked, kept_rows
 from spectrosim_search.search.programs._synthesis_generator import Synthetic, generate, synthesise
+from spectrosim_search.search.programs._synthesis_mirror import mirrored
 from spectrosim_search.search.programs._synthesis_settings import Settings, settings_of
 from spectrosim_search.search.programs._synthesis_worth import classifier as trained
 from spectrosim_search.search.programs._synthesis_worth import measures
@@ -38,6 +39,7 @@ __all__ = [
     "baseline",
     "fit",
     "generate",
+    "mirrored",
     "predict",
     "prepare",
     "run",
