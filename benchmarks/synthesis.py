@@ -29,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from benchmarks._acquisition_choice import Choice, capped, choose, dealt
 from spectrosim_search.baselines.generators import GeneratorInput
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Component, Configuration
@@ -57,6 +58,8 @@ OURS: dict[str, dict[str, Any]] = {
     "acquisitions and decoder": {"blend": 0.2},
     "decoder alone": {"blend": 1.0, **STILL},
 }
+CHOSEN = "chosen acquisitions"  # spreads by inner folds of the training part: `_acquisition_choice`
+INNER_AMOUNT = 4
 RIVALS = ("none", "duplicates", "noise", "peak-removal", "class-mean", "mixup", "vae")
 
 
@@ -64,22 +67,19 @@ def configuration(**program: Any) -> Configuration:
     return dataclasses.replace(configuration_from_mapping(BASE), program=Component.of("synthesis", **program))
 
 
-def folds(groups: NDArray[np.int64], blocks: NDArray[np.int64], repetition: int) -> NDArray[np.int64]:
-    """Deal the blocks of every group to the folds in turn, from a random fold on."""
-    random = np.random.default_rng(repetition)
-    out = np.empty(groups.size, np.int64)
-    for group in np.unique(groups):
-        start = random.integers(FOLDS)
-        for place, block in enumerate(random.permutation(np.unique(blocks[groups == group]))):
-            out[blocks == block] = (start + place) % FOLDS
-    return out
-
-
-def capped(rows: NDArray[np.int64], groups: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    random = np.random.default_rng([seed, most])
-    return np.sort(
-        np.concatenate([random.permutation(rows[groups[rows] == g])[: most or None] for g in np.unique(groups[rows])])
-    )
+def generated(
+    program: dict[str, Any],
+    x: NDArray[np.float32],
+    axis: NDArray[np.float64],
+    hidden: NDArray[np.int64],
+    train: NDArray[np.int64],
+    seed: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Spectra of the searched generator; hidden: classes of training rows, -1 elsewhere."""
+    names = tuple(str(c) for c in range(int(hidden.max()) + 1))
+    task = ProgramTask("benchmark", configuration(**program), seed, x, axis, hidden, names, train, train[:0])
+    made = synthesis.synthesise(task)
+    return made.spectra, made.classes
 
 
 def made_by(
@@ -88,22 +88,35 @@ def made_by(
     axis: NDArray[np.float64],
     classes: NDArray[np.int64],
     train: NDArray[np.int64],
-    judged: NDArray[np.int64],
     seed: int,
     amount: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    names = tuple(str(c) for c in range(int(classes.max()) + 1))
     if method in OURS:
         hidden = np.full(classes.size, -1)
         hidden[train] = classes[train]
-        task = ProgramTask(
-            "benchmark", configuration(amount=amount, **OURS[method]), seed, x, axis, hidden, names, train, judged
-        )
-        made = synthesis.synthesise(task)
-        return made.spectra, made.classes
+        return generated({"amount": amount, **OURS[method]}, x, axis, hidden, train, seed)
     given = GeneratorInput(x[train], classes[train], axis, amount, seed, configuration(amount=amount))
     other = registry.load("baselines.generators", method).generate(given)
     return other.spectra, other.classes
+
+
+def made_as_chosen(
+    found: Choice,
+    x: NDArray[np.float32],
+    axis: NDArray[np.float64],
+    classes: NDArray[np.int64],
+    train: NDArray[np.int64],
+    seed: int,
+    amount: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Spectra whose spreads the other half of the compounds chose."""
+    hidden = np.full(classes.size, -1)
+    hidden[train] = classes[train]
+    parts = []
+    for half, spreads in enumerate(found.spreads):
+        made, own = generated({"amount": amount, "blend": 0.0, **spreads}, x, axis, hidden, train, seed)
+        parts.append((made[found.half[own] == half], own[found.half[own] == half]))
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
 def run(spectra: SpectraSet, out: Path, methods: list[str], arguments: argparse.Namespace) -> None:
@@ -112,24 +125,38 @@ def run(spectra: SpectraSet, out: Path, methods: list[str], arguments: argparse.
     state = fit_preprocessing(configuration().preprocessing, spectra.intensities)  # fits nothing: root of the share
     x, axis = state.transform(spectra.intensities), state.axis(spectra.axis)
     plain = x.astype(np.float64) ** 2
+
+    def made_of(
+        spreads: dict[str, float], hidden: NDArray[np.int64], rows: NDArray[np.int64], number: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        return generated({"amount": INNER_AMOUNT, "blend": 0.0, **spreads}, x, axis, hidden, rows, number)
+
+    chosen: dict[tuple[int, int], Choice] = {}
     done = {json.loads(line)["key"] for line in out.read_text().splitlines()} if out.exists() else set()
 
     for repetition in range(arguments.repetitions):
-        fold = folds(groups, blocks, repetition)
+        fold = dealt(groups, blocks, FOLDS, repetition)
         for cap in (int(c) for c in arguments.caps.split(",")):
             for held in range(FOLDS):
-                train = capped(np.flatnonzero(fold != held), groups, cap, 100 * repetition + held)
+                whole = np.flatnonzero(fold != held)
+                train = capped(whole, groups, cap, 100 * repetition + held)
                 judged = np.flatnonzero((fold == held) & np.isin(groups, groups[train]))
                 for method in methods:
                     key = f"{arguments.classifier}/{arguments.amount}/{cap}/{repetition}/{held}/{method}"
                     if key in done:
                         continue
                     began, seed = time.perf_counter(), 10 * repetition + held
-                    made, own = made_by(method, x, axis, groups, train, judged, seed, arguments.amount)
+                    if method == CHOSEN:
+                        if (repetition, held) not in chosen:
+                            chosen[repetition, held] = choose(x, axis, groups, blocks, whole, made_of, seed)
+                        choice = chosen[repetition, held]
+                        made, own = made_as_chosen(choice, x, axis, groups, train, seed, arguments.amount)
+                    else:
+                        made, own = made_by(method, x, axis, groups, train, seed, arguments.amount)
                     spent = time.perf_counter() - began
                     count = int(groups.max()) + 1
                     found = {}
-                    for use in ("both", "synthetic") if own.size else ("both",):
+                    for use in arguments.uses.split(",") if own.size else ("both",):
                         parts = (x[train], made) if use == "both" else (made,)
                         codes = (groups[train], own) if use == "both" else (own,)
                         model = fit_classifier(
@@ -140,6 +167,7 @@ def run(spectra: SpectraSet, out: Path, methods: list[str], arguments: argparse.
                     record = {
                         "key": key, "cap": cap, "repetition": repetition, "method": method, "amount": arguments.amount,
                         "classifier": arguments.classifier, "right": found, "seconds": round(spent, 2),
+                        "spreads": chosen[repetition, held].spreads if method == CHOSEN else [],
                         "judged": np.bincount(groups[judged], minlength=count).tolist(),
                         "metrics": generation_metrics(
                             made.astype(np.float64) ** 2, own, plain[train], groups[train], axis, plain[judged],
@@ -168,7 +196,7 @@ def table(out: Path, methods: list[str]) -> None:
     questions = sorted({(r["classifier"], r["amount"], r["cap"] or 99) for r in records})
     for classifier, amount, cap in questions:
         own = [r for r in records if (r["classifier"], r["amount"], r["cap"] or 99) == (classifier, amount, cap)]
-        by = {m: [r for r in own if r["method"] == m] for m in [*RIVALS, *OURS]}
+        by = {m: [r for r in own if r["method"] == m] for m in [*RIVALS, *OURS, CHOSEN]}
         by = {m: rows for m, rows in by.items() if rows and m in methods}
         places = set.intersection(*({(r["repetition"], r["key"].split("/")[4]) for r in rows} for rows in by.values()))
         by = {m: [r for r in rows if (r["repetition"], r["key"].split("/")[4]) in places] for m, rows in by.items()}
@@ -231,9 +259,10 @@ def main() -> None:
     parser.add_argument("--caps", default="1,2,3,0")
     parser.add_argument("--amount", type=int, default=4)
     parser.add_argument("--methods", default="")
+    parser.add_argument("--uses", default="both,synthetic")
     parser.add_argument("--classifier", default="random-forest")
     arguments = parser.parse_args()
-    methods = arguments.methods.split(",") if arguments.methods else [*RIVALS, *OURS]
+    methods = arguments.methods.split(",") if arguments.methods else [*RIVALS, *OURS, CHOSEN]
     torch.set_num_threads(1)
     if arguments.what == "unseen":
         spectra = read(arguments.data)

@@ -5,7 +5,9 @@ by a tilt along m/z and a power of all intensities (transmission, temperature, e
 independent deviations of single peaks. Tilt, power and deviations are measured on pairs of training spectra of one
 class and carried over to other classes; limits are those of a training spectrum drawn as donor.
 
-Shapes: n spectra, L channels. All intensities are at least 0.
+It serves the generator of :mod:`spectrosim_search.learning.synthesis_drawing` and the augmentation ``acquisition``
+alike. Shapes: R replicates, M rows, n training spectra, L channels. A peak is a channel above 0: what is not (centred
+channels below their mean, say) stays as it is.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ __all__ = ["Variation", "learn", "limits", "vary"]
 
 _FEWEST = 6  # shared peaks from which a pair of spectra tells a tilt and a power
 _NORMAL = 1.4826  # standard deviation over median absolute deviation, for normal deviates
+_NEAREST = 1e-3  # m/z over the highest, below which the tilt does not fall further: an axis may start at 0
 _KEPT = 0.3  # share of a spectrum's sum that a donor's limits must leave, else they are not applied
 
 
@@ -34,6 +37,11 @@ class Variation:
     tilt: float  # of the coefficient of log m/z
     power: float  # of the coefficient of log intensity
     noise: float  # of single peaks
+
+    @property
+    def spreads(self) -> tuple[float, float, float]:
+        """Tilt, power and noise."""
+        return self.tilt, self.power, self.noise
 
 
 def _pair(first: NDArray[np.float64], second: NDArray[np.float64], log_mz: NDArray[np.float64]) -> Variation | None:
@@ -60,7 +68,7 @@ def learn(
     Each class that has two spectra with six shared peaks counts once, the prior `weight` times; variances are averaged
     (robust: from medians over classes). Without such a class it is the prior.
     """
-    log_mz = np.log(np.maximum(axis, 1e-9) / axis[-1])
+    log_mz = np.log(np.maximum(axis / axis[-1], _NEAREST))
     found: list[Variation] = []
     for code in np.unique(classes):
         rows = np.flatnonzero(classes == code)
@@ -81,31 +89,41 @@ def learn(
 
 
 def limits(spectra: Tensor, axis: Tensor) -> Tensor:
-    """Return lowest m/z and smallest over largest intensity ``(n, 2)`` of spectra ``(n, L)`` with axis ``(L,)``."""
+    """Return lowest m/z and smallest over largest intensity ``(n, 2)`` of spectra ``(n, L)`` with axis ``(L,)``.
+
+    A spectrum without any peak has the limits of an instrument that records everything.
+    """
     seen = spectra > 0
     inf = torch.full((), float("inf"), dtype=spectra.dtype, device=spectra.device)
     low = torch.where(seen, axis, inf).amin(dim=1)
     smallest = torch.where(seen, spectra, inf).amin(dim=1) / spectra.amax(dim=1)
-    return torch.stack([low, smallest], dim=1)
+    some = seen.any(dim=1)
+    return torch.stack([torch.where(some, low, axis[0]), torch.where(some, smallest, 0.0)], dim=1)
 
 
-def vary(x: Tensor, axis: Tensor, donors: Tensor, variation: Variation, transfer: float, random: RowStream) -> Tensor:
-    """Return spectra x ``(m, L)`` as other acquisitions might have recorded them; peaks vanish and never appear.
+def vary(x: Tensor, axis: Tensor, spread: Tensor, donors: Tensor, transfer: Tensor, random: RowStream) -> Tensor:
+    """Return spectra x ``(R, M, L)`` as other acquisitions might have recorded them; peaks vanish and never appear.
 
-    axis ``(L,)``; donors: :func:`limits` of training spectra ``(n, 2)``, of which each spectrum gets one with
-    probability `transfer`. The lowest m/z is left alone where it would take more than 70 % of a spectrum's sum.
+    axis ``(R, L)``; spread: standard deviations of tilt, power and noise ``(R, 1, 3)``; donors: :func:`limits` of
+    training spectra ``(R, n, 2)``, of which each spectrum gets one with probability `transfer` ``(R, 1, 1)``. The
+    lowest m/z is left alone where it would take more than 70 % of a spectrum's sum. The base peak keeps its height
+    unless that cut takes it.
     """
-    top = x.amax(dim=1, keepdim=True).clamp(min=1e-12)
-    log_mz = torch.log(axis.clamp(min=1e-9) / axis[-1])
-    spread = random.normal(2)[0].to(x.dtype)
-    tilt, power = spread[:, :1] * variation.tilt, torch.exp(spread[:, 1:] * variation.power)
-    noise = random.normal(x.shape[1])[0].to(x.dtype) * variation.noise
-    out = torch.where(x > 0, (x / top).clamp(min=1e-12) ** power * torch.exp(tilt * log_mz + noise), 0.0)
-    out = out / out.amax(dim=1, keepdim=True).clamp(min=1e-12)
-    drawn = random.uniform(2)[0]
-    donor = donors[(drawn[:, 0] * donors.shape[0]).long().clamp(max=donors.shape[0] - 1)]
-    taken = drawn[:, 1:] < transfer
-    out = torch.where(taken & (out < donor[:, 1:]), 0.0, out)
-    cut = torch.where(axis < donor[:, :1], 0.0, out)
-    enough = cut.sum(dim=1, keepdim=True) > _KEPT * out.sum(dim=1, keepdim=True)
-    return torch.where(taken & enough, cut, out) * top
+    seen = x > 0
+    tiny = 1e-12
+    top = x.amax(dim=-1, keepdim=True).clamp(min=tiny)
+    log_mz = torch.log((axis / axis[:, -1:]).clamp(min=_NEAREST)).unsqueeze(1)
+    drawn = random.normal(2).to(x.dtype)
+    tilt, power = drawn[..., :1] * spread[..., :1], torch.exp(drawn[..., 1:] * spread[..., 1:2])
+    noise = random.normal(x.shape[-1]).to(x.dtype) * spread[..., 2:]
+    factor = torch.exp((power - 1) * torch.log((x / top).clamp(min=tiny)) + tilt * log_mz + noise)
+    out = torch.where(seen, x * factor, 0.0)
+    height = out.amax(dim=-1, keepdim=True).clamp(min=tiny)
+    chosen = random.uniform(2)
+    place = (chosen[..., :1] * donors.shape[1]).long().clamp(max=donors.shape[1] - 1)
+    donor = donors.gather(1, place.expand(-1, -1, 2))
+    taken = chosen[..., 1:] < transfer
+    out = torch.where(taken & (out < donor[..., 1:] * height), 0.0, out)
+    cut = torch.where(axis.unsqueeze(1) < donor[..., :1], 0.0, out)
+    enough = cut.sum(dim=-1, keepdim=True) > _KEPT * out.sum(dim=-1, keepdim=True)
+    return torch.where(seen, torch.where(taken & enough, cut, out) * (top / height), x)

@@ -60,7 +60,9 @@ def draw(
     where = torch.device(device)
     axis = torch.from_numpy(data.axis).to(where, torch.float32)
     train = torch.from_numpy(data.spectra).to(where)
-    donors = limits(train, axis)
+    donors = limits(train, axis)[None]
+    spread = torch.tensor(drawing.variation.spreads, device=where).view(1, 1, 3)
+    transfer = torch.tensor(drawing.transfer, device=where).view(1, 1, 1)
     pieces = []
     for start in range(0, sources.size, _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -78,7 +80,7 @@ def draw(
             made = _decoded(parameters, data, settings, configuration, shown, source, code, drawing.jitter, stream)
             made = made / made.norm(dim=1, keepdim=True).clamp(min=1e-12)
             mixed = torch.where(known, (1 - drawing.blend) * mixed + drawing.blend * made, made)
-        out = vary(mixed, axis, donors, drawing.variation, drawing.transfer, RowStream(stream, at.size, _VARIATION))
+        out = vary(mixed[None], axis[None], spread, donors, transfer, RowStream(stream, at.size, _VARIATION))[0]
         pieces.append((out / out.norm(dim=1, keepdim=True).clamp(min=1e-12) * size).cpu().numpy())
     return np.concatenate(pieces).astype(np.float32) if pieces else np.zeros((0, data.axis.size), np.float32)
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from spectrosim_search.config.study import Task
 from spectrosim_search.report.members import SECTIONS, Section, members
 
@@ -43,6 +41,8 @@ _LEADS: dict[Section, str] = {
 }
 
 
+_NAMING: tuple[Task, ...] = ("identify", "pretrain", "synthesis")
+
 _NAMED = """\
 ## Studies that name a class
 
@@ -68,10 +68,12 @@ def guide() -> str:
     for section, title in SECTIONS.items():
         parts.append(f"## {title}\n\n{_LEADS[section]}\n")
         parts += [f"### {m.title}\n\n{m.caption}\n" for m in members(section)]
-    named = {m.name: m for task in get_args(Task) for m in members(task=task) if not m.serves("same-batch")}
-    own = sorted(named.values(), key=lambda m: (m.module.ORDER, m.name))
     parts.append(_NAMED)
-    parts += [f"### {m.title}\n\n{m.caption}\n" for m in own]
+    own = {m.name: m for task in _NAMING for m in members(task=task) if not m.serves("same-batch")}
+    for m in sorted(own.values(), key=lambda m: (m.module.ORDER, m.name)):
+        tasks = [t for t in _NAMING if m.serves(t)]
+        alone = "" if len(tasks) == len(_NAMING) else f" ({', '.join(tasks)} alone)"
+        parts.append(f"### {m.title}{alone}\n\n{m.caption}\n")
     parts.append("A figure that a study's records cannot fill is listed under *Not shown*, with the reason.\n")
     parts.append(_SEVERAL)
     return "\n".join(parts)

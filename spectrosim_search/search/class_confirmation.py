@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.search.baseline_runs import fit_items
-from spectrosim_search.search.candidates import choose_candidates, confirm_items, held_out_items, within
+from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_conclusion import choose_winner, conclude_classes
 from spectrosim_search.search.class_fits import ClassReference, class_items, class_reference
 from spectrosim_search.search.confirm_budget import allowed, never, time_left, train, within_budget
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import EVERY_SEED, BaselineRecord
+from spectrosim_search.search.records import EVERY_SEED, BaselineRecord, Mirrored, StudyRecord
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_baselines import read_fits
 from spectrosim_search.search.workers.pool import Pool
@@ -68,7 +69,20 @@ def confirm_classes(
     }
     for r in references:
         store.set_baseline(study.name, _stored(r, held))
-    store.set_confirmation(study.name, conclude_classes(bench, finished, winner, search, references))
+    conclusion = conclude_classes(bench, finished, winner, search, references)
+    store.set_confirmation(study.name, replace(conclusion, mirrored=_mirrored(record, bench, winner)))
+
+
+def _mirrored(record: StudyRecord, bench: ClassBench, winner: Candidate) -> Mirrored | None:
+    """What the winner's first fold with its first fresh seed made, beside spectra it was not shown."""
+    make, before = getattr(bench.program, "mirrored", None), record.confirmation
+    if make is None:
+        return None
+    if before is not None and before.mirrored is not None and before.winner_configuration_id == winner.identity:
+        return before.mirrored
+    task = bench.task(bench.confirmation_items(winner.configuration, 1)[0])
+    found: Mirrored | None = make(task, bench.design.classes[task.judged])
+    return found
 
 
 def _references(

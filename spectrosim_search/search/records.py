@@ -33,6 +33,7 @@ __all__ = [
     "EnvironmentRecord",
     "Estimate",
     "MethodRow",
+    "Mirrored",
     "OuterFold",
     "PairScores",
     "ReplicateRecord",
@@ -183,6 +184,25 @@ class AxisView:
     pairs: int  # pairs averaged over
 
 
+@dataclass(frozen=True, eq=False)
+class Mirrored:
+    """Synthetic spectra of the winner beside real ones that it was not shown; K pairs of one class each, L channels.
+
+    Those of the classes whose synthetic spectra are most, median and least similar to held-out ones, in this order; of
+    each the pair whose similarity is the median of the class. Base peaks are 100; similarity is the weighted cosine.
+    """
+
+    axis: NDArray[np.float64]  # (L,)
+    made: FloatArray  # (K, L)
+    real: FloatArray  # (K, L)
+    classes: NDArray[np.int64]  # (K,)
+    ranks: NDArray[np.int64]  # (K,) place of the class among all by its mean similarity, 0: best
+    ranked: int  # classes that have synthetic and held-out spectra
+    similarity: FloatArray  # (K,) of the pair
+    class_similarity: FloatArray  # (K,) mean over all pairs of the class
+    novelty: FloatArray  # (K,) 1 - similarity of the synthetic spectrum to the nearest training spectrum
+
+
 @dataclass(frozen=True)
 class BaselineFit:
     """One fit of a baseline: name × fold, and × seed where the method draws (`SEEDED`).
@@ -252,6 +272,7 @@ class ConfirmationRecord:
     class_names: tuple[str, ...] = ()  # by code
     details: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # method → further numbers, by name
     mixtures: Mapping[str, tuple[MixtureEstimate, ...]] = field(default_factory=dict)  # method → by components
+    mirrored: Mirrored | None = None  # of synthesis
     labels_trial: int = -1  # what labels would have chosen where finalists were chosen without them; else -1
 
 

@@ -15,13 +15,24 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
 from spectrosim_search.evaluation.scores import ClassScores, MixtureScores, PairScores
-from spectrosim_search.search.records import AxisView
+from spectrosim_search.search.records import AxisView, Mirrored
 from spectrosim_search.search.store_blobs import pack, unpack
 from spectrosim_search.search.store_tables import PairSetRow
 
-__all__ = ["PairSets", "class_arrays", "classes_of", "mixture_arrays", "mixtures_of", "view_arrays", "view_of"]
+__all__ = [
+    "PairSets",
+    "class_arrays",
+    "classes_of",
+    "mirrored_arrays",
+    "mirrored_of",
+    "mixture_arrays",
+    "mixtures_of",
+    "view_arrays",
+    "view_of",
+]
 
 _VIEW = "axis_view."
+_MIRRORED = "mirrored."
 _CLASSES = "classes."
 _MIXTURES = "mixtures."
 
@@ -100,18 +111,40 @@ def _widen(index: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
 
 def view_arrays(view: AxisView | None) -> dict[str, NDArray[Any]]:
     """The fields of an axis view as arrays to store under names of their own; none where there is no view."""
-    if view is None:
-        return {}
-    return {_VIEW + f.name: np.asarray(getattr(view, f.name)) for f in dataclasses.fields(view)}
+    return _apart(_VIEW, view)
 
 
 def view_of(arrays: Mapping[str, NDArray[Any]]) -> AxisView | None:
     """Rebuild what :func:`view_arrays` took apart; None where it was not stored."""
-    found = {name.removeprefix(_VIEW): value for name, value in arrays.items() if name.startswith(_VIEW)}
+    found = _own(_VIEW, arrays)
     if not found:
         return None
     gap, pairs = float(found.pop("gap")), int(found.pop("pairs"))
     return AxisView(**found, gap=gap, pairs=pairs)
+
+
+def mirrored_arrays(mirrored: Mirrored | None) -> dict[str, NDArray[Any]]:
+    """As :func:`view_arrays`, of mirrored spectra."""
+    return _apart(_MIRRORED, mirrored)
+
+
+def mirrored_of(arrays: Mapping[str, NDArray[Any]]) -> Mirrored | None:
+    """Rebuild what :func:`mirrored_arrays` took apart; None where it was not stored."""
+    found = _own(_MIRRORED, arrays)
+    if not found:
+        return None
+    ranked = int(found.pop("ranked"))
+    return Mirrored(**found, ranked=ranked)
+
+
+def _apart(prefix: str, record: AxisView | Mirrored | None) -> dict[str, NDArray[Any]]:
+    if record is None:
+        return {}
+    return {prefix + f.name: np.asarray(getattr(record, f.name)) for f in dataclasses.fields(record)}
+
+
+def _own(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
 
 def class_arrays(classes: Sequence[ClassScores]) -> dict[str, NDArray[Any]]:

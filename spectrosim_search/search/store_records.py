@@ -18,7 +18,7 @@ from spectrosim_search.search.records import (
     ReplicateRecord,
     TrialRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets, classes_of, mixtures_of, view_of
+from spectrosim_search.search.store_arrays import PairSets, classes_of, mirrored_of, mixtures_of, view_of
 from spectrosim_search.search.store_codec import from_json
 from spectrosim_search.search.store_costs import TrialCosts
 from spectrosim_search.search.store_tables import (
@@ -146,6 +146,7 @@ def read_confirmation(engine: Engine, study_id: int, pairs: PairSets) -> Confirm
         embedding=arrays["embedding"].astype(np.float32),
         group_codes=arrays.get("group_codes", np.zeros(0)).astype(np.int64),  # older databases have none
         axis_view=view_of(arrays),
+        mirrored=mirrored_of(arrays),
         classes=classes_of(arrays),
     )
 

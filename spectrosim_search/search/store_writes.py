@@ -20,7 +20,7 @@ from spectrosim_search.search.records import (
     EnvironmentRecord,
     ReplicateRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets, class_arrays, mixture_arrays, view_arrays
+from spectrosim_search.search.store_arrays import PairSets, class_arrays, mirrored_arrays, mixture_arrays, view_arrays
 from spectrosim_search.search.store_codec import to_json
 from spectrosim_search.search.store_tables import (
     BaselineRow,
@@ -105,13 +105,14 @@ class Writer:
 
     def confirmation(self, study_id: int, pairs: PairSets, record: ConfirmationRecord) -> None:
         """Store the confirmation, in place of an earlier one."""
-        arrays: dict[str, NDArray[Any]] = {"embedding": record.embedding, "group_codes": record.group_codes}
-        ids, blob = pairs.store(record.pairs, **arrays, **view_arrays(record.axis_view), **class_arrays(record.classes))
+        given: dict[str, NDArray[Any]] = {"embedding": record.embedding, "group_codes": record.group_codes}
+        arrays = given | view_arrays(record.axis_view) | mirrored_arrays(record.mirrored) | class_arrays(record.classes)
+        ids, blob = pairs.store(record.pairs, **arrays)
         self._replace(
             sa.delete(ConfirmationRow).where(ConfirmationRow.study_id == study_id),
             sa.insert(ConfirmationRow).values(
                 study_id=study_id,
-                record=to_json(record, without=("pairs", "embedding", "group_codes", "axis_view", "classes")),
+                record=to_json(record, without=("pairs", "axis_view", "mirrored", "classes", *given)),
                 pair_sets=ids,
                 arrays=blob,
             ),

@@ -18,6 +18,7 @@ from spectrosim_search.learning.randomness import RowStream, Stream
 from spectrosim_search.learning.views import Scene
 
 KINDS = (
+    "acquisition",
     "axis-warp",
     "baseline-drift",
     "calibration-drift",

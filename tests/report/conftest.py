@@ -28,6 +28,7 @@ from spectrosim_search.search.records import (
     DatasetRecord,
     EnvironmentRecord,
     MethodRow,
+    Mirrored,
     ReplicateRecord,
     StudyRecord,
     TrialRecord,
@@ -362,6 +363,17 @@ def build() -> Callable[..., StudyRecord]:
     return make_record
 
 
+def make_mirrored() -> Mirrored:
+    """Three pairs of line spectra, the last of one peak each."""
+    axis = np.arange(40.0, 60.0)
+    made, real = np.zeros((2, 3, 20), dtype=np.float32)
+    made[:2, 3], made[:2, 7], made[2, 0] = 100, 41.23, 100
+    real[:2, 3], real[:2, 9], real[2, 1] = 100, 0.1, 100
+    measured = np.array([0.9, 0.5, 0.0], dtype=np.float32)
+    ranks = np.array([0, 15, 31])
+    return Mirrored(axis, made, real, np.array([4, 7, 30]), ranks, 32, measured, measured, 1 - measured)
+
+
 def make_named_record(task: Task = "pretrain") -> StudyRecord:
     """The rich record as if its study had named classes: rows by accuracy, named classes instead of pairs."""
     record = make_record()
@@ -393,6 +405,7 @@ def make_named_record(task: Task = "pretrain") -> StudyRecord:
         mixtures={row.name: mixture_estimates(named) for row in (rows[0], rows[-1])},
         leakage={},
         axis_view=None,
+        mirrored=make_mirrored(),
         embedding=np.zeros((0, 2), dtype=np.float32),
     )
     study = dataclasses.replace(record.study, task=task, metric="accuracy")

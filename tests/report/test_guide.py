@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 from spectrosim_search.config.study import Task
 from spectrosim_search.report.guide import guide
@@ -20,9 +19,11 @@ def test_the_page_is_current() -> None:
 def test_every_figure_is_explained_in_the_order_of_the_page() -> None:
     text = guide()
     places = [text.index(f"### {m.title}\n\n{m.caption}\n") for section in SECTIONS for m in members(section)]
-    own = {m.name: m for task in get_args(Task) for m in members(task=task) if not m.serves("same-batch")}
-    places += [
-        text.index(f"### {m.title}\n\n{m.caption}\n") for m in sorted(own.values(), key=lambda m: m.module.ORDER)
-    ]
-    assert places == sorted(places)
+    tasks: tuple[Task, ...] = ("identify", "pretrain", "synthesis")
+    for task in tasks:
+        own = [m for m in members(task=task) if not m.serves("same-batch")]
+        found = [text.index(f"\n\n{m.caption}\n") for m in own]
+        assert found == sorted(found) and all(text[:place].splitlines()[-1].startswith("### ") for place in found)
+        places += [place for place in found if place not in places]
+    assert "### Made spectra over real ones (synthesis alone)\n" in text
     assert len(places) == text.count("\n### ")

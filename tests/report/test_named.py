@@ -62,3 +62,17 @@ def test_confusion_shows_the_classes_with_most_errors(named: StudyRecord) -> Non
     figure = registry.load("report.figures", "class-confusion").build(named)
     assert np.asarray(figure.data[0].z).shape == (30, 30)
     assert "30 of 36 classes" in figure.layout.meta["note"]
+
+
+def test_made_spectra_stand_over_real_ones(named: StudyRecord) -> None:
+    figure = registry.load("report.figures", "mirrored").build(named)
+    assert len(figure.data) == 6  # two in each of three panels
+    above, below = figure.data[0], figure.data[1]
+    assert list(above.x) == [43.0, 43.0, None, 47.0, 47.0, None]
+    assert list(above.y) == [0, 100, None, 0, 41.2, None]
+    assert list(below.x) == [43.0, 43.0, None] and list(below.y) == [0, -100, None]  # a tenth of a percent is no line
+    titles = [a.text for a in figure.layout.annotations]
+    assert titles[1] == "class 7: class 16 of 32, weighted cosine .50 (class mean .50), novelty .50"
+    study = dataclasses.replace(named.study, task="synthesis")
+    assert 'id="figure-mirrored"' in render(dataclasses.replace(named, study=study))
+    assert "mirrored" not in {m.name for m in members(task="pretrain")}

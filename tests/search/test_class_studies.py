@@ -104,6 +104,29 @@ def test_a_study_ends_in_a_verdict_over_units(task: str, runs: dict[str, tuple[S
     assert 'id="figure-class-confusion"' in page and "reference rows" in page
 
 
+def test_made_spectra_are_kept_beside_held_out_ones(runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    record, storage = runs["synthesis"]
+    c = record.confirmation
+    assert c is not None and c.mirrored is not None
+    bench = ClassBench(_prepared("synthesis").spectra, record.study)
+    winner = next(t.configuration for t in record.trials if t.number == c.winner_trial)
+    assert winner is not None
+    item = bench.confirmation_items(winner, 1)[0]
+    judged = bench.split(item.fold).judged
+    real = bench.spectra.intensities[judged] / bench.spectra.intensities[judged].max(axis=1, keepdims=True)
+    for shown, code in zip(c.mirrored.real, c.mirrored.classes, strict=True):
+        row = int(np.abs(100 * real - shown).max(axis=1).argmin())
+        assert np.abs(100 * real[row] - shown).max() < 0.01
+        assert bench.design.classes[judged[row]] == code
+    assert 'id="figure-mirrored"' in render(record)
+    stored = Store(storage).record("synthesis").confirmation
+    assert stored is not None and stored.mirrored is not None
+    np.testing.assert_array_equal(stored.mirrored.made, c.mirrored.made)
+    assert stored.mirrored.ranked == c.mirrored.ranked
+    others = runs["identify"][0].confirmation
+    assert others is not None and others.mirrored is None
+
+
 def test_the_stored_winner_is_the_mean_of_its_fresh_seeds(runs: dict[str, tuple[StudyRecord, str]]) -> None:
     record, _ = runs["pretrain"]
     c = record.confirmation

@@ -200,3 +200,35 @@ def test_real_compounds_of_one_spectrum_gain(real_data: Path) -> None:
     ours = (synthesis.run(t).predicted == codes[judged]).mean()
     rival = (synthesis.baseline("duplicates", given(t, s), settings).predicted == codes[judged]).mean()
     assert ours > rival + 0.02
+
+
+def cosine(a: np.ndarray, b: np.ndarray, axis: np.ndarray) -> float:
+    return float((axis * a * b).sum() / ((axis * a * a).sum() * (axis * b * b).sum()) ** 0.5)
+
+
+@pytest.mark.parametrize("intensity", ["sqrt", "tic"])
+def test_mirrored_pairs_are_of_one_class_and_ranked_by_similarity(intensity: str) -> None:
+    t = task(configuration(intensity, blend=0.0, spectra_per_class=2))
+    truth = np.unique(SPECTRA.groups, return_inverse=True)[1][t.judged]
+    shown = synthesis.mirrored(t, truth)
+    assert shown is not None and shown.ranked == 10 and shown.ranks.tolist() == [0, 4, 9]
+    made = synthesis.synthesise(t)
+    plain = made.spectra.astype(np.float64) ** (2 if intensity == "sqrt" else 1)
+    real = SPECTRA.intensities[t.judged].astype(np.float64)
+    alike = {
+        code: np.array([[cosine(a, b, t.axis) for b in real[truth == code]] for a in plain[made.classes == code]])
+        for code in range(10)
+    }
+    ordered = sorted(alike, key=lambda code: -alike[code].mean())
+    assert shown.classes.tolist() == [ordered[i] for i in (0, 4, 9)]
+    used = SPECTRA.intensities[kept_rows(t.train, t.classes, 2)]
+    for i, code in enumerate(shown.classes.tolist()):
+        values = np.sort(alike[code].ravel())
+        assert shown.similarity[i] == pytest.approx(values[(values.size - 1) // 2], rel=1e-4)
+        assert shown.class_similarity[i] == pytest.approx(values.mean(), rel=1e-4)
+        assert cosine(shown.made[i], shown.real[i], t.axis) == pytest.approx(shown.similarity[i], rel=1e-4)
+        near = max(cosine(shown.made[i], b, t.axis) for b in used)
+        assert shown.novelty[i] == pytest.approx(1 - near, abs=1e-4)
+        own = real[truth == code]
+        assert np.abs(100 * own / own.max(axis=1, keepdims=True) - shown.real[i]).max(axis=1).min() < 0.01
+    assert synthesis.mirrored(task(configuration(use="real")), truth) is None

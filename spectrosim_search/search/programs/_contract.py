@@ -21,6 +21,8 @@ A program is a module of this package with
     trains as :func:`run` and returns everything that was learnt, by name (safetensors hold it);
 ``predict(configuration, parameters, spectra, axis) -> NDArray[np.float32]``
     ``(K, L)`` preprocessed spectra → ``(K, C)`` scores, the largest is the answer;
+``mirrored(task, truth) -> Mirrored | None`` (optional)
+    spectra it made beside judged ones, whose classes are `truth` ``(m,)``, for a figure;
 ``baseline(name, given, configuration) -> ClassOutput``
     one fit of a reference row; `configuration` is the study's base.
 """

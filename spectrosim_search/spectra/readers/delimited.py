@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.spectra.readers._channels import Channels, find_channels
+from spectrosim_search.spectra.readers._peaks import is_peak_list, peak_table
 from spectrosim_search.spectra.readers._table import Table, bad_cell
 
 __all__ = ["SUFFIXES", "read_table"]
@@ -123,10 +124,23 @@ def _first_bad_cell(path: Path, dialect: _Dialect, channels: Channels) -> DataEr
     return DataError(f"{path}: the table holds cells that are not numbers")
 
 
+def _cells(path: Path, dialect: _Dialect) -> dict[int, NDArray[np.str_]]:
+    """Every cell as stripped text: number of the column → ``(rows,)``."""
+    columns = range(len(dialect.header))
+    chunks = list(_chunks(path, dialect, dict.fromkeys(columns, str)))
+    texts = {i: [c[i].fillna("").to_numpy(dtype=object).astype(np.str_) for c in chunks] for i in columns}
+    return {i: np.char.strip(np.concatenate(t)) if t else np.empty(0, "<U1") for i, t in texts.items()}
+
+
 def read_table(path: Path) -> Table:
-    """Read the file in chunks, numbers straight into float32. Raises DataError naming row and column."""
+    """Read the file in chunks, numbers straight into float32. Raises DataError naming row and column.
+
+    A heading with an id, an m/z and an intensity is that of a list of peaks, one row a peak: summed at unit m/z.
+    """
     try:
         dialect = _dialect(path)
+        if is_peak_list(dialect.header):
+            return peak_table(path, dialect.header, _cells(path, dialect), dialect.decimal)
         channels = find_channels(dialect.header, path, dialect.decimal)
         numeric = set(channels.columns.tolist())
         text_columns = [i for i in range(len(dialect.header)) if i not in numeric]

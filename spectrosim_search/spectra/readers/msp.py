@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.spectra.readers._channels import Channels
+from spectrosim_search.spectra.readers._peaks import bin_peaks
 from spectrosim_search.spectra.readers._table import Table
 
-__all__ = ["SUFFIXES", "bin_peaks", "read_table"]
+__all__ = ["SUFFIXES", "read_table"]
 
 SUFFIXES = (".msp", ".msp.gz")
 
 _HEADER = re.compile(r"^\s*([A-Za-z][\w /\-\$#.]*?)\s*:\s*(.*?)\s*$")
 _PEAK = re.compile(r"([0-9.eE+\-]+)[\s,:]+([0-9.eE+\-]+)(?:[\s,]+\"[^\"]*\"|[\s,]+'[^']*')?")
-_BASE = 1000.0
 # heading in lower case → name of the column; others keep theirs
 _COLUMNS = {"name": "compound_name", "inchikey": "inchikey", "db#": "db#", "id": "id", "formula": "formula"}
 
@@ -39,21 +39,6 @@ class _Record:
     fields: dict[str, str] = field(default_factory=dict)
     peaks: list[tuple[float, float]] = field(default_factory=list)
     announced: int = -1
-
-
-def bin_peaks(
-    record: NDArray[np.int64], mz: NDArray[np.float64], intensity: NDArray[np.float64], count: int
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Sum peaks ``(P,)`` of `count` records at unit m/z: ``(count, L)``, base peaks 1000, and the axis ``(L,)``.
-
-    The axis runs without gaps from the lowest to the highest nominal m/z; m/z is rounded half up.
-    """
-    nominal = np.floor(mz + 0.5).astype(np.int64)
-    low, high = int(nominal.min()), int(nominal.max())
-    out = np.zeros((count, high - low + 1))
-    np.add.at(out, (record, nominal - low), intensity)
-    top = out.max(axis=1, keepdims=True)
-    return (_BASE * out / np.where(top > 0, top, 1.0)).astype(np.float32), np.arange(low, high + 1, dtype=np.float64)
 
 
 def _peaks(path: Path, number: int, line: str) -> list[tuple[float, float]]:
