@@ -55,8 +55,9 @@ def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *
 
 
 def _draws(bench: ClassBench, name: str) -> bool:
-    """Whether fits differ by seed: the method draws, or all rows of its program do."""
-    return bool(registry.load(bench.program.BASELINES, name).SEEDED or getattr(bench.program, "ROWS_DRAW", False))
+    """Whether fits differ by seed: the method draws, or all rows of its program do, or which spectra are labelled."""
+    drawn = getattr(bench.program, "ROWS_DRAW", False) or bench.label_share(bench.base_configuration()) < 1
+    return bool(registry.load(bench.program.BASELINES, name).SEEDED or drawn)
 
 
 def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, environment_id: str) -> BaselineFit:

@@ -20,8 +20,9 @@ from spectrosim_search.deploy.retrain_named import train_named
 from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
 from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.class_fits import class_items
 from spectrosim_search.search.documents import load_study
-from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.records import EVERY_SEED, StudyRecord
 from spectrosim_search.search.run import Prepared, plan_study, prepare_study, run_study
 from spectrosim_search.search.run_baselines import compare_baselines
 from spectrosim_search.search.store import Store
@@ -134,6 +135,25 @@ def test_equal_items_give_equal_records() -> None:
         first, second = (bench.run(item, worker="w", device="cpu", environment_id="e") for _ in range(2))
     assert np.array_equal(first.classes[0].confidence, second.classes[0].confidence)
     assert first.score == second.score
+
+
+def test_program_and_reference_rows_learn_from_the_same_labelled_spectra() -> None:
+    spectra = _prepared("pretrain").spectra
+    labelled: dict[float, list[set[int]]] = {}
+    for share in (0.1, 0.4, 1.0):
+        bench = ClassBench(spectra, _prepared("pretrain", f"program.label_fraction={share}").study)
+        for item in bench.confirmation_items(bench.base_configuration(), 2):
+            task, given = bench.task(item), bench.class_input(item.fold, item.seed)
+            known = np.flatnonzero(task.classes >= 0)
+            assert np.array_equal(known, given.train) and np.array_equal(given.classes, task.classes)
+            assert set(task.classes[known]) == set(range(len(task.class_names)))
+            assert (given.spectra.labels[np.setdiff1d(task.train, known)] == "").all()
+            labelled.setdefault(share, []).append(set(known.tolist()))
+        seeds = {item.seed for item in class_items(bench, ["knn"], [1000, 1001], hold_out=False)}
+        assert seeds == ({EVERY_SEED} if share == 1 else {1000, 1001})  # another seed, other labelled spectra
+    for few, more, everything in zip(*labelled.values(), strict=True):
+        assert few < more < everything
+    assert labelled[0.4][0] != labelled[0.4][2]
 
 
 @pytest.mark.parametrize("task", SMALL)
