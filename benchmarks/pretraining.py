@@ -5,12 +5,11 @@ Every finished cross-validation is a line of the file given by ``--out``; the sa
     OMP_NUM_THREADS=1 python -m benchmarks.pretraining main --data FOLDER --out runs/pretraining.jsonl
     python -m benchmarks.pretraining table --out runs/pretraining.jsonl
 
-``main``: the pretext, a contrastive objective, no pretraining and the baselines on all sets; ``raw``: networks on
-spectra that are not scaled, and ``branch``: on scaled ones, with and without the linear branch; ``fractions``: 5 to
-50 % of the labels, raw, the same labelled spectra for everyone, and ``contrastive`` there; ``ablations``: single
-transformations, block depth, what fine-tuning changes, raw. Folds are dealt anew for every seed. ``plain`` cuts through
-groups, as the paper does: where there are groups, that leaks, and it is marked so. Networks have one fixed
-configuration; baselines choose their preprocessing and settings on inner folds.
+``main``: the pretext, a contrastive objective, no pretraining and the baselines on all sets; ``fractions``: with 5 to
+100 % of the labels, the same labelled spectra for everyone; ``branch``: networks with the linear branch; ``raw``: with
+spectra that are not scaled; ``ablations``: single transformations, block depth, what fine-tuning changes. Folds are
+dealt anew for every seed. ``plain`` cuts through groups, as the paper does: where there are groups, that leaks, and it
+is marked so. Networks have one fixed configuration; baselines choose their preprocessing and settings on inner folds.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ SETS = (
     "fiems-brachypodium-neg",
 )
 FOLDS = 5
-FRACTIONS = (0.05, 0.1, 0.2, 0.5)
+FRACTIONS = (0.05, 0.1, 0.2, 0.5, 1.0)
 _STEPS = 320
 KINDS = ("noise", "offset", "multiplication", "horizontal_flip", "vertical_flip", "permutation")
 # the network reads behind block 3, as the paper's
@@ -84,15 +83,18 @@ def variant(method: str) -> dict[str, Scalar] | None:
     return {**VARIANTS[name], "branch": "discriminant" if method.endswith(BRANCH) else "none"}
 
 
-def configuration(intensity: str, binning: int, count: int, program: Mapping[str, Scalar]) -> Configuration:
+def configuration(
+    intensity: str, binning: int, count: int, small: bool, program: Mapping[str, Scalar]
+) -> Configuration:
     """The fixed configuration of the networks for `count` training spectra.
 
-    320 steps of pretraining and as many of fine-tuning, or 20 and 40 epochs where those are more.
+    320 steps of pretraining and as many of fine-tuning, or 20 and 40 epochs where those are more; a small network has
+    half the width and 160 steps.
     """
     batch = 32
-    pretraining, tuning = (
-        max(least, -(-_STEPS // -(-shown // batch))) for least, shown in ((20, 2 * count), (40, count))
-    )
+    steps, least = (_STEPS // 2, 1) if small else (_STEPS, 20)
+    pretraining = max(least, -(-steps // -(-2 * count // batch)))
+    tuning = max(2 * least, -(-steps // -(-count // batch)))
     base = configuration_from_mapping(
         {
             "preprocessing": {
@@ -100,7 +102,7 @@ def configuration(intensity: str, binning: int, count: int, program: Mapping[str
                 "scale": "standard",
                 "binning": binning,
             },
-            "encoder": {"type": "block-cnn"},
+            "encoder": {"type": "block-cnn", "width": 8 if small else 16},
             "head": {"type": "mlp"},
             "objective": {"type": "nt-xent"},
             "augmentations": {"jitter": {}, "scale": {}, "baseline-drift": {}},
@@ -121,7 +123,7 @@ def folds(spectra: SpectraSet, plain: bool, seed: int) -> Iterator[tuple[NDArray
         yield from dealt.split(spectra.labels, spectra.labels, spectra.groups)
 
 
-def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: float) -> dict[str, float]:
+def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: float, small: bool) -> dict[str, float]:
     """One cross-validation: scores over all judged spectra, and what the network told of its pretext."""
     class_names, truth = np.unique(spectra.labels, return_inverse=True)
     truth = truth.astype(np.int64)
@@ -132,6 +134,7 @@ def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: 
         "none" if method.startswith(RAW) else "sqrt" if masses else "snv",
         1 + spectra.axis.size // 300,
         len(spectra) * (FOLDS - 1) // FOLDS,
+        small,
         program or {},
     )
     parts: list[ClassScores] = []
@@ -173,20 +176,19 @@ def load(name: str, data: Path) -> SpectraSet:
 def jobs(part: str, sets: list[str], seeds: int) -> Iterator[tuple[str, str, bool, int, float]]:
     """Set, method, whether folds are plain, seed and label fraction of everything a part measures."""
     rows = [n for n in names("baselines.classifiers") if not n.startswith("nearest")]
+    networks = ["no pretraining", "transformations", "contrastive (nt-xent)"]
     shown = {
-        "main": [*rows, "transformations", "no pretraining", "contrastive (nt-xent)"],
-        "raw": [RAW + name + end for name in ("transformations", "no pretraining") for end in ("", BRANCH)],
-        "fractions": [*(RAW + name for name in ("no pretraining", "transformations")), "lda", "elm", "svm"],
-        "contrastive": [RAW + "contrastive (nt-xent)"],
-        "branch": ["transformations", "no pretraining", "transformations" + BRANCH, "no pretraining" + BRANCH],
-        "ablations": [RAW + v for v in VARIANTS if v not in ("transformations", "no pretraining")],
+        "main": [*rows, *networks],
+        "fractions": ["lda", "elm", "svm", *networks],
+        "branch": [n + BRANCH for n in networks[:2]],
+        "raw": [RAW + n + end for n in networks[:2] for end in ("", BRANCH)],
+        "ablations": [v for v in VARIANTS if v not in networks],
     }[part]
-    fractions = FRACTIONS if part in ("fractions", "contrastive") else (1.0,)
     for seed in range(seeds):
         for name in sets:
             grouped = name in ("nir-tablets", "nir (simulated)")
-            for plain in (False, True) if grouped and part in ("main", "raw") else (not grouped,):
-                for fraction in fractions:
+            for plain in (False, True) if grouped and part == "main" else (not grouped,):
+                for fraction in FRACTIONS if part == "fractions" else (1.0,):
                     for method in shown:
                         yield name, method, plain, seed, fraction
 
@@ -198,8 +200,9 @@ def table(lines: list[dict[str, float | str | bool]]) -> str:
     for line in lines:
         kind = "plain" if line["plain"] else "groups disjoint"
         key = (str(line["set"]), kind, float(line["fraction"]))
-        cells[key][str(line["method"])].append(float(line["accuracy"]))
-        scores[(*key, str(line["method"]))].append(float(line["macro_f1"]))
+        method = f"{line['method']}, small" if line["small"] else str(line["method"])
+        cells[key][method].append(float(line["accuracy"]))
+        scores[(*key, method)].append(float(line["macro_f1"]))
     out = []
     for key, methods in cells.items():
         out.append(f"{key[0]}, folds {key[1]}, {key[2]:.0%} of the labels")
@@ -213,11 +216,12 @@ def table(lines: list[dict[str, float | str | bool]]) -> str:
 def main() -> None:
     """Measure what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["main", "raw", "fractions", "contrastive", "branch", "ablations", "table"])
+    parser.add_argument("part", choices=["main", "fractions", "branch", "raw", "ablations", "table"])
     parser.add_argument("--data", type=Path, help="folder of the sets, each with a spectra.csv.gz")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--small", action="store_true", help="networks of half the width, 160 steps")
     asked = parser.parse_args()
     lines = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
     if asked.part == "table":
@@ -225,14 +229,15 @@ def main() -> None:
         return
     if asked.data is None:
         parser.error("--data is needed to measure")
-    done = {(line["set"], line["method"], line["plain"], line["seed"], line["fraction"]) for line in lines}
+    asked_of = ("set", "method", "plain", "seed", "fraction", "small")
+    done = {tuple(line[name] for name in asked_of) for line in lines}
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     for job in jobs(asked.part, asked.sets.split(","), asked.seeds):
-        if job in done:
+        small = asked.small and variant(job[1]) is not None
+        if (*job, small) in done:
             continue
-        name, method, plain, seed, fraction = job
-        found = measure(load(name, asked.data), method, plain, seed, fraction)
-        line = {"set": name, "method": method, "plain": plain, "seed": seed, "fraction": fraction, **found}
+        found = measure(load(job[0], asked.data), *job[1:], small)
+        line = {**dict(zip(asked_of, (*job, small), strict=True)), **found}
         with asked.out.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)

@@ -73,12 +73,15 @@ def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, en
 
 
 def class_reference(
-    name: str, bench: ClassBench, fits: Collection[BaselineFit], drawn: Sequence[int]
+    name: str, bench: ClassBench, fits: Collection[BaselineFit], drawn: Sequence[int], *, hold_out: bool = True
 ) -> ClassReference:
-    """Put a baseline's fits together. A seed counts once every fold is fitted; one bad fit makes the row n/a."""
+    """Put a baseline's fits together. A seed counts once every fold is fitted; one bad fit makes the row n/a.
+
+    hold_out: whether the held-out spectra, where there are any, belong to it.
+    """
     title, draws = str(registry.load(bench.program.BASELINES, name).TITLE), _draws(bench, name)
     own = {(f.fold, f.seed): f for f in fits if f.baseline == name}
-    folds = [*range(bench.folds), *([HELD_OUT_FOLD] if bench.design.hold_out is not None else [])]
+    folds = [*range(bench.folds), *([HELD_OUT_FOLD] if hold_out and bench.design.hold_out is not None else [])]
     seeds = [s for s in (drawn if draws else (EVERY_SEED,)) if all((fold, s) in own for fold in folds)]
     bad = [f for f in own.values() if f.status != "finished"]
     seconds = sum(f.seconds for f in own.values())

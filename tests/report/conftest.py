@@ -26,6 +26,7 @@ from spectrosim_search.search.records import (
     ConfirmationRecord,
     DatasetRecord,
     EnvironmentRecord,
+    LabelPoint,
     MethodRow,
     ReplicateRecord,
     StudyRecord,
@@ -377,6 +378,20 @@ def make_named_record(task: Task = "pretrain") -> StudyRecord:
         for r in record.confirmation.rows
         if r.kind in ("winner", "finalist", "baseline")
     )
+    curve = tuple(
+        LabelPoint(
+            share=share,
+            labelled=100 * share,
+            method=name,
+            title=name.title(),
+            kind="winner" if name == "winner" else "finalist" if name == "counterpart" else "baseline",
+            seeds=3,
+            metrics={"accuracy": Estimate(0.9 - 0.05 * place - 0.1 * (share < 1), 0.6, 0.95)},
+            difference=None if name == "winner" else Estimate(0.05 * place, -0.02, 0.3),
+        )
+        for share in (0.1, 1.0)
+        for place, name in enumerate(("winner", "counterpart", "elm", "lda", "svm", "knn"))
+    )
     details = {rows[0].name: {"novelty": 0.4, "mixtures_of_2": 0.9}, rows[1].name: {"novelty": 0.2}}
     confirmation = dataclasses.replace(
         record.confirmation,
@@ -386,6 +401,7 @@ def make_named_record(task: Task = "pretrain") -> StudyRecord:
         classes=tuple(parts),
         class_names=names,
         details=details,
+        label_curve=curve,
         leakage={},
         axis_view=None,
         embedding=np.zeros((0, 2), dtype=np.float32),

@@ -53,6 +53,7 @@ SMALL = {
         "program.epochs=4",
         "protocol.folds=2",
         "program.trainable=all",
+        "confirmation.label_fractions=[0.3]",
     ],
     "synthesis": [
         "data.simulator_parameters.compounds=9",
@@ -118,6 +119,27 @@ def test_the_stored_winner_is_the_mean_of_its_fresh_seeds(runs: dict[str, tuple[
     assert c.rows[0].metrics["accuracy"].value + c.verdict.optimism == pytest.approx(np.mean(by_seed))
 
 
+def test_a_curve_over_labels_ends_where_the_confirmation_stands(runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    record, _ = runs["pretrain"]
+    c = record.confirmation
+    assert c is not None
+    points = {(p.method, p.share): p for p in c.label_curve}
+    assert points.keys() == {(m, s) for m in ("winner", "counterpart", *BASELINES["pretrain"]) for s in (0.3, 1.0)}
+    table = {row.name: row for row in c.rows}
+    for name in ("winner", *BASELINES["pretrain"]):
+        corrected = c.verdict.optimism if name == "winner" else 0.0
+        value = table[name].metrics["accuracy"].value + corrected
+        assert points[name, 1.0].metrics["accuracy"].value == pytest.approx(value)
+    assert points["winner", 0.3].labelled < points["winner", 1.0].labelled == 24
+    few, rival = points["winner", 0.3], points["knn", 0.3]
+    assert rival.difference is not None and few.difference is None
+    ahead = few.metrics["accuracy"].value - rival.metrics["accuracy"].value
+    assert rival.difference.value == pytest.approx(ahead)
+    runs_of_it = [r for r in record.replicates if r.phase == "confirm"]
+    assert len(runs_of_it) == 2 * 2 * 4  # folds × seeds × (winner and counterpart at two shares)
+    assert all(p.seeds == 2 or (p.method, p.share) in {("knn", 1.0), ("majority", 1.0)} for p in c.label_curve)
+
+
 def test_going_on_trains_nothing_twice(runs: dict[str, tuple[StudyRecord, str]]) -> None:
     before, storage = runs["pretrain"]
     with single_thread():
@@ -125,6 +147,7 @@ def test_going_on_trains_nothing_twice(runs: dict[str, tuple[StudyRecord, str]])
     assert {r.key for r in after.replicates} == {r.key for r in before.replicates}
     assert after.confirmation is not None and before.confirmation is not None
     assert after.confirmation.rows == before.confirmation.rows
+    assert after.confirmation.label_curve == before.confirmation.label_curve
 
 
 def test_equal_items_give_equal_records() -> None:

@@ -13,6 +13,8 @@ A program is a module of this package with
     whether a fit of any reference row depends on its seed, whatever the member says of itself;
 ``label_share(configuration) -> float`` (optional)
     share of the training spectra whose class is known; without it all of them;
+``counterpart(configuration) -> tuple[str, Configuration] | None`` (with ``label_share``)
+    what a curve over labels sets a configuration against, with its title;
 ``prepare(spectra) -> SpectraSet`` (optional)
     what becomes of the spectra before anything is split, near-duplicates put into one block for instance;
 ``side(study, spectra, class_names) -> Mapping[str, NDArray[np.float32]]`` (optional)

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.baselines.classifiers._contract import ClassInput, ClassOutput
 from spectrosim_search.config import registry
-from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.configuration import Component, Configuration
+from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
 from spectrosim_search.search.programs._pretrain_settings import Settings, check, settings_of
 from spectrosim_search.search.programs._pretrain_training import Trained, train
 
-__all__ = ["BASELINES", "Settings", "baseline", "check", "fit", "label_share", "predict", "run"]
+__all__ = ["BASELINES", "Settings", "baseline", "check", "counterpart", "fit", "label_share", "predict", "run"]
 
 BASELINES = "baselines.classifiers"
 
@@ -127,6 +129,22 @@ def predict(
 def label_share(configuration: Configuration) -> float:
     """Share of the training spectra whose class is known."""
     return settings_of(configuration).label_fraction
+
+
+def counterpart(configuration: Configuration) -> tuple[str, Configuration] | None:
+    """The same without pretraining; of a configuration without, the same after recognising transformations.
+
+    None where it names no transformation to recognise.
+    """
+    assert configuration.program is not None
+    off = settings_of(configuration).pretext != "none"
+    changed = {**dict(configuration.program.parameters), "pretext": "none" if off else "transformations"}
+    other = replace(configuration, program=Component.of(configuration.program.type, **changed))
+    try:
+        settings_of(other)
+    except ConfigurationError:
+        return None
+    return "The same without pretraining" if off else "The same, pretrained by transformations", other
 
 
 def baseline(name: str, given: ClassInput, configuration: Configuration) -> ClassOutput:
