@@ -6,7 +6,7 @@ Every finished cross-validation is a line of the file given by ``--out``; the sa
     python -m benchmarks.pretraining table --out runs/pretraining.jsonl
 
 ``main``: the pretext, a contrastive objective, no pretraining and the baselines on all sets; ``fractions``: with 5 to
-100 % of the labels, the same labelled spectra for everyone; ``branch``: networks with the linear branch; ``raw``: with
+50 % of the labels, the same labelled spectra for everyone; ``branch``: networks with the linear branch; ``raw``: with
 spectra that are not scaled; ``ablations``: single transformations, block depth, what fine-tuning changes. Folds are
 dealt anew for every seed. ``plain`` cuts through groups, as the paper does: where there are groups, that leaks, and it
 is marked so. Networks have one fixed configuration; baselines choose their preprocessing and settings on inner folds.
@@ -54,7 +54,7 @@ SETS = (
     "fiems-brachypodium-neg",
 )
 FOLDS = 5
-FRACTIONS = (0.05, 0.1, 0.2, 0.5, 1.0)
+FRACTIONS = (0.05, 0.1, 0.2, 0.5)
 _STEPS = 320
 KINDS = ("noise", "offset", "multiplication", "horizontal_flip", "vertical_flip", "permutation")
 # the network reads behind block 3, as the paper's
@@ -83,18 +83,15 @@ def variant(method: str) -> dict[str, Scalar] | None:
     return {**VARIANTS[name], "branch": "discriminant" if method.endswith(BRANCH) else "none"}
 
 
-def configuration(
-    intensity: str, binning: int, count: int, small: bool, program: Mapping[str, Scalar]
-) -> Configuration:
+def configuration(intensity: str, binning: int, count: int, program: Mapping[str, Scalar]) -> Configuration:
     """The fixed configuration of the networks for `count` training spectra.
 
-    320 steps of pretraining and as many of fine-tuning, or 20 and 40 epochs where those are more; a small network has
-    half the width and 160 steps.
+    320 steps of pretraining and as many of fine-tuning, or 20 and 40 epochs where those are more.
     """
     batch = 32
-    steps, least = (_STEPS // 2, 1) if small else (_STEPS, 20)
-    pretraining = max(least, -(-steps // -(-2 * count // batch)))
-    tuning = max(2 * least, -(-steps // -(-count // batch)))
+    pretraining, tuning = (
+        max(least, -(-_STEPS // -(-shown // batch))) for least, shown in ((20, 2 * count), (40, count))
+    )
     base = configuration_from_mapping(
         {
             "preprocessing": {
@@ -102,7 +99,7 @@ def configuration(
                 "scale": "standard",
                 "binning": binning,
             },
-            "encoder": {"type": "block-cnn", "width": 8 if small else 16},
+            "encoder": {"type": "block-cnn"},
             "head": {"type": "mlp"},
             "objective": {"type": "nt-xent"},
             "augmentations": {"jitter": {}, "scale": {}, "baseline-drift": {}},
@@ -123,7 +120,7 @@ def folds(spectra: SpectraSet, plain: bool, seed: int) -> Iterator[tuple[NDArray
         yield from dealt.split(spectra.labels, spectra.labels, spectra.groups)
 
 
-def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: float, small: bool) -> dict[str, float]:
+def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: float) -> dict[str, float]:
     """One cross-validation: scores over all judged spectra, and what the network told of its pretext."""
     class_names, truth = np.unique(spectra.labels, return_inverse=True)
     truth = truth.astype(np.int64)
@@ -134,7 +131,6 @@ def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: 
         "none" if method.startswith(RAW) else "sqrt" if masses else "snv",
         1 + spectra.axis.size // 300,
         len(spectra) * (FOLDS - 1) // FOLDS,
-        small,
         program or {},
     )
     parts: list[ClassScores] = []
@@ -200,7 +196,7 @@ def table(lines: list[dict[str, float | str | bool]]) -> str:
     for line in lines:
         kind = "plain" if line["plain"] else "groups disjoint"
         key = (str(line["set"]), kind, float(line["fraction"]))
-        method = f"{line['method']}, small" if line["small"] else str(line["method"])
+        method = str(line["method"])
         cells[key][method].append(float(line["accuracy"]))
         scores[(*key, method)].append(float(line["macro_f1"]))
     out = []
@@ -221,7 +217,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--small", action="store_true", help="networks of half the width, 160 steps")
+    parser.add_argument("--methods", default="", help="only these, by their names, with ; between; default: all")
     asked = parser.parse_args()
     lines = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
     if asked.part == "table":
@@ -229,15 +225,15 @@ def main() -> None:
         return
     if asked.data is None:
         parser.error("--data is needed to measure")
-    asked_of = ("set", "method", "plain", "seed", "fraction", "small")
+    asked_of = ("set", "method", "plain", "seed", "fraction")
     done = {tuple(line[name] for name in asked_of) for line in lines}
     asked.out.parent.mkdir(parents=True, exist_ok=True)
+    only = asked.methods.split(";") if asked.methods else []
     for job in jobs(asked.part, asked.sets.split(","), asked.seeds):
-        small = asked.small and variant(job[1]) is not None
-        if (*job, small) in done:
+        if job in done or (only and job[1] not in only):
             continue
-        found = measure(load(job[0], asked.data), *job[1:], small)
-        line = {**dict(zip(asked_of, (*job, small), strict=True)), **found}
+        found = measure(load(job[0], asked.data), *job[1:])
+        line = {**dict(zip(asked_of, job, strict=True)), **found}
         with asked.out.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)

@@ -60,7 +60,9 @@ def label_curve(
     fits = read_fits(store, bench.study.name)
     for share, own in benches.items():
         labelled = _labelled(own, seeds)
-        methods = {(c.name, c.title, c.kind): _by_seed(c, bench.folds, seeds) for c in runs[share]}
+        methods: dict[tuple[str, str, str], ClassMethod] = {
+            (c.name, c.title, c.kind): _by_seed(c, bench.folds, seeds) for c in runs[share]
+        }
         keys = {item.key for item in class_items(own, bench.study.baselines, seeds, hold_out=False)}
         stored = [fit for key, fit in fits.items() if key in keys]
         for name in bench.study.baselines:

@@ -121,7 +121,8 @@ def predict(
             tensors = {n.removeprefix("encoder."): torch.from_numpy(np.asarray(v)).unsqueeze(0) for n, v in own.items()}
             share = classify(trunk, tensors, spectra, axis)
             if weight is not None and bias is not None:
-                share = (share + softmax(spectra.astype(np.float64) @ weight + bias, axis=1)) / 2
+                linear = softmax(spectra.astype(np.float64) @ weight + bias, axis=1)
+                share = np.asarray((share + linear) / 2, dtype=np.float32)
             shares.append(share)
     return np.asarray(np.mean(shares, axis=0), dtype=np.float32)
 
