@@ -219,5 +219,10 @@ def test_the_linear_branch_is_averaged_with_the_network() -> None:
     few = dataclasses.replace(both, classes=np.where(both.classes == 2, -1, both.classes))
     shares = pretrain.predict(few.configuration, pretrain.fit(few), x, axis)
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    each = dataclasses.replace(both, classes=np.full_like(both.classes, -1))
+    for code in range(3):
+        each.classes[TRAIN[TRUTH[TRAIN] == code][0]] = code  # one spectrum of each class is labelled
+    named = pretrain.run(each)
+    assert named.metrics["labelled"] == 3 and (named.predicted == TRUTH[JUDGED]).mean() > 0.6
     only = dataclasses.replace(both, classes=np.where(both.classes == 1, 1, -1))
     assert (pretrain.run(only).predicted == 1).all()  # one class is known: the branch says so, whatever is read

@@ -20,7 +20,8 @@ def discriminant(x: Floats, y: NDArray[np.int64], axes: int, shrinkage: float) -
     """Weights ``(L, C)`` and offsets ``(C,)``: ``softmax(x @ weights + offsets)`` are the classes' probabilities.
 
     x: ``(n, L)`` spectra. y: ``(n,)`` codes of two classes at least; columns are in the order of the sorted codes.
-    axes: principal axes kept at most. shrinkage: of the covariance inside classes, 0 to 1.
+    axes: principal axes kept at most. shrinkage: of the covariance inside classes, 0 to 1. With one spectrum of each
+    class nothing varies inside them: then the nearest class mean leads.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -28,6 +29,12 @@ def discriminant(x: Floats, y: NDArray[np.int64], axes: int, shrinkage: float) -
     _, size, turn = np.linalg.svd(x - middle, full_matrices=False)
     kept = max(1, min(axes, int((size > 1e-6 * size[0]).sum())))
     turned = turn[:kept].T / max(float(size[kept - 1]), np.finfo(float).tiny)
+    names, own = np.unique(y, return_inverse=True)
+    if y.size <= names.size:
+        means = np.zeros((names.size, kept))
+        means[own] = (x - middle) @ turned
+        weights = turned @ means.T
+        return weights, -(means**2).sum(axis=1) / 2 - middle @ weights
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage)
     with warnings.catch_warnings():  # with few labels a class may have one spectrum, which does not vary: so be it
         warnings.filterwarnings("ignore", "Only one sample available", UserWarning)

@@ -47,7 +47,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     made.layout.meta["legend"] = "wide"
     left_out = len(curves) - len(shown)
     if left_out:
-        made.layout.meta["note"] = f"Shown: {len(shown)} of {len(curves)} methods; {left_out} baselines are lower."
+        made.layout.meta["note"] = f"Shown: {len(shown)} of {len(curves)} methods; the other baselines are lower."
     seen: dict[str, int] = {}
     for place, points in enumerate(shown):
         kind = points[0].kind
