@@ -5,10 +5,11 @@ Every finished cross-validation is a line of the file given by ``--out``; the sa
     OMP_NUM_THREADS=1 python -m benchmarks.pretraining main --data FOLDER --out runs/pretraining.jsonl
     python -m benchmarks.pretraining table --out runs/pretraining.jsonl
 
-``main``: the pretext, a contrastive objective, no pretraining and the baselines on all sets; ``fractions``: 5 to 50 %
-of the labels; ``ablations``: single transformations, block depth, what fine-tuning changes. Folds are dealt anew for
-every seed. ``plain`` cuts through groups, as the paper does: where there are groups, that leaks, and it is marked so.
-Networks have one fixed configuration; baselines choose their preprocessing and settings on inner folds.
+``main``: the pretext, a contrastive objective, no pretraining and the baselines on all sets; ``fractions``: with 5 to
+50 % of the labels, the same labelled spectra for everyone; ``branch``: networks with the linear branch; ``raw``: with
+spectra that are not scaled; ``ablations``: single transformations, block depth, what fine-tuning changes. Folds are
+dealt anew for every seed. ``plain`` cuts through groups, as the paper does: where there are groups, that leaks, and it
+is marked so. Networks have one fixed configuration; baselines choose their preprocessing and settings on inner folds.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from spectrosim_search.config.configuration import Component, Configuration, Sca
 from spectrosim_search.config.registry import names
 from spectrosim_search.evaluation.class_statistics import class_metrics
 from spectrosim_search.evaluation.scores import ClassScores
+from spectrosim_search.protocol.batch_disjoint import masked
+from spectrosim_search.protocol.label_share import labelled_rows
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import pretrain
 from spectrosim_search.search.programs._contract import ProgramTask
@@ -51,10 +54,12 @@ SETS = (
     "fiems-brachypodium-neg",
 )
 FOLDS = 5
+FRACTIONS = (0.05, 0.1, 0.2, 0.5)
 _STEPS = 320
 KINDS = ("noise", "offset", "multiplication", "horizontal_flip", "vertical_flip", "permutation")
 # the network reads behind block 3, as the paper's
 PROGRAM: dict[str, Scalar] = {"features": 3}
+RAW, BRANCH = "raw, ", " + discriminant"  # before and after a variant's name: unscaled spectra, the linear branch
 VARIANTS: dict[str, dict[str, Scalar]] = {
     "transformations": {"pretext": "transformations"},
     "contrastive (nt-xent)": {"pretext": "contrastive"},
@@ -70,11 +75,18 @@ VARIANTS: dict[str, dict[str, Scalar]] = {
 }
 
 
-def configuration(masses: bool, binning: int, count: int, program: Mapping[str, Scalar]) -> Configuration:
+def variant(method: str) -> dict[str, Scalar] | None:
+    """Settings of a network's program by its name; None for a baseline."""
+    name = method.removeprefix(RAW).removesuffix(BRANCH)
+    if name not in VARIANTS:
+        return None
+    return {**VARIANTS[name], "branch": "discriminant" if method.endswith(BRANCH) else "none"}
+
+
+def configuration(intensity: str, binning: int, count: int, program: Mapping[str, Scalar]) -> Configuration:
     """The fixed configuration of the networks for `count` training spectra.
 
-    Mass spectra by their square root, others by SNV; 320 steps of pretraining and as many of fine-tuning, or 20 and 40
-    epochs where those are more.
+    320 steps of pretraining and as many of fine-tuning, or 20 and 40 epochs where those are more.
     """
     batch = 32
     pretraining, tuning = (
@@ -83,7 +95,7 @@ def configuration(masses: bool, binning: int, count: int, program: Mapping[str, 
     base = configuration_from_mapping(
         {
             "preprocessing": {
-                "intensity": "sqrt" if masses else "snv",
+                "intensity": intensity,
                 "scale": "standard",
                 "binning": binning,
             },
@@ -114,19 +126,20 @@ def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: 
     truth = truth.astype(np.int64)
     groups = np.arange(len(spectra)) if plain else np.unique(spectra.groups, return_inverse=True)[1]
     masses = bool((np.diff(spectra.axis) == 1).all() and spectra.axis[0] >= 1)  # bins of nominal m/z; positions from 0
+    program = variant(method)
     config = configuration(
-        masses,
+        "none" if method.startswith(RAW) else "sqrt" if masses else "snv",
         1 + spectra.axis.size // 300,
         len(spectra) * (FOLDS - 1) // FOLDS,
-        {**VARIANTS.get(method, {}), "label_fraction": fraction},
+        program or {},
     )
     parts: list[ClassScores] = []
     told: dict[str, list[float]] = defaultdict(list)
     began = time.process_time()
     for number, (train, judged) in enumerate(folds(spectra, plain, seed)):
-        classes = np.full(len(spectra), -1, dtype=np.int64)
-        classes[train] = truth[train]
-        if method in VARIANTS:
+        known = labelled_rows(truth, train, fraction, study_seed=seed, fold=number, seed=0)
+        classes = masked(truth, known)
+        if program is not None:
             state = fit(config.preprocessing, spectra.intensities[train])
             x, axis = state.transform(spectra.intensities), state.axis(spectra.axis)
             task = ProgramTask("cell", config, seed * 100 + number, x, axis, classes, tuple(class_names), train, judged)
@@ -136,7 +149,7 @@ def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: 
                 told[name].append(value)
         else:
             blocks = np.where(classes < 0, -1, groups).astype(np.int64)
-            given = ClassInput(spectra, train, judged, classes, blocks, tuple(class_names), seed, seed * 100 + number)
+            given = ClassInput(spectra, known, judged, classes, blocks, tuple(class_names), seed, seed * 100 + number)
             output = pretrain.baseline(method, given, config)
             predicted, confidence = output.predicted, output.confidence
         parts.append(ClassScores(judged, truth[judged], predicted, confidence))
@@ -159,17 +172,20 @@ def load(name: str, data: Path) -> SpectraSet:
 def jobs(part: str, sets: list[str], seeds: int) -> Iterator[tuple[str, str, bool, int, float]]:
     """Set, method, whether folds are plain, seed and label fraction of everything a part measures."""
     rows = [n for n in names("baselines.classifiers") if not n.startswith("nearest")]
+    networks = ["no pretraining", "transformations", "contrastive (nt-xent)"]
     shown = {
-        "main": [*rows, "transformations", "no pretraining", "contrastive (nt-xent)"],
-        "fractions": ["transformations", "no pretraining", *rows],
-        "ablations": [v for v in VARIANTS if v not in ("transformations", "no pretraining", "contrastive (nt-xent)")],
+        "main": [*rows, *networks],
+        "fractions": ["lda", "elm", "svm", *networks],
+        "branch": [n + BRANCH for n in networks[:2]],
+        "raw": [RAW + n + end for n in networks[:2] for end in ("", BRANCH)],
+        "ablations": [v for v in VARIANTS if v not in networks],
     }[part]
     for seed in range(seeds):
         for name in sets:
             grouped = name in ("nir-tablets", "nir (simulated)")
-            for fraction in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5) if part == "fractions" else (1.0,):
-                for method in shown:
-                    for plain in (False, True) if grouped and part == "main" else (not grouped,):
+            for plain in (False, True) if grouped and part == "main" else (not grouped,):
+                for fraction in FRACTIONS if part == "fractions" else (1.0,):
+                    for method in shown:
                         yield name, method, plain, seed, fraction
 
 
@@ -180,8 +196,9 @@ def table(lines: list[dict[str, float | str | bool]]) -> str:
     for line in lines:
         kind = "plain" if line["plain"] else "groups disjoint"
         key = (str(line["set"]), kind, float(line["fraction"]))
-        cells[key][str(line["method"])].append(float(line["accuracy"]))
-        scores[(*key, str(line["method"]))].append(float(line["macro_f1"]))
+        method = str(line["method"])
+        cells[key][method].append(float(line["accuracy"]))
+        scores[(*key, method)].append(float(line["macro_f1"]))
     out = []
     for key, methods in cells.items():
         out.append(f"{key[0]}, folds {key[1]}, {key[2]:.0%} of the labels")
@@ -195,11 +212,12 @@ def table(lines: list[dict[str, float | str | bool]]) -> str:
 def main() -> None:
     """Measure what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["main", "fractions", "ablations", "table"])
+    parser.add_argument("part", choices=["main", "fractions", "branch", "raw", "ablations", "table"])
     parser.add_argument("--data", type=Path, help="folder of the sets, each with a spectra.csv.gz")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--methods", default="", help="only these, by their names, with ; between; default: all")
     asked = parser.parse_args()
     lines = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
     if asked.part == "table":
@@ -207,14 +225,15 @@ def main() -> None:
         return
     if asked.data is None:
         parser.error("--data is needed to measure")
-    done = {(line["set"], line["method"], line["plain"], line["seed"], line["fraction"]) for line in lines}
+    asked_of = ("set", "method", "plain", "seed", "fraction")
+    done = {tuple(line[name] for name in asked_of) for line in lines}
     asked.out.parent.mkdir(parents=True, exist_ok=True)
+    only = asked.methods.split(";") if asked.methods else []
     for job in jobs(asked.part, asked.sets.split(","), asked.seeds):
-        if job in done:
+        if job in done or (only and job[1] not in only):
             continue
-        name, method, plain, seed, fraction = job
-        found = measure(load(name, asked.data), method, plain, seed, fraction)
-        line = {"set": name, "method": method, "plain": plain, "seed": seed, "fraction": fraction, **found}
+        found = measure(load(job[0], asked.data), *job[1:])
+        line = {**dict(zip(asked_of, job, strict=True)), **found}
         with asked.out.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)

@@ -166,6 +166,11 @@ class Confirmation:
     axis_view: bool = field(
         True, "train the winner three times more to show where along the axis it looks, and whether its seeds agree"
     )
+    label_fractions: tuple[float, ...] = field(
+        (),
+        "shares of the labels with which winner, its counterpart without pretraining and baselines are trained again, "
+        "for a curve over labels (task pretrain); empty: none",
+    )
     share: float = field(0.5, "largest share of the wall time reserved for confirmation", low=0.05, high=0.95)
 
 

@@ -26,7 +26,7 @@ from spectrosim_search.learning.tasks import ReplicateTask, TrainingData
 from spectrosim_search.learning.trunk import Trunk
 from spectrosim_search.learning.views import Augmenter
 
-__all__ = ["FineTuning", "classify", "fine_tune", "stratified_share"]
+__all__ = ["FineTuning", "classify", "fine_tune"]
 
 _PREFIX = "classifier."
 _ROWS_AT_ONCE = 256
@@ -47,20 +47,6 @@ class FineTuning:
     hidden: int = 64
     dropout: float = 0.5
     augment: bool = False
-
-
-def stratified_share(classes: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:
-    """Return places ``(m,)``, sorted, of a share of each class of codes ``(n,)``: at least one spectrum a class.
-
-    A larger share of the same seed holds a smaller one, so that curves over shares grow a set, not exchange it.
-    """
-    rng = np.random.default_rng([seed & ((1 << 63) - 1), 0x5A])
-    noise = rng.random(classes.size)
-    kept = []
-    for code in np.unique(classes):
-        own = np.flatnonzero(classes == code)
-        kept.append(own[np.argsort(noise[own], kind="stable")][: max(1, round(share * own.size))])
-    return np.sort(np.concatenate(kept))
 
 
 class _Tuning:

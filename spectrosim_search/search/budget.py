@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from spectrosim_search.config.study import Budget, Confirmation, Study
 
-__all__ = ["Allowance", "Usage", "committee_seeds", "confirmation_replicates", "reserve_for"]
+__all__ = ["Allowance", "Usage", "committee_seeds", "confirmation_replicates", "label_replicates", "reserve_for"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,15 @@ def confirmation_replicates(study: Study, folds: int) -> int:
     presets = len(asked.presets) * min(asked.preset_seeds, asked.seeds)
     members = max(0, asked.committee - asked.finalists) * committee_seeds(asked, asked.committee)
     singles = asked.finalists + asked.front + (asked.selection != "score")  # and what labels would choose
-    return (singles * asked.seeds + presets + members) * folds
+    return (singles * asked.seeds + presets + members) * folds + label_replicates(asked, folds)
+
+
+def label_replicates(asked: Confirmation, folds: int) -> int:
+    """Replicates of a curve over labels that are trained in any case: one seed of the winner and its counterpart.
+
+    The winner's with all labels is trained already.
+    """
+    return (2 * len({*asked.label_fractions, 1.0}) - 1) * folds if asked.label_fractions else 0
 
 
 def committee_seeds(asked: Confirmation, members: int) -> int:

@@ -20,7 +20,9 @@ from spectrosim_search.config.registry import load
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.class_statistics import class_metrics
 from spectrosim_search.evaluation.scores import ClassScores, MixtureScores
+from spectrosim_search.protocol.batch_disjoint import masked
 from spectrosim_search.protocol.classes import ClassSplit, make_class_design
+from spectrosim_search.protocol.label_share import labelled_rows
 from spectrosim_search.search.bench import CHANCE, Bench, whose
 from spectrosim_search.search.class_mixtures import joined_mixtures, mixture_rows, mixture_spectra
 from spectrosim_search.search.programs import ProgramTask
@@ -99,7 +101,7 @@ class ClassBench(Bench):
             seed=self.random_key(item.fold, item.seed),
             spectra=spectra,
             axis=axis,
-            classes=split.classes,
+            classes=masked(split.classes, self.labelled(split.train, item.configuration, item.fold, item.seed)),
             class_names=self.design.class_names,
             train=split.train,
             judged=split.judged,
@@ -118,6 +120,23 @@ class ClassBench(Bench):
         """The mixtures of :meth:`mixture_rows`, as if measured: number of components → ``(M, L)``."""
         rows = self.mixture_rows(fold)
         return {order: mixture_spectra(self.spectra.intensities, own) for order, own in rows.items()}
+
+    def label_share(self, configuration: Configuration) -> float:
+        """Share of the training spectra whose class is known (a module's ``label_share``, if it has one)."""
+        asked = getattr(self.program, "label_share", None)
+        return 1.0 if asked is None else float(asked(configuration))
+
+    def labelled(
+        self, train: NDArray[np.int64], configuration: Configuration, fold: int, seed: int
+    ) -> NDArray[np.int64]:
+        """Training rows whose class is known: the same for every configuration and reference row of one share."""
+        share = self.label_share(configuration)
+        return labelled_rows(self.design.classes, train, share, study_seed=self.study.seed, fold=fold, seed=seed)
+
+    def baseline_key(self, name: str, fold: int, seed: int) -> str:
+        """Identity of a fit of a reference row, the share of the labels it has included."""
+        key, share = super().baseline_key(name, fold, seed), self.label_share(self.base_configuration())
+        return key if share == 1 else content_hash([key, "labels", share], length=24)
 
     def run(
         self,
@@ -167,10 +186,14 @@ class ClassBench(Bench):
         return joined_mixtures(self.design.classes, self.mixture_rows(fold), components)
 
     def class_input(self, fold: int, seed: int) -> ClassInput:
-        """What a fit of a baseline is given: of spectra that do not train it sees the intensities alone."""
+        """What a fit of a baseline is given: of spectra that do not train it sees the intensities alone.
+
+        It trains on the spectra whose class is known: as many as the study's base says.
+        """
         split = self.split(fold)
+        train = self.labelled(split.train, self.base_configuration(), fold, seed)
         hidden = np.ones(len(self.spectra), dtype=np.bool_)
-        hidden[split.train] = False
+        hidden[train] = False
         spectra = replace(
             self.spectra,
             groups=np.where(hidden, "", self.spectra.groups),
@@ -181,10 +204,10 @@ class ClassBench(Bench):
         )
         return ClassInput(
             spectra=spectra,
-            train=split.train,
+            train=train,
             judged=split.judged,
-            classes=split.classes,
-            blocks=split.blocks,
+            classes=masked(split.classes, train),
+            blocks=masked(split.blocks, train),
             class_names=self.design.class_names,
             seed=self.study.protocol.seed,
             training_seed=self.random_key(fold, seed) % (1 << 31),
@@ -208,7 +231,7 @@ class ClassBench(Bench):
             seed=self.random_key(-1, seed),
             spectra=spectra,
             axis=axis,
-            classes=self.design.classes,
+            classes=masked(self.design.classes, self.labelled(rows, configuration, -2, seed)),
             class_names=self.design.class_names,
             train=rows,
             judged=rows[:0],

@@ -17,8 +17,9 @@ from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_conclusion import choose_winner, conclude_classes
 from spectrosim_search.search.class_fits import ClassReference, class_items, class_reference
 from spectrosim_search.search.confirm_budget import allowed, never, time_left, train, within_budget
+from spectrosim_search.search.label_curve import label_curve
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import EVERY_SEED, BaselineRecord, Mirrored, StudyRecord
+from spectrosim_search.search.records import EVERY_SEED, BaselineRecord, LabelPoint, Mirrored, StudyRecord
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_baselines import read_fits
 from spectrosim_search.search.workers.pool import Pool
@@ -61,6 +62,12 @@ def confirm_classes(
     say(f"reference rows: {', '.join(study.baselines)}")
     seeds = sorted({s for c in finished for s in c.complete_seeds(folds)})[:DRAWN_SEEDS]
     references = _references(store, bench, pool, seeds, time_left(study, record, started), listener)
+    curve: tuple[LabelPoint, ...] = ()
+    if asked.label_fractions:
+        say(f"shares of the labels: {', '.join(f'{share:.0%}' for share in (*asked.label_fractions, 1.0))}")
+        fresh = [s for s in seeds if s in winner.complete_seeds(folds)]
+        more = never if study.budget.replicates else time_left(study, record, started)
+        curve = label_curve(store, bench, pool, winner, fresh, more, listener)
     say("intervals and verdict")
     search = {
         t.number: [r for r in record.replicates if r.phase == "search" and r.configuration_id == t.configuration_id]
@@ -70,7 +77,9 @@ def confirm_classes(
     for r in references:
         store.set_baseline(study.name, _stored(r, held))
     conclusion = conclude_classes(bench, finished, winner, search, references)
-    store.set_confirmation(study.name, replace(conclusion, mirrored=_mirrored(record, bench, winner)))
+    store.set_confirmation(
+        study.name, replace(conclusion, mirrored=_mirrored(record, bench, winner), label_curve=curve)
+    )
 
 
 def _mirrored(record: StudyRecord, bench: ClassBench, winner: Candidate) -> Mirrored | None:

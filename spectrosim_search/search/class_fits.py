@@ -57,8 +57,9 @@ def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *
 
 
 def _draws(bench: ClassBench, name: str) -> bool:
-    """Whether fits differ by seed: the method draws, or all rows of its program do."""
-    return bool(registry.load(bench.program.BASELINES, name).SEEDED or getattr(bench.program, "ROWS_DRAW", False))
+    """Whether fits differ by seed: the method draws, or all rows of its program do, or which spectra are labelled."""
+    drawn = getattr(bench.program, "ROWS_DRAW", False) or bench.label_share(bench.base_configuration()) < 1
+    return bool(registry.load(bench.program.BASELINES, name).SEEDED or drawn)
 
 
 def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, environment_id: str) -> BaselineFit:
@@ -75,12 +76,15 @@ def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, en
 
 
 def class_reference(
-    name: str, bench: ClassBench, fits: Collection[BaselineFit], drawn: Sequence[int]
+    name: str, bench: ClassBench, fits: Collection[BaselineFit], drawn: Sequence[int], *, hold_out: bool = True
 ) -> ClassReference:
-    """Put a baseline's fits together. A seed counts once every fold is fitted; one bad fit makes the row n/a."""
+    """Put a baseline's fits together. A seed counts once every fold is fitted; one bad fit makes the row n/a.
+
+    hold_out: whether the held-out spectra, where there are any, belong to it.
+    """
     title, draws = str(registry.load(bench.program.BASELINES, name).TITLE), _draws(bench, name)
     own = {(f.fold, f.seed): f for f in fits if f.baseline == name}
-    folds = [*range(bench.folds), *([HELD_OUT_FOLD] if bench.design.hold_out is not None else [])]
+    folds = [*range(bench.folds), *([HELD_OUT_FOLD] if hold_out and bench.design.hold_out is not None else [])]
     seeds = [s for s in (drawn if draws else (EVERY_SEED,)) if all((fold, s) in own for fold in folds)]
     bad = [f for f in own.values() if f.status != "finished"]
     seconds = sum(f.seconds for f in own.values())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.bench import Bench
+from spectrosim_search.search.budget import label_replicates
 from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.contenders import Contender
 from spectrosim_search.search.driver_items import run_items
@@ -28,6 +29,7 @@ def allowed(study: Study, record: StudyRecord, candidates: int, bench: Bench, *,
         return None
     asked, folds = study.confirmation, bench.folds
     left = study.budget.replicates - sum(r.phase == "search" for r in record.replicates)
+    left -= label_replicates(asked, folds)
     if held_out:  # a seed of the winner and of every preset trains once more
         left = left * folds // (folds + 1)
     return max(left, asked.minimum_seeds * candidates * folds)

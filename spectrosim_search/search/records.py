@@ -32,6 +32,7 @@ __all__ = [
     "DatasetRecord",
     "EnvironmentRecord",
     "Estimate",
+    "LabelPoint",
     "MethodRow",
     "Mirrored",
     "OuterFold",
@@ -246,6 +247,20 @@ class OuterFold:
 
 
 @dataclass(frozen=True)
+class LabelPoint:
+    """What a method comes to with a share of the labels, out of fold; not corrected for the winner's selection."""
+
+    share: float  # of the training spectra, class by class
+    labelled: float  # spectra of known class, mean over the folds
+    method: str  # 'winner', 'counterpart' (pretraining off, or on), a baseline's name
+    title: str
+    kind: Literal["winner", "finalist", "baseline"]
+    seeds: int
+    metrics: Mapping[str, Estimate]
+    difference: Estimate | None  # winner - this method at the same share, paired over units
+
+
+@dataclass(frozen=True)
 class ConfirmationRecord:
     """The end of a study."""
 
@@ -273,6 +288,7 @@ class ConfirmationRecord:
     details: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # method → further numbers, by name
     mixtures: Mapping[str, tuple[MixtureEstimate, ...]] = field(default_factory=dict)  # method → by components
     mirrored: Mirrored | None = None  # of synthesis
+    label_curve: tuple[LabelPoint, ...] = ()  # of a study of few labels: by share, then as the table
     labels_trial: int = -1  # what labels would have chosen where finalists were chosen without them; else -1
 
 

@@ -50,6 +50,21 @@ def test_each_finds_the_products(name: str, given: tuple[ClassInput, np.ndarray]
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("each", [1, 2, 3])
+def test_a_few_spectra_of_each_class_are_enough(name: str, each: int, given: tuple[ClassInput, np.ndarray]) -> None:
+    data, truth = given
+    few = np.sort(np.concatenate([data.train[truth[data.train] == code][:each] for code in range(2)]))
+    hidden = np.setdiff1d(np.arange(len(truth)), few)
+    classes, blocks = data.classes.copy(), data.blocks.copy()
+    classes[hidden] = blocks[hidden] = -1
+    out = registry.load("baselines.classifiers", name).fit(
+        dataclasses.replace(data, train=few, classes=classes, blocks=blocks)
+    )
+    assert np.isin(out.predicted, (0, 1)).all() and np.isfinite(out.confidence).all()
+    assert each < 3 or (out.predicted == truth[data.judged]).mean() >= 0.5  # of one or two no more can be asked
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_judged_spectra_change_nothing_for_each_other(name: str, given: tuple[ClassInput, np.ndarray]) -> None:
     data, _ = given
     member = registry.load("baselines.classifiers", name)

@@ -12,7 +12,7 @@ import torch
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.learning.components import resolve
-from spectrosim_search.learning.fine_tuning import FineTuning, classify, fine_tune, stratified_share
+from spectrosim_search.learning.fine_tuning import FineTuning, classify, fine_tune
 from spectrosim_search.learning.layers_convolution import summarise
 from spectrosim_search.learning.pretext import Pretext
 from spectrosim_search.learning.pretraining import (
@@ -171,12 +171,3 @@ def test_contrastive_pretraining_keeps_the_fitted_reference() -> None:
     found = pretrain_contrastive(config, unlabelled(x), 1, CPU, never).encoder
     fitted = Trunk(config.encoder, LENGTH, 0).fit(unlabelled(x).fitting())
     assert torch.equal(found["reference"], fitted["reference"])
-
-
-def test_a_stratified_share_grows() -> None:
-    classes = np.repeat([0, 1, 2], [50, 30, 3])
-    small, large = stratified_share(classes, 0.1, 4), stratified_share(classes, 0.5, 4)
-    assert np.bincount(classes[small]).tolist() == [5, 3, 1]
-    assert set(small) <= set(large)
-    assert (stratified_share(classes, 1.0, 4) == np.arange(83)).all()
-    assert (stratified_share(classes, 0.1, 5) != small).any()

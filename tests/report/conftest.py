@@ -27,6 +27,7 @@ from spectrosim_search.search.records import (
     ConfirmationRecord,
     DatasetRecord,
     EnvironmentRecord,
+    LabelPoint,
     MethodRow,
     Mirrored,
     ReplicateRecord,
@@ -390,6 +391,20 @@ def make_named_record(task: Task = "pretrain") -> StudyRecord:
         for r in record.confirmation.rows
         if r.kind in ("winner", "finalist", "baseline")
     )
+    curve = tuple(
+        LabelPoint(
+            share=share,
+            labelled=100 * share,
+            method=name,
+            title=name.title(),
+            kind="winner" if name == "winner" else "finalist" if name == "counterpart" else "baseline",
+            seeds=3,
+            metrics={"accuracy": Estimate(0.9 - 0.05 * place - 0.1 * (share < 1), 0.6, 0.95)},
+            difference=None if name == "winner" else Estimate(0.05 * place, -0.02, 0.3),
+        )
+        for share in (0.1, 1.0)
+        for place, name in enumerate(("winner", "counterpart", "elm", "lda", "svm", "knn"))
+    )
     details = {rows[0].name: {"novelty": 0.4, "mixtures_of_2": 0.9}, rows[1].name: {"novelty": 0.2}}
     truth_of_four = np.argsort(rng.random((200, 36)), axis=1)[:, :4]
     found_of_four = np.where(rng.random((200, 4)) < 0.9, truth_of_four, -1)
@@ -403,6 +418,7 @@ def make_named_record(task: Task = "pretrain") -> StudyRecord:
         class_names=names,
         details=details,
         mixtures={row.name: mixture_estimates(named) for row in (rows[0], rows[-1])},
+        label_curve=curve,
         leakage={},
         axis_view=None,
         mirrored=make_mirrored(),

@@ -76,3 +76,20 @@ def test_made_spectra_stand_over_real_ones(named: StudyRecord) -> None:
     study = dataclasses.replace(named.study, task="synthesis")
     assert 'id="figure-mirrored"' in render(dataclasses.replace(named, study=study))
     assert "mirrored" not in {m.name for m in members(task="pretrain")}
+
+
+def test_the_curve_over_labels_shows_the_best_baselines(named: StudyRecord) -> None:
+    made = registry.load("report.figures", "label-curve").build(named)
+    assert [t.name for t in made.data] == ["Winner", "Counterpart", "Elm", "Lda", "Svm"]
+    assert "Shown: 5 of 6 methods" in made.layout.meta["note"]
+    winner, elm = made.data[0], made.data[2]
+    assert np.allclose(winner.y, (0.8, 0.9)) and np.allclose(winner.error_y.array, (0.15, 0.05))
+    assert "winner ahead by +.100 [-.020, .300]" in elm.hovertext[0] and "10 spectra a fold" in elm.hovertext[0]
+    assert list(made.layout.xaxis.ticktext) == [".1", "all"]
+
+
+def test_without_a_curve_it_says_what_to_ask_for(named: StudyRecord) -> None:
+    module = registry.load("report.figures", "label-curve")
+    assert named.confirmation is not None
+    none = dataclasses.replace(named, confirmation=dataclasses.replace(named.confirmation, label_curve=()))
+    assert module.build(none) is None and "confirmation.label_fractions" in module.missing(none)

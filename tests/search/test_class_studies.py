@@ -20,8 +20,9 @@ from spectrosim_search.deploy.retrain_named import train_named
 from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
 from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.class_fits import class_items
 from spectrosim_search.search.documents import load_study
-from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.records import EVERY_SEED, StudyRecord
 from spectrosim_search.search.run import Prepared, plan_study, prepare_study, run_study
 from spectrosim_search.search.run_baselines import compare_baselines
 from spectrosim_search.search.store import Store
@@ -52,6 +53,7 @@ SMALL = {
         "program.epochs=4",
         "protocol.folds=2",
         "program.trainable=all",
+        "confirmation.label_fractions=[0.3]",
     ],
     "synthesis": [
         "data.simulator_parameters.compounds=9",
@@ -140,6 +142,27 @@ def test_the_stored_winner_is_the_mean_of_its_fresh_seeds(runs: dict[str, tuple[
     assert c.rows[0].metrics["accuracy"].value + c.verdict.optimism == pytest.approx(np.mean(by_seed))
 
 
+def test_a_curve_over_labels_ends_where_the_confirmation_stands(runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    record, _ = runs["pretrain"]
+    c = record.confirmation
+    assert c is not None
+    points = {(p.method, p.share): p for p in c.label_curve}
+    assert points.keys() == {(m, s) for m in ("winner", "counterpart", *BASELINES["pretrain"]) for s in (0.3, 1.0)}
+    table = {row.name: row for row in c.rows}
+    for name in ("winner", *BASELINES["pretrain"]):
+        corrected = c.verdict.optimism if name == "winner" else 0.0
+        value = table[name].metrics["accuracy"].value + corrected
+        assert points[name, 1.0].metrics["accuracy"].value == pytest.approx(value)
+    assert points["winner", 0.3].labelled < points["winner", 1.0].labelled == 24
+    few, rival = points["winner", 0.3], points["knn", 0.3]
+    assert rival.difference is not None and few.difference is None
+    ahead = few.metrics["accuracy"].value - rival.metrics["accuracy"].value
+    assert rival.difference.value == pytest.approx(ahead)
+    runs_of_it = [r for r in record.replicates if r.phase == "confirm"]
+    assert len(runs_of_it) == 2 * 2 * 4  # folds × seeds × (winner and counterpart at two shares)
+    assert all(p.seeds == 2 or (p.method, p.share) in {("knn", 1.0), ("majority", 1.0)} for p in c.label_curve)
+
+
 def test_going_on_trains_nothing_twice(runs: dict[str, tuple[StudyRecord, str]]) -> None:
     before, storage = runs["pretrain"]
     with single_thread():
@@ -147,6 +170,7 @@ def test_going_on_trains_nothing_twice(runs: dict[str, tuple[StudyRecord, str]])
     assert {r.key for r in after.replicates} == {r.key for r in before.replicates}
     assert after.confirmation is not None and before.confirmation is not None
     assert after.confirmation.rows == before.confirmation.rows
+    assert after.confirmation.label_curve == before.confirmation.label_curve
 
 
 def test_equal_items_give_equal_records() -> None:
@@ -157,6 +181,25 @@ def test_equal_items_give_equal_records() -> None:
         first, second = (bench.run(item, worker="w", device="cpu", environment_id="e") for _ in range(2))
     assert np.array_equal(first.classes[0].confidence, second.classes[0].confidence)
     assert first.score == second.score
+
+
+def test_program_and_reference_rows_learn_from_the_same_labelled_spectra() -> None:
+    spectra = _prepared("pretrain").spectra
+    labelled: dict[float, list[set[int]]] = {}
+    for share in (0.1, 0.4, 1.0):
+        bench = ClassBench(spectra, _prepared("pretrain", f"program.label_fraction={share}").study)
+        for item in bench.confirmation_items(bench.base_configuration(), 2):
+            task, given = bench.task(item), bench.class_input(item.fold, item.seed)
+            known = np.flatnonzero(task.classes >= 0)
+            assert np.array_equal(known, given.train) and np.array_equal(given.classes, task.classes)
+            assert set(task.classes[known]) == set(range(len(task.class_names)))
+            assert (given.spectra.labels[np.setdiff1d(task.train, known)] == "").all()
+            labelled.setdefault(share, []).append(set(known.tolist()))
+        seeds = {item.seed for item in class_items(bench, ["knn"], [1000, 1001], hold_out=False)}
+        assert seeds == ({EVERY_SEED} if share == 1 else {1000, 1001})  # another seed, other labelled spectra
+    for few, more, everything in zip(*labelled.values(), strict=True):
+        assert few < more < everything
+    assert labelled[0.4][0] != labelled[0.4][2]
 
 
 @pytest.mark.parametrize("task", SMALL)

@@ -10,6 +10,7 @@ import pytest
 
 from spectrosim_search.config.errors import ConfigurationError, InputError
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.budget import confirmation_replicates
 from spectrosim_search.search.documents import describe_space, list_studies, load_study, study_from_dict
 from spectrosim_search.search.documents.describe import range_text
 from spectrosim_search.search.documents.dimensions import dimension, short_form
@@ -180,6 +181,7 @@ def test_vary_a_setting_that_no_member_in_reach_has() -> None:
         ({"set_": ["protocol.folds=1"]}, "one fold"),
         ({"set_": ["confirmation.seeds=1"]}, "above confirmation.seeds"),
         ({"set_": ["ladder.rungs=3,1"]}, "does not rise"),
+        ({"set_": ["confirmation.label_fractions=0.1"]}, "task pretrain alone is asked about few labels"),
         ({"set_": ["baselines=cosin"]}, "unknown baseline 'cosin' (did you mean 'cosine'?)"),
         ({"set_": ["baselines=cosine,cosine"]}, "'cosine' stands twice"),
         ({"set_": ["confirmation.presets=[paper]"]}, "unknown preset"),
@@ -387,3 +389,16 @@ def test_a_short_key_means_the_common_section_before_a_program() -> None:
     study = load_study("pretrain", set_=["batch_size=16", "label_fraction=0.5", "program.batch_size=8"])
     base = dict(study.base)
     assert (base["training.batch_size"], base["program.batch_size"], base["program.label_fraction"]) == (16, 8, 0.5)
+
+
+@pytest.mark.parametrize("given", ["[0.3,0.1]", "[0,0.1]", "[0.1,1.5]", "[0.1,0.1]"])
+def test_shares_of_the_labels_rise_between_none_and_all(given: str) -> None:
+    assert "label_fractions: " in problems("pretrain", set_=[f"confirmation.label_fractions={given}"])
+    assert load_study("pretrain", set_=["confirmation.label_fractions=[]"]).confirmation.label_fractions == ()
+
+
+def test_a_curve_over_labels_is_reckoned_with() -> None:
+    """One seed of the winner and its counterpart at every share and with all labels, the winner's there being done."""
+    asked = load_study("pretrain", set_=["confirmation.label_fractions=[0.1,0.2]"])
+    without = load_study("pretrain", set_=["confirmation.label_fractions=[]"])
+    assert confirmation_replicates(asked, 5) - confirmation_replicates(without, 5) == (3 * 2 - 1) * 5

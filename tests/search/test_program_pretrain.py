@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
+from collections import OrderedDict
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config.configuration import Component, Configuration, Scalar
 from spectrosim_search.config.errors import ConfigurationError
-from spectrosim_search.learning.fine_tuning import stratified_share
+from spectrosim_search.protocol.label_share import labelled_rows
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
-from spectrosim_search.search.programs import pretrain
+from spectrosim_search.search.programs import _pretrain_training, pretrain
 from spectrosim_search.search.programs._contract import ProgramTask
 from spectrosim_search.spectra.preprocessing import fit
 from spectrosim_search.spectra.simulators import simulate
@@ -96,24 +97,16 @@ def test_what_is_fitted_predicts_as_the_run_did(members: int) -> None:
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
 
 
-def test_unlabelled_spectra_keep_their_classes_to_themselves() -> None:
-    """With a third of the labels, classes of the rest change nothing, not even where classes make positives."""
-    config = configuration(pretext="contrastive", label_fraction=0.34, epochs=3)
+def test_unlabelled_spectra_serve_pretraining_alone() -> None:
+    """With a third of the labels the others train no classifier, not even where classes make positives."""
+    config = configuration(pretext="contrastive", epochs=3)
     config = dataclasses.replace(config, positives=dataclasses.replace(config.positives, source="both"))
     given = task(config)
-    known = stratified_share(TRUTH[TRAIN], 0.34, given.seed)
-    assert pretrain.run(given).metrics["labelled"] == known.size == 12
-    exchanged = []
-    for i, j in itertools.combinations(np.setdiff1d(np.arange(TRAIN.size), known), 2):
-        other = given.classes.copy()
-        other[TRAIN[[i, j]]] = other[TRAIN[[j, i]]]
-        if (other != given.classes).any() and np.array_equal(stratified_share(other[TRAIN], 0.34, given.seed), known):
-            exchanged.append(other)  # two hidden spectra of different classes whose exchange leaves the share as it is
-    assert len(exchanged) > 10
-    one = pretrain.fit(given)
-    for other in exchanged[:2]:
-        two = pretrain.fit(dataclasses.replace(given, classes=other))
-        assert all(np.array_equal(v, two[n]) for n, v in one.items())
+    known = labelled_rows(TRUTH, TRAIN, 0.34, study_seed=0, fold=0, seed=0)
+    few = dataclasses.replace(given, classes=np.where(np.isin(np.arange(len(SPECTRA)), known), given.classes, -1))
+    result = pretrain.run(few)
+    assert result.metrics["labelled"] == known.size == 12
+    assert (result.confidence != pretrain.run(given).confidence).any()
 
 
 def test_asked_to_stop_it_stops() -> None:
@@ -167,12 +160,69 @@ def test_wrong_settings_are_refused_by_name() -> None:
         pretrain.run(task(configuration(features=1, trainable="from-block", from_block=2)))
 
 
-def test_baselines_get_as_many_labels() -> None:
+def test_a_baseline_classifies() -> None:
     classes = np.full(len(SPECTRA), -1, dtype=np.int64)
     classes[TRAIN] = TRUTH[TRAIN]
     blocks = np.where(classes < 0, -1, GROUP).astype(np.int64)
     given = ClassInput(SPECTRA, TRAIN, JUDGED, classes, blocks, ("a", "b", "c"))
     out = pretrain.baseline("knn", given, configuration())
     assert (out.predicted == TRUTH[JUDGED]).mean() > 0.8
-    few = pretrain.baseline("majority", given, configuration(label_fraction=0.1))
-    assert float(few.confidence[0]) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("pretext", ["transformations", "contrastive"])
+def test_what_differs_in_fine_tuning_shares_one_pretraining(pretext: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run is what it would have been alone; another seed or another spectrum pretrains anew."""
+    other = task(configuration(pretext=pretext, epochs=2, trainable="last-block", branch="discriminant"))
+    alone = fresh(monkeypatch)
+    told: list[tuple[int, float]] = []
+    first = pretrain.run(other, on_epoch=lambda *seen: bool(told.append(seen)))
+    assert len(alone) == 1
+    kept = fresh(monkeypatch)
+    pretrain.run(task(configuration(pretext=pretext, epochs=1)))
+    again: list[tuple[int, float]] = []
+    second = pretrain.run(other, on_epoch=lambda *seen: bool(again.append(seen)))
+    assert len(kept) == 1
+    assert told == again
+    np.testing.assert_array_equal(first.confidence, second.confidence)
+    np.testing.assert_array_equal(first.loss, second.loss)
+    pretrain.run(dataclasses.replace(other, seed=9))
+    moved = other.spectra.copy()
+    moved[TRAIN[0]] += 0.1
+    pretrain.run(dataclasses.replace(other, spectra=moved))
+    assert len(kept) == 3
+    stopped = pretrain.run(dataclasses.replace(other, seed=10), on_epoch=lambda epoch, loss: epoch >= 2)
+    assert stopped.status == "stopped" and len(kept) == 3
+
+
+def fresh(monkeypatch: pytest.MonkeyPatch) -> OrderedDict[str, object]:
+    """A process that has pretrained nothing yet."""
+    kept: OrderedDict[str, object] = OrderedDict()
+    monkeypatch.setattr(_pretrain_training, "_recent", kept)
+    return kept
+
+
+def test_the_linear_branch_is_averaged_with_the_network() -> None:
+    plain, both = (task(configuration(pretext="none", epochs=2, branch=b)) for b in ("none", "discriminant"))
+    one, two = pretrain.fit(plain), pretrain.fit(both)
+    assert set(two) - set(one) == {"branch.weight", "branch.bias"}
+    assert all(np.array_equal(v, two[n]) for n, v in one.items())
+    x, axis = plain.spectra[JUDGED], plain.axis
+    network = pretrain.predict(plain.configuration, one, x, axis)
+    linear = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.01)
+    middle = plain.spectra[TRAIN].mean(axis=0)
+    size, turn = np.linalg.svd(plain.spectra[TRAIN].astype(np.float64) - middle, full_matrices=False)[1:]
+    kept = min(40, int((size > 1e-6 * size[0]).sum()))
+    turned = turn[:kept].T / size[kept - 1]
+    linear.fit((plain.spectra[TRAIN] - middle) @ turned, TRUTH[TRAIN])
+    expected = (network + linear.predict_proba((x - middle) @ turned)) / 2
+    np.testing.assert_allclose(pretrain.predict(both.configuration, two, x, axis), expected, atol=2e-3)
+    few = dataclasses.replace(both, classes=np.where(both.classes == 2, -1, both.classes))
+    shares = pretrain.predict(few.configuration, pretrain.fit(few), x, axis)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    each = dataclasses.replace(both, classes=np.full_like(both.classes, -1))
+    for code in range(3):
+        each.classes[TRAIN[TRUTH[TRAIN] == code][0]] = code  # one spectrum of each class is labelled
+    named = pretrain.run(each)
+    assert named.metrics["labelled"] == 3 and (named.predicted == TRUTH[JUDGED]).mean() > 0.6
+    only = dataclasses.replace(both, classes=np.where(both.classes == 1, 1, -1))
+    assert (pretrain.run(only).predicted == 1).all()  # one class is known: the branch says so, whatever is read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +36,10 @@ def inner_folds(given: ClassInput, *, most: bool = False) -> list[tuple[NDArray[
         return []
     out = []
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=given.seed % (1 << 32))
-    for inside, outside in split.split(np.zeros((classes.size, 1)), classes, blocks):
+    with warnings.catch_warnings():  # with few labels a class may have fewer spectra than there are folds: see above
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        dealt = list(split.split(np.zeros((classes.size, 1)), classes, blocks))
+    for inside, outside in dealt:
         judged = outside[np.isin(classes[outside], classes[inside])]
         if judged.size and np.unique(classes[inside]).size > 1:
             out.append((rows[inside], rows[judged]))

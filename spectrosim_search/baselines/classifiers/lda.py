@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.baselines.classifiers._choice import Grid, Scores, choose_and_classify
 from spectrosim_search.baselines.classifiers._contract import ClassInput, ClassOutput
+from spectrosim_search.baselines.classifiers._linear import discriminant
 
 __all__ = ["SEEDED", "TITLE", "fit"]
 
@@ -22,14 +23,10 @@ _GRID = Grid([{"axes": float(k), "shrinkage": s} for k in (10, 20, 40) for s in 
 
 
 def _fitted(x: NDArray[np.float64], y: NDArray[np.int64], seed: int, setting: Mapping[str, float]) -> Scores:
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from scipy.special import softmax
 
-    middle = x.mean(axis=0)
-    _, size, turn = np.linalg.svd(x - middle, full_matrices=False)
-    kept = max(1, min(int(setting["axes"]), int((size > 1e-6 * size[0]).sum())))
-    turned = turn[:kept].T / max(float(size[kept - 1]), np.finfo(float).tiny)
-    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=setting["shrinkage"]).fit((x - middle) @ turned, y)
-    return lambda new: np.asarray(model.predict_proba((new - middle) @ turned))
+    weights, offsets = discriminant(x, y, int(setting["axes"]), setting["shrinkage"])
+    return lambda new: np.asarray(softmax(new @ weights + offsets, axis=1))
 
 
 def fit(data: ClassInput) -> ClassOutput:

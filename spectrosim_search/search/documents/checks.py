@@ -76,6 +76,13 @@ def _task_problems(study: Study) -> list[str]:
     if (study.metric in CLASS_METRICS) != names_class:
         wanted = " or ".join(CLASS_METRICS) if names_class else "matched_auc, auc, balanced_accuracy, …"
         found.append(f"metric: {study.metric} does not go with task {study.task}: use {wanted}")
+    shares = list(study.confirmation.label_fractions)
+    if shares and study.task != "pretrain":
+        found.append(f"confirmation.label_fractions: task pretrain alone is asked about few labels, not {study.task}")
+    elif shares != sorted(set(shares)) or not all(0 < share < 1 for share in shares):
+        found.append(
+            f"confirmation.label_fractions: {shares} does not rise between 0 and 1, e.g. [0.05, 0.1, 0.2, 0.5]"
+        )
     if not names_class:
         return found
     if study.confirmation.presets:

@@ -11,6 +11,10 @@ A program is a module of this package with
     the family whose members are its reference rows, dotted below ``spectrosim_search``;
 ``ROWS_DRAW`` (optional)
     whether a fit of any reference row depends on its seed, whatever the member says of itself;
+``label_share(configuration) -> float`` (optional)
+    share of the training spectra whose class is known; without it all of them;
+``counterpart(configuration) -> tuple[str, Configuration] | None`` (with ``label_share``)
+    what a curve over labels sets a configuration against, with its title;
 ``prepare(spectra) -> SpectraSet`` (optional)
     what becomes of the spectra before anything is split, near-duplicates put into one block for instance;
 ``side(study, spectra, class_names) -> Mapping[str, NDArray[np.float32]]`` (optional)
@@ -45,14 +49,14 @@ OnEpoch = Callable[[int, float], bool]  # (epoch, training loss) → whether to 
 
 @dataclass(frozen=True, eq=False)
 class ProgramTask:
-    """One training run. What is not a training row has class -1: nothing about judged spectra can be read here."""
+    """One training run. Classes are -1 off the labelled training rows: of judged spectra nothing can be read here."""
 
     key: str
     configuration: Configuration
     seed: int  # keys every random stream of this run
     spectra: NDArray[np.float32]  # (N, L) preprocessed; anything fitted was fitted on training rows
     axis: NDArray[np.float64]  # (L,)
-    classes: NDArray[np.int64]  # (N,) 0 to C - 1 on training rows, else -1
+    classes: NDArray[np.int64]  # (N,) 0 to C - 1 on training rows whose class is known, else -1
     class_names: tuple[str, ...]  # (C,)
     train: NDArray[np.int64]  # (n,) rows
     judged: NDArray[np.int64]  # (m,) rows
