@@ -54,7 +54,13 @@ class Named:
 
 def under(study: Study, column: Column, seed: int, variant: Variant) -> Study:
     """The table's study in one column: folds and everything drawn new for every seed, a variant laid over its base."""
-    protocol = replace(study.protocol, name=_PROTOCOL[column], scoring="corrected-cv", seed=study.protocol.seed + seed)
+    protocol = replace(
+        study.protocol,
+        name=_PROTOCOL[column],
+        scoring="corrected-cv",
+        seed=study.protocol.seed + seed,
+        train_share=variant.train_share,
+    )
     base = tuple(sorted({**dict(study.base), **dict(variant.values)}.items()))
     return replace(study, protocol=protocol, seed=study.seed + seed, base=base)
 

@@ -75,6 +75,8 @@ def _task_problems(study: Study) -> list[str]:
         wanted = " or ".join(CLASS_METRICS) if names_class else "matched_auc, auc, balanced_accuracy, …"
         found.append(f"metric: {study.metric} does not go with task {study.task}: use {wanted}")
     if not names_class:
+        if study.protocol.train_share < 1.0:
+            found.append("protocol.train_share: pairs share their spectra, so task same-batch trains on all: give 1")
         return found
     if study.confirmation.presets:
         found.append(f"confirmation.presets: presets are of task same-batch, this is {study.task}: give []")

@@ -27,12 +27,14 @@ class Printed:
 class Variant:
     """What is laid over the table's study for some of its rows, and so for the reference rows beside them.
 
-    values: (path, value) of the configuration, which baselines read too (share of labels, classifier).
+    values: (path, value) of the configuration, which baselines read too (share of labels, classifier). train_share: see
+    :class:`~spectrosim_search.config.study.Protocol`.
     """
 
     name: str
     title: str
     values: Values = ()
+    train_share: float = 1.0
 
 
 @dataclass(frozen=True)
