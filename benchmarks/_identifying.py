@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._candidates import CHOSEN, FIRST, document
 from spectrosim_search.config.configuration import Component, Configuration, Scalar
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import ProgramTask, identify
@@ -23,6 +24,7 @@ __all__ = [
     "CHALLENGE",
     "CLASSES",
     "COMPOUNDS",
+    "VALIDATION",
     "Drawn",
     "Model",
     "challenge",
@@ -33,20 +35,11 @@ __all__ = [
 ]
 
 _NARROW = {"narrow_shift": "8:17,318:17", "narrow_height": "164:0.025,281:0.025,219:0.025,347:0.025"}
-_VALIDATION = 1_000_000  # added to the seed of validation spectra
+VALIDATION = 1_000_000  # added to the seed of validation spectra
 
-CLASSES: Mapping[str, Any] = {  # 500 classes of peaks: small enough for a processor
-    "preprocessing": {"intensity": "sqrt", "scale": "none"},
-    "encoder": {"type": "cnn", "width": 32, "stem_kernel": 31, "stem_stride": 16, "regions": 64, "out": 512},
-    "head": {"type": "identity"},
-    "objective": {"type": "supcon", "temperature": 0.1},
-    "augmentations": {"superpose": {}},  # without it sums of three and more are lost as training goes on
-    "positives": {"source": "groups", "spectra_per_group": 4},
-    "optimiser": {"learning_rate": 0.002, "weight_decay": 0.01},
-    "training": {"batch_size": 256, "epochs": 20},
-}
+CLASSES: Mapping[str, Any] = document(CHOSEN)  # 500 classes of peaks: small enough for a processor
 CHALLENGE: Mapping[str, Any] = {  # few classes, told apart by small peaks, small shifts and small differences of height
-    **CLASSES,
+    **FIRST,
     "encoder": {"type": "cnn", "width": 16, "stem_kernel": 15, "stem_stride": 8, "regions": 64, "out": 128},
     # without displaced peaks 50 spectra a class are learnt by heart; chosen of five settings by validation spectra
     "augmentations": {"axis-warp": {"probability": 1.0, "strength": 0.006, "knots": 16}},
@@ -86,7 +79,7 @@ def drawn(table: str, classes: int, spectra: int, seed: int) -> Drawn:
     common: dict[str, Scalar] = {"table": table, "classes": classes, "seed": seed}
     grid = simulate("class-table", draw="grid", **common, **(_NARROW if table else {}))
     held = (
-        simulate("class-table", **{**common, "seed": seed + _VALIDATION}, spectra=max(1, spectra // 5))
+        simulate("class-table", **{**common, "seed": seed + VALIDATION}, spectra=max(1, spectra // 5))
         if table
         else (_of_drawn_table(common, spectra))
     )
@@ -105,7 +98,7 @@ def challenge(table: str, seed: int) -> Drawn:
     common: dict[str, Scalar] = {"table": table, "keep_highest": True}
     return Drawn(
         simulate("class-table", seed=seed, **common),
-        simulate("class-table", seed=seed + _VALIDATION, spectra=10, **common),
+        simulate("class-table", seed=seed + VALIDATION, spectra=10, **common),
         simulate("class-table", draw="triplets", grid_height=0.03, **common),
     )
 

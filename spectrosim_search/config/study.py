@@ -165,6 +165,13 @@ class Confirmation:
     committee: int = field(
         0, "best trials whose similarities are averaged, as one more finalist (3 at least); 0: none", low=0, high=100
     )
+    mixtures: int = field(
+        0,
+        "mixtures of 2, of 3 and of 4 judged spectra of distinct classes, made in every fold, whose components "
+        "finalists and reference rows name (task identify); 0: none",
+        low=0,
+        high=100000,
+    )
     axis_view: bool = field(
         True, "train the winner three times more to show where along the axis it looks, and whether its seeds agree"
     )

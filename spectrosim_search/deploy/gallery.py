@@ -9,8 +9,7 @@ import numpy as np
 
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.deploy.named_model import NamedModel
-from spectrosim_search.evaluation.identification import unit_rows
-from spectrosim_search.evaluation.mixtures import beam_search
+from spectrosim_search.evaluation.mixtures import name_components
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["enrolled", "name_mixtures"]
@@ -41,8 +40,7 @@ def name_mixtures(
     """
     prepared, axis, told = model.prepare(spectra)
     z = model.program.embed(model.configuration, model.parameters, prepared, axis)
-    centres = np.asarray(unit_rows(model.program.gallery(model.parameters).centroids), dtype=np.float64)
-    sets, scores = beam_search(np.asarray(unit_rows(z), np.float64) @ centres.T, centres @ centres.T, components)
+    sets, scores = name_components(z, model.program.gallery(model.parameters).centroids, components)
     return [
         {
             "sample_id": name,

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import InputError
+from spectrosim_search.evaluation.identification import unit_rows
 from spectrosim_search.evaluation.verification import choose_threshold
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "exhaustive_search",
     "learn_steps",
     "mixed",
+    "name_components",
     "non_negative_least_squares",
     "set_score",
 ]
@@ -66,6 +68,17 @@ def beam_search(
         return [np.empty((0, k + 1), np.int64) for k in range(order)], [np.empty(0) for _ in range(order)]
     sets = [np.concatenate([p[0][k] for p in pieces]) for k in range(order)]
     return sets, [np.concatenate([p[1][k] for p in pieces]) for k in range(order)]
+
+
+def name_components(
+    queries: NDArray[np.floating], centres: NDArray[np.floating], order: int
+) -> tuple[list[Ints], list[Floats]]:
+    """Beam search on embeddings: queries ``(q, D)`` of any length, class centres ``(C, D)`` of unit length.
+
+    With `order` 1 the answer is the nearest centre. Returns and raises what :func:`beam_search` does.
+    """
+    known = np.asarray(centres, dtype=np.float64)
+    return beam_search(np.asarray(unit_rows(queries), dtype=np.float64) @ known.T, known @ known.T, order)
 
 
 def _beam(a: Floats, gram: Floats, order: int, beam: int, swap: bool) -> tuple[list[Ints], list[Floats]]:

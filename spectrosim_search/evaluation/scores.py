@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ClassScores", "Estimate", "PairScores"]
+__all__ = ["ClassScores", "Estimate", "MixtureScores", "PairScores"]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -39,6 +39,17 @@ class ClassScores:
     truth: IntArray
     predicted: IntArray
     confidence: FloatArray  # higher = surer
+
+
+@dataclass(frozen=True)
+class MixtureScores:
+    """Components that a model named for mixtures of spectra it had not seen, their number told; ``(M, k)`` class codes.
+
+    The k classes of a mixture are distinct, in `truth` and in `found`; their order in a row says nothing.
+    """
+
+    truth: IntArray
+    found: IntArray
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from spectrosim_search.config.study import Task
 from spectrosim_search.report.members import SECTIONS, Section, members
 
 __all__ = ["guide"]
@@ -65,7 +68,8 @@ def guide() -> str:
     for section, title in SECTIONS.items():
         parts.append(f"## {title}\n\n{_LEADS[section]}\n")
         parts += [f"### {m.title}\n\n{m.caption}\n" for m in members(section)]
-    own = [m for m in members(task="pretrain") if not m.serves("same-batch")]
+    named = {m.name: m for task in get_args(Task) for m in members(task=task) if not m.serves("same-batch")}
+    own = sorted(named.values(), key=lambda m: (m.module.ORDER, m.name))
     parts.append(_NAMED)
     parts += [f"### {m.title}\n\n{m.caption}\n" for m in own]
     parts.append("A figure that a study's records cannot fill is listed under *Not shown*, with the reason.\n")

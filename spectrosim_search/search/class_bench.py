@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import ModuleType
 
@@ -19,9 +19,10 @@ from spectrosim_search.config.fields import content_hash
 from spectrosim_search.config.registry import load
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.class_statistics import class_metrics
-from spectrosim_search.evaluation.scores import ClassScores
+from spectrosim_search.evaluation.scores import ClassScores, MixtureScores
 from spectrosim_search.protocol.classes import ClassSplit, make_class_design
 from spectrosim_search.search.bench import CHANCE, Bench, whose
+from spectrosim_search.search.class_mixtures import joined_mixtures, mixture_rows, mixture_spectra
 from spectrosim_search.search.programs import ProgramTask
 from spectrosim_search.search.records import HELD_OUT_FOLD, ReplicateRecord
 from spectrosim_search.search.work_item import WorkItem
@@ -90,7 +91,8 @@ class ClassBench(Bench):
     def task(self, item: WorkItem) -> ProgramTask:
         """What the program is given for one item."""
         split = self.split(item.fold, item.seed)
-        spectra, axis = self._prepared(item.configuration, split.train)
+        spectra, axis, state = self._prepared(item.configuration, split.train)
+        raw = {} if item.phase == "search" else self.mixtures(item.fold)
         return ProgramTask(
             key=item.key,
             configuration=item.configuration,
@@ -102,7 +104,20 @@ class ClassBench(Bench):
             train=split.train,
             judged=split.judged,
             side=self.side,
+            mixtures={order: state.transform(x) for order, x in raw.items()},
         )
+
+    def mixture_rows(self, fold: int) -> dict[int, NDArray[np.int64]]:
+        """Judged spectra that are mixed, rows by number of components: held-out ones, those of a fold without them."""
+        if (fold == HELD_OUT_FOLD) != (self.design.hold_out is not None):
+            return {}
+        count, judged = self.study.confirmation.mixtures, self.split(fold).judged
+        return mixture_rows(self.design.classes, judged, count, self.random_key(fold, 0))
+
+    def mixtures(self, fold: int) -> dict[int, NDArray[np.float32]]:
+        """The mixtures of :meth:`mixture_rows`, as if measured: number of components → ``(M, L)``."""
+        rows = self.mixture_rows(fold)
+        return {order: mixture_spectra(self.spectra.intensities, own) for order, own in rows.items()}
 
     def run(
         self,
@@ -136,6 +151,7 @@ class ClassBench(Bench):
             total_seconds=time.perf_counter() - begun,
             environment_id=environment_id,
             classes=() if scores is None else (scores,),
+            mixtures=self.mixture_scores(item.fold, result.components) if finished else (),
         )
 
     def scores(
@@ -143,6 +159,12 @@ class ClassBench(Bench):
     ) -> ClassScores:
         """Join predictions of judged rows with the truth, which no program was given."""
         return ClassScores(judged, self.design.classes[judged], predicted.astype(np.int64), confidence)
+
+    def mixture_scores(self, fold: int, components: Mapping[int, NDArray[np.int64]]) -> tuple[MixtureScores, ...]:
+        """Join named components of the fold's mixtures with the truth."""
+        if not components:
+            return ()
+        return joined_mixtures(self.design.classes, self.mixture_rows(fold), components)
 
     def class_input(self, fold: int, seed: int) -> ClassInput:
         """What a fit of a baseline is given: of spectra that do not train it sees the intensities alone."""
@@ -167,6 +189,7 @@ class ClassBench(Bench):
             seed=self.study.protocol.seed,
             training_seed=self.random_key(fold, seed) % (1 << 31),
             side=self.side,
+            mixtures=self.mixtures(fold),
         )
 
     def base_configuration(self) -> Configuration:
@@ -178,7 +201,7 @@ class ClassBench(Bench):
     def everything(self, configuration: Configuration, seed: int) -> ProgramTask:
         """All usable spectra as training rows, none judged: what an exported configuration is trained on."""
         rows = np.flatnonzero(self.design.classes >= 0).astype(np.int64)
-        spectra, axis = self._prepared(configuration, rows)
+        spectra, axis, _ = self._prepared(configuration, rows)
         return ProgramTask(
             key=content_hash([configuration.identity, self.spectra.fingerprint, "everything", seed]),
             configuration=configuration,
@@ -194,7 +217,7 @@ class ClassBench(Bench):
 
     def _prepared(
         self, configuration: Configuration, train: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], preprocessing.State]:
         settings = configuration.preprocessing
         rowwise = self.rowwise_spectra(settings)
         state = preprocessing.fit(settings, rowwise[train], channels=len(self.spectra.axis))
@@ -204,4 +227,4 @@ class ClassBench(Bench):
         self._data.move_to_end(name)
         while len(self._data) > 1 and sum(x.nbytes for x in self._data.values()) > CACHE_BYTES:
             self._data.popitem(last=False)
-        return self._data[name], state.axis(self.spectra.axis)
+        return self._data[name], state.axis(self.spectra.axis), state

@@ -17,6 +17,7 @@ from spectrosim_search.evaluation.class_statistics import (
     class_optimism,
     class_score,
 )
+from spectrosim_search.evaluation.mixture_statistics import MixtureEstimate, mixture_estimates
 from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import ClassScores, Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm
@@ -119,6 +120,7 @@ def conclude_classes(
         classes=tuple(_joined(seed) for seed in method[:KEPT_SEEDS]),
         class_names=design.class_names,
         details=_details(compared),
+        mixtures=_mixtures(compared),
     )
 
 
@@ -249,6 +251,18 @@ def _details(compared: _Compared) -> dict[str, dict[str, float]]:
         if own:
             out["winner" if c is compared.winner else c.name] = own
     return out | {r.name: dict(r.details) for r in compared.references if r.details}
+
+
+def _mixtures(compared: _Compared) -> dict[str, tuple[MixtureEstimate, ...]]:
+    """How well the methods that can name components of mixtures do, by the names of the rows."""
+    out: dict[str, tuple[MixtureEstimate, ...]] = {}
+    for c in compared.finalists:
+        records = (c.held_out if compared.held_out else c.replicates).values()
+        found = mixture_estimates([m for r in records for m in r.mixtures])
+        if found:
+            out["winner" if c is compared.winner else c.name] = found
+    rows = {r.name: mixture_estimates(r.mixtures) for r in compared.references if not r.reason}
+    return out | {name: found for name, found in rows.items() if found}
 
 
 def _lowered(e: Estimate, by: float) -> Estimate:

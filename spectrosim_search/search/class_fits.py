@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrosim_search.config import registry
 from spectrosim_search.evaluation.class_statistics import ClassMethod
+from spectrosim_search.evaluation.scores import MixtureScores
 from spectrosim_search.search.baseline_items import BaselineItem, recorded
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit
@@ -35,6 +36,7 @@ class ClassReference:
     seeds: int = 0
     reason: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
+    mixtures: tuple[MixtureScores, ...] = ()  # of the spectra that the row is scored on
 
 
 def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *, hold_out: bool) -> list[BaselineItem]:
@@ -66,7 +68,8 @@ def fit_class_baseline(bench: ClassBench, item: BaselineItem, *, worker: str, en
         given = bench.class_input(item.fold, max(item.seed, 0))
         output = bench.program.baseline(item.baseline, given, bench.base_configuration())
         named = bench.scores(given.judged, output.predicted, output.confidence.astype(np.float32))
-        return {"settings": output.settings, "classes": (named,), "metrics": output.metrics}
+        mixtures = bench.mixture_scores(item.fold, output.components)
+        return {"settings": output.settings, "classes": (named,), "metrics": output.metrics, "mixtures": mixtures}
 
     return recorded(item, fitted, worker=worker, environment_id=environment_id)
 
@@ -84,6 +87,7 @@ def class_reference(
     if bad or not seeds:
         reason = bad[0].reason if bad else f"not finished, {len(own)} fits are stored: run it again"
         return ClassReference(name, title, [], [], "", seconds, reason=reason)
+    judged = [HELD_OUT_FOLD] if HELD_OUT_FOLD in folds else folds
     numbers: dict[str, list[float]] = {}
     for f in own.values():
         for key, value in f.metrics.items():
@@ -96,5 +100,6 @@ def class_reference(
         settings=" | ".join(dict.fromkeys(f.settings for _, f in sorted(own.items()) if f.settings)),
         seconds=seconds,
         seeds=len(seeds) if draws else 0,
+        mixtures=tuple(m for (fold, seed), f in own.items() for m in f.mixtures if seed in seeds and fold in judged),
         details={key: statistics.fmean(values) for key, values in numbers.items()},
     )

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration, Scalar
 from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.mixture_statistics import MixtureEstimate
 from spectrosim_search.evaluation.posterior import Posterior
-from spectrosim_search.evaluation.scores import ClassScores, Estimate, PairScores
+from spectrosim_search.evaluation.scores import ClassScores, Estimate, MixtureScores, PairScores
 from spectrosim_search.evaluation.verdict import ExportKind, Outcome
 from spectrosim_search.search.work_item import Phase
 
@@ -75,6 +76,7 @@ class ReplicateRecord:
     total_seconds: float
     environment_id: str
     classes: tuple[ClassScores, ...] = ()  # of a task that names a class, in place of pairs
+    mixtures: tuple[MixtureScores, ...] = ()  # one a number of components, where the confirmation asks for them
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ class BaselineFit:
     environment_id: str
     classes: tuple[ClassScores, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)  # of a task that names a class, beside its scores
+    mixtures: tuple[MixtureScores, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -248,6 +251,7 @@ class ConfirmationRecord:
     classes: tuple[ClassScores, ...] = ()  # of a task that names a class: the winner's, one a seed
     class_names: tuple[str, ...] = ()  # by code
     details: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # method → further numbers, by name
+    mixtures: Mapping[str, tuple[MixtureEstimate, ...]] = field(default_factory=dict)  # method → by components
     labels_trial: int = -1  # what labels would have chosen where finalists were chosen without them; else -1
 
 

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from spectrosim_search.evaluation.scores import ClassScores, PairScores
+from spectrosim_search.evaluation.scores import ClassScores, MixtureScores, PairScores
 from spectrosim_search.search.records import AxisView
 from spectrosim_search.search.store_blobs import pack, unpack
 from spectrosim_search.search.store_tables import PairSetRow
 
-__all__ = ["PairSets", "class_arrays", "classes_of", "view_arrays", "view_of"]
+__all__ = ["PairSets", "class_arrays", "classes_of", "mixture_arrays", "mixtures_of", "view_arrays", "view_of"]
 
 _VIEW = "axis_view."
 _CLASSES = "classes."
+_MIXTURES = "mixtures."
 
 
 class PairSets:
@@ -134,3 +135,16 @@ def classes_of(arrays: Mapping[str, NDArray[Any]]) -> tuple[ClassScores, ...]:
         for f in dataclasses.fields(ClassScores)
     }
     return tuple(ClassScores(**dict(zip(parts, values, strict=True))) for values in zip(*parts.values(), strict=True))
+
+
+def mixture_arrays(mixtures: Sequence[MixtureScores]) -> dict[str, NDArray[Any]]:
+    """Named components as arrays to store under names of their own; none where no mixtures were made."""
+    fields = [(f.name, i, m) for i, m in enumerate(mixtures) for f in dataclasses.fields(MixtureScores)]
+    return {f"{_MIXTURES}{name}{i}": _narrow(getattr(m, name)) for name, i, m in fields}
+
+
+def mixtures_of(arrays: Mapping[str, NDArray[Any]]) -> tuple[MixtureScores, ...]:
+    """Rebuild what :func:`mixture_arrays` took apart."""
+    count = sum(name.startswith(_MIXTURES + "truth") for name in arrays)
+    parts = [[arrays[f"{_MIXTURES}{name}{i}"].astype(np.int64) for name in ("truth", "found")] for i in range(count)]
+    return tuple(MixtureScores(truth, found) for truth, found in parts)

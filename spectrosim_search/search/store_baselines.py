@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.records import BaselineFit, EnvironmentRecord
-from spectrosim_search.search.store_arrays import class_arrays, classes_of
+from spectrosim_search.search.store_arrays import class_arrays, classes_of, mixture_arrays, mixtures_of
 from spectrosim_search.search.store_codec import from_json, to_json
 from spectrosim_search.search.store_engine import database_errors
 from spectrosim_search.search.store_tables import BaselineFitRow, StudyRow
@@ -33,7 +33,9 @@ def read_fits(store: Store, name: str) -> dict[str, BaselineFit]:
     out = {}
     for row in rows:
         scored, arrays = pairs.load(row.pair_sets, row.arrays)
-        out[row.key] = from_json(BaselineFit, row.record, pairs=scored, classes=classes_of(arrays))
+        out[row.key] = from_json(
+            BaselineFit, row.record, pairs=scored, classes=classes_of(arrays), mixtures=mixtures_of(arrays)
+        )
     return out
 
 
@@ -42,12 +44,12 @@ def add_fit(store: Store, name: str, fit: BaselineFit, environment: EnvironmentR
     study_id = store.study_id(name)
     with database_errors(store.engine.url):
         Writer(store.engine).environment(environment)
-        ids, blob = store.pairs(study_id).store(fit.pairs, **class_arrays(fit.classes))
+        ids, blob = store.pairs(study_id).store(fit.pairs, **class_arrays(fit.classes), **mixture_arrays(fit.mixtures))
         same = sa.and_(BaselineFitRow.study_id == study_id, BaselineFitRow.key == fit.key)
         row = {
             "study_id": study_id,
             "key": fit.key,
-            "record": to_json(fit, without=("pairs", "classes")),
+            "record": to_json(fit, without=("pairs", "classes", "mixtures")),
             "environment_id": fit.environment_id,
             "pair_sets": ids,
             "arrays": blob,

@@ -18,7 +18,7 @@ from spectrosim_search.search.records import (
     ReplicateRecord,
     TrialRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets, classes_of, view_of
+from spectrosim_search.search.store_arrays import PairSets, classes_of, mixtures_of, view_of
 from spectrosim_search.search.store_codec import from_json
 from spectrosim_search.search.store_costs import TrialCosts
 from spectrosim_search.search.store_tables import (
@@ -92,6 +92,7 @@ def _replicate(row: Row[Any], pairs: PairSets) -> ReplicateRecord:
         total_seconds=row.total_seconds,
         environment_id=row.environment_id,
         classes=classes_of(arrays),
+        mixtures=mixtures_of(arrays),
     )
 
 

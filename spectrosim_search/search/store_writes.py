@@ -20,7 +20,7 @@ from spectrosim_search.search.records import (
     EnvironmentRecord,
     ReplicateRecord,
 )
-from spectrosim_search.search.store_arrays import PairSets, class_arrays, view_arrays
+from spectrosim_search.search.store_arrays import PairSets, class_arrays, mixture_arrays, view_arrays
 from spectrosim_search.search.store_codec import to_json
 from spectrosim_search.search.store_tables import (
     BaselineRow,
@@ -76,7 +76,8 @@ class Writer:
 
     def replicate(self, study_id: int, pairs: PairSets, record: ReplicateRecord) -> bool:
         """Store a replicate; False where its key was stored before."""
-        ids, blob = pairs.store(record.pairs, curve=record.curve, loss=record.loss, **class_arrays(record.classes))
+        arrays = {"curve": record.curve, "loss": record.loss, **class_arrays(record.classes)}
+        ids, blob = pairs.store(record.pairs, **arrays, **mixture_arrays(record.mixtures))
         details = {"metrics": dict(record.metrics), "chosen_epochs": list(record.chosen_epochs)}
         values = {name: getattr(record, name) for name in _REPLICATE_FIELDS} | {
             "study_id": study_id,

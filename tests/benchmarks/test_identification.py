@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from benchmarks import identification
-from benchmarks._identifying import challenge, drawn, templates
+from benchmarks import identification, identification_choice
+from benchmarks._candidates import CHANGES, CHOSEN, document
+from benchmarks._identifying import CLASSES, challenge, configured, drawn, templates
 from spectrosim_search.spectra.simulators import simulate
+from spectrosim_search.spectra.spectra_set import SpectraSet
 
 TABLE = "class,position,height\n" + "\n".join(
     f"{c},{200 + 12 * c},1\n{c},{4500 - 151 * c},{0.3 + 0.02 * c}\n{c},2500,0.2" for c in range(27)
@@ -97,3 +100,34 @@ def test_templates_know_the_test(tmp_path: Path) -> None:
     data = challenge(path, seed=0)
     truth = data.codes(data.test)
     assert (templates(path, data.test, power=0.25) == truth).mean() > 0.9
+
+
+def test_the_choice_sees_validation_spectra_alone_and_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def simulated(name: str, **parameters: Any) -> SpectraSet:
+        assert parameters.get("draw", "random") == "random", "the test grid is not drawn"
+        return simulate(name, **parameters)
+
+    monkeypatch.setattr(identification_choice, "simulate", simulated)
+    given = identification_choice.parser().parse_args(
+        [
+            *("--table", write(tmp_path, "some"), "--candidates", "first", "triplet", "--classes", "8"),
+            *("--spectra", "4", "--epochs", "2", "--mixtures", "20", "--out", str(tmp_path / "o.jsonl")),
+        ]
+    )
+    lines = identification_choice.run(given)
+    before = (tmp_path / "o.jsonl").read_text()
+    assert identification_choice.run(given) == lines and (tmp_path / "o.jsonl").read_text() == before
+    ranked = identification_choice.ranked(lines)
+    assert {name for name, _ in ranked} == {"first", "triplet"}
+    assert ranked[0][1]["criterion"] >= ranked[1][1]["criterion"]
+    shares = [ranked[0][1][f"all_right_{k}"] for k in (1, 2, 3, 4)]
+    assert ranked[0][1]["criterion"] == pytest.approx(np.mean(shares)) and shares[0] > 0.4  # chance: .125
+    assert identification_choice.summary(lines).count("\n") == 3
+
+
+def test_every_candidate_differs_in_one_respect_and_the_benchmark_uses_the_chosen_one() -> None:
+    assert len({configured(document(name)).identity for name in CHANGES}) == len(CHANGES) == 12
+    assert all(len(change) == (name != "first") for name, change in CHANGES.items())
+    assert document(CHOSEN) == CLASSES

@@ -18,8 +18,9 @@ from spectrosim_search.config.configuration import (
     Training,
 )
 from spectrosim_search.config.study import Budget, DataSource, Dimension, Protocol, Study, Task
+from spectrosim_search.evaluation.mixture_statistics import mixture_estimates
 from spectrosim_search.evaluation.posterior import Posterior
-from spectrosim_search.evaluation.scores import ClassScores, Estimate, PairScores
+from spectrosim_search.evaluation.scores import ClassScores, Estimate, MixtureScores, PairScores
 from spectrosim_search.search.records import (
     AxisView,
     BaselineRecord,
@@ -378,6 +379,9 @@ def make_named_record(task: Task = "pretrain") -> StudyRecord:
         if r.kind in ("winner", "finalist", "baseline")
     )
     details = {rows[0].name: {"novelty": 0.4, "mixtures_of_2": 0.9}, rows[1].name: {"novelty": 0.2}}
+    truth_of_four = np.argsort(rng.random((200, 36)), axis=1)[:, :4]
+    found_of_four = np.where(rng.random((200, 4)) < 0.9, truth_of_four, -1)
+    named = [MixtureScores(truth_of_four[:, :k], found_of_four[:, :k]) for k in (2, 3, 4)]
     confirmation = dataclasses.replace(
         record.confirmation,
         metric="accuracy",
@@ -386,6 +390,7 @@ def make_named_record(task: Task = "pretrain") -> StudyRecord:
         classes=tuple(parts),
         class_names=names,
         details=details,
+        mixtures={row.name: mixture_estimates(named) for row in (rows[0], rows[-1])},
         leakage={},
         axis_view=None,
         embedding=np.zeros((0, 2), dtype=np.float32),

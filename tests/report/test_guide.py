@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
+from spectrosim_search.config.study import Task
 from spectrosim_search.report.guide import guide
 from spectrosim_search.report.members import SECTIONS, members
 
@@ -18,7 +20,9 @@ def test_the_page_is_current() -> None:
 def test_every_figure_is_explained_in_the_order_of_the_page() -> None:
     text = guide()
     places = [text.index(f"### {m.title}\n\n{m.caption}\n") for section in SECTIONS for m in members(section)]
-    own = [m for m in members(task="pretrain") if not m.serves("same-batch")]
-    places += [text.index(f"### {m.title}\n\n{m.caption}\n") for m in own]
+    own = {m.name: m for task in get_args(Task) for m in members(task=task) if not m.serves("same-batch")}
+    places += [
+        text.index(f"### {m.title}\n\n{m.caption}\n") for m in sorted(own.values(), key=lambda m: m.module.ORDER)
+    ]
     assert places == sorted(places)
     assert len(places) == text.count("\n### ")

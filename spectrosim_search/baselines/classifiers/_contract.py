@@ -31,6 +31,9 @@ class ClassInput:
     side: Mapping[str, NDArray[np.float32]] = field(
         default_factory=dict
     )  # given beside the spectra, e.g. class vectors
+    mixtures: Mapping[int, NDArray[np.float32]] = field(
+        default_factory=dict
+    )  # number of components → (M, L) mixtures of judged spectra, as measured; who can takes them apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +44,4 @@ class ClassOutput:
     confidence: NDArray[np.float32]  # (m,) higher = surer
     settings: str = ""  # what was fixed or chosen, one line
     metrics: Mapping[str, float] = field(default_factory=dict)  # beside accuracy and macro F1
+    components: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)  # k → (M, k) classes of the mixtures

@@ -1,15 +1,17 @@
-"""From similarities to training spectra to named classes."""
+"""From similarities to training spectra to named classes, and from class centres to the components of mixtures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.baselines.classifiers._contract import ClassInput, ClassOutput
+from spectrosim_search.evaluation.identification import Gallery
+from spectrosim_search.evaluation.mixtures import name_components
 
-__all__ = ["by_nearest", "by_pairs"]
+__all__ = ["by_nearest", "by_pairs", "components_by"]
 
 _QUERIES = 256  # judged spectra compared at a time
 
@@ -43,3 +45,18 @@ def by_pairs(
         return similarity(left, right).reshape(rows.size, given.train.size)
 
     return by_nearest(given, similar, settings)
+
+
+def components_by(
+    known: Gallery, codes: NDArray[np.int64], mixtures: Mapping[int, NDArray[np.floating]]
+) -> dict[int, NDArray[np.int64]]:
+    """Name the components of embedded mixtures, number of components → ``(M, D)``, by sums of class centres.
+
+    codes ``(K,)``: classes by their number in the gallery. Returns class codes ``(M, k)``; mixtures of more components
+    than the gallery has classes are left out.
+    """
+    return {
+        order: codes[name_components(z, known.centroids, order)[0][-1]]
+        for order, z in mixtures.items()
+        if order <= known.count
+    }

@@ -1,12 +1,14 @@
 """Nearest class centre under the linear metric: principal axes whitened by the covariance within classes, cosine.
 
 Preprocessing, axes and shrinkage are chosen by accuracy on inner folds of the training spectra; ties go to the first of
-the grid. The plain cosine to class centres is the same without the whitening and takes part.
+the grid. The plain cosine to class centres is the same without the whitening and takes part. Of a mixture it names the
+classes whose centres, summed, come nearest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal, cast
 
@@ -15,10 +17,11 @@ from numpy.typing import NDArray
 
 from spectrosim_search.baselines.classifiers._contract import ClassInput, ClassOutput
 from spectrosim_search.baselines.classifiers._folds import inner_folds
+from spectrosim_search.baselines.classifiers._nearest import components_by
 from spectrosim_search.config.configuration import Preprocessing
 from spectrosim_search.evaluation.identification import Gallery
 from spectrosim_search.learning.metric import LinearMetric, principal, whitening, within_covariance
-from spectrosim_search.spectra.preprocessing import describe
+from spectrosim_search.spectra.preprocessing import State, describe
 from spectrosim_search.spectra.preprocessing import fit as fit_preprocessing
 
 __all__ = ["SEEDED", "TITLE", "fit"]
@@ -48,10 +51,27 @@ def _embedded(metric: LinearMetric, x: NDArray[np.float32]) -> NDArray[np.float3
     return metric.embed(x).astype(np.float32)
 
 
-def _tables(
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """One choice of the grid, fitted on training rows, which are a gallery of the classes `codes`."""
+
+    line: str
+    state: State
+    embed: _Embed
+    known: Gallery
+    codes: NDArray[np.int64]
+
+    def table(self, asked: NDArray[np.float32], classes: int) -> NDArray[np.float32]:
+        """Similarity of preprocessed spectra ``(q, C)`` to each class; -1 for a class that was not fitted."""
+        table = np.full((len(asked), classes), -1.0, dtype=np.float32)
+        table[:, self.codes] = self.known.scores(self.embed(asked))
+        return table
+
+
+def _choices(
     given: ClassInput, fitted: NDArray[np.int64], judged: NDArray[np.int64]
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Similarity of judged rows to each class ``(q, C)`` under every choice of the grid; -1 for a class not fitted."""
+) -> Iterator[tuple[_Fitted, NDArray[np.float32]]]:
+    """Every choice of the grid, and the judged rows preprocessed for it."""
     raw = given.spectra.intensities
     codes, places = np.unique(given.classes[fitted], return_inverse=True)
     negative = bool((raw < 0).any())
@@ -62,18 +82,21 @@ def _tables(
         state = fit_preprocessing(settings, raw[fitted])
         known, asked = state.transform(raw[fitted]), state.transform(raw[judged])
         for line, embed in _metrics(known, places):
-            table = np.full((judged.size, len(given.class_names)), -1.0, dtype=np.float32)
-            table[:, codes] = Gallery(embed(known), places).scores(embed(asked))
-            yield f"{describe(settings)}, {line}", table
+            yield _Fitted(f"{describe(settings)}, {line}", state, embed, Gallery(embed(known), places), codes), asked
 
 
 def fit(given: ClassInput) -> ClassOutput:
     """Choose on inner folds, then fit on all training rows; the first of the grid where nothing can be chosen."""
     right: dict[str, float] = {}
+    count = len(given.class_names)
     for fitted, judged in inner_folds(given):
-        for line, table in _tables(given, fitted, judged):
-            right[line] = right.get(line, 0.0) + float((table.argmax(axis=1) == given.classes[judged]).sum())
+        for choice, asked in _choices(given, fitted, judged):
+            named = choice.table(asked, count).argmax(axis=1)
+            right[choice.line] = right.get(choice.line, 0.0) + float((named == given.classes[judged]).sum())
     best = max(right, key=lambda line: right[line]) if right else ""
-    tables = _tables(given, given.train, given.judged)
-    chosen, table = next((line, table) for line, table in tables if best in ("", line))
-    return ClassOutput(table.argmax(axis=1), table.max(axis=1), chosen)
+    every = _choices(given, given.train, given.judged)
+    chosen, asked = next((choice, asked) for choice, asked in every if best in ("", choice.line))
+    table = chosen.table(asked, count)
+    mixtures = {order: chosen.embed(chosen.state.transform(x)) for order, x in given.mixtures.items()}
+    components = components_by(chosen.known, chosen.codes, mixtures)
+    return ClassOutput(table.argmax(axis=1), table.max(axis=1), chosen.line, components=components)

@@ -71,6 +71,8 @@ def _task_problems(study: Study) -> list[str]:
     """What a task that names a class, or one that tells pairs, does not go with."""
     names_class = study.task != "same-batch"
     found: list[str] = []
+    if study.confirmation.mixtures and study.task != "identify":
+        found.append(f"confirmation.mixtures: components are named in task identify, this is {study.task}: give 0")
     if (study.metric in CLASS_METRICS) != names_class:
         wanted = " or ".join(CLASS_METRICS) if names_class else "matched_auc, auc, balanced_accuracy, …"
         found.append(f"metric: {study.metric} does not go with task {study.task}: use {wanted}")

@@ -57,6 +57,9 @@ class ProgramTask:
     side: Mapping[str, NDArray[np.float32]] = field(
         default_factory=dict
     )  # given beside the spectra, e.g. class vectors
+    mixtures: Mapping[int, NDArray[np.float32]] = field(
+        default_factory=dict
+    )  # number of components → (M, L) preprocessed mixtures of judged spectra to take apart (task identify)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,3 +73,4 @@ class ProgramResult:
     loss: NDArray[np.float32]  # (E,) mean training loss of each epoch
     train_seconds: float
     metrics: Mapping[str, float] = field(default_factory=dict)  # beside accuracy and macro F1, by name
+    components: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)  # k → (M, k) classes of the mixtures

@@ -23,6 +23,7 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.fields import field
 from spectrosim_search.evaluation.identification import Gallery, rejection_threshold
+from spectrosim_search.evaluation.mixtures import name_components
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
 
 __all__ = ["BASELINES", "Settings", "baseline", "embed", "enrol", "fit", "gallery", "known", "predict", "run"]
@@ -168,7 +169,7 @@ def enrol(
 
 
 def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = None) -> ProgramResult:
-    """Train on the training rows and name the class of every judged row.
+    """Train on the training rows and name the class of every judged row, and of mixtures the classes of all parts.
 
     `metrics`: ``embedding_rank``, effective rank of training embeddings (collapse shows as 1); with `reject` also
     ``threshold`` and ``rejected``, the share of judged spectra below it.
@@ -176,6 +177,7 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
     settings = _settings(task.configuration)
     trained = _train(task, device, on_epoch)
     metrics = {"embedding_rank": trained.rank}
+    components: dict[int, NDArray[np.int64]] = {}
     if trained.status == "diverged":
         predicted = np.zeros(task.judged.size, dtype=np.int64)
         confidence = np.zeros(task.judged.size, dtype=np.float32)
@@ -183,6 +185,9 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
         z = embed(task.configuration, trained.parameters, task.spectra[task.judged], task.axis, device=device)
         scores = gallery(trained.parameters).scores(z, settings.readout, settings.neighbours)
         predicted, confidence = scores.argmax(axis=1), scores.max(axis=1)
+        for order, mixtures in task.mixtures.items():
+            z = embed(task.configuration, trained.parameters, mixtures, task.axis, device=device)
+            components[order] = name_components(z, gallery(trained.parameters).centroids, order)[0][-1]
         if settings.reject:
             accepted = known(trained.parameters, scores)
             metrics |= {"threshold": float(trained.parameters["threshold"][0]), "rejected": float((~accepted).mean())}
@@ -194,6 +199,7 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
         loss=trained.loss,
         train_seconds=trained.seconds,
         metrics=metrics,
+        components=components,
     )
 
 
