@@ -10,7 +10,7 @@ from typing import Literal
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.fields import content_hash
 from spectrosim_search.config.study import Study
-from spectrosim_search.evaluation.scores import ClassScores
+from spectrosim_search.evaluation.scores import ClassScores, MixtureScores
 from spectrosim_search.search.baseline_items import BaselineItem
 from spectrosim_search.search.baseline_runs import fit_items
 from spectrosim_search.search.bench import CONFIRMATION_SEED
@@ -38,17 +38,20 @@ _PROTOCOL: Mapping[Column, Literal["shared-batch", "batch-disjoint"]] = {
 class Named:
     """What one row named in one column, seed by seed.
 
-    told: what the runs of a seed say beside names, mean over folds. failed: why a seed has no score.
+    told: what the runs of a seed say beside names, mean over folds. mixtures: components named, all folds and seeds
+    (task identify). failed: why a seed has no score.
     """
 
     seeds: list[tuple[ClassScores, ...]] = field(default_factory=list)
     told: list[Mapping[str, float]] = field(default_factory=list)
+    mixtures: list[MixtureScores] = field(default_factory=list)
     failed: str = ""
 
     def add(self, more: Named) -> None:
         """Take in further seeds."""
         self.seeds += more.seeds
         self.told += more.told
+        self.mixtures += more.mixtures
         self.failed = more.failed or self.failed
 
 
@@ -82,7 +85,8 @@ def run_references(
     out = {}
     for name in names:
         r = class_reference(name, bench, list(known.values()), [CONFIRMATION_SEED])
-        out[name] = Named([tuple(seed) for seed in r.method], [r.details] if r.method else [], r.reason)
+        told = [r.details] if r.method else []
+        out[name] = Named([tuple(seed) for seed in r.method], told, list(r.mixtures), r.reason)
     return out
 
 
@@ -100,9 +104,12 @@ def run_configurations(
     out: dict[str, Named] = {}
     for candidate in candidates:
         method = candidate.class_method(bench.folds)
-        told = _means(r.metrics for r in candidate.replicates.values())
+        records = candidate.replicates.values() if method else ()
         out[candidate.name] = Named(
-            [tuple(seed) for seed in method], [told] if method else [], failures.get(candidate.name, "")
+            [tuple(seed) for seed in method],
+            [_means(r.metrics for r in records)] if method else [],
+            [m for r in records for m in r.mixtures],
+            failures.get(candidate.name, ""),
         )
     return out
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.evaluation.class_statistics import CLASS_METRICS, class_difference, class_jackknife, class_score
+from spectrosim_search.evaluation.mixture_statistics import mixture_estimates
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.search.published._class_table import ClassRow, Contrast, Kind
 from spectrosim_search.search.reproduce_class_runs import Column, Named
@@ -23,8 +24,8 @@ _LEAKS = "spectra alike stand on both sides: no interval"
 class ColumnScore:
     """One row in one column.
 
-    metrics: accuracy and macro F1, with an interval over units where nothing leaks, and what the runs told beside
-    (means over folds and seeds). sd: over seeds. seeds: those that ended.
+    metrics: accuracy, macro F1 and ``mixture_k_all_right``, with an interval over units (mixtures: classes) where
+    nothing leaks, and what the runs told beside (means over folds and seeds). sd: over seeds. seeds: those that ended.
     """
 
     metrics: Mapping[str, Estimate]
@@ -68,6 +69,10 @@ def column_score(named: Named, units: NDArray[np.int64], *, leaks: bool) -> Colu
         values = [told[key] for told in named.told if key in told]
         metrics[key] = Estimate(statistics.fmean(values), note="mean over runs: no interval")
         sd[key] = _spread(values)
+    for m in mixture_estimates(named.mixtures):
+        key = f"mixture_{m.components}_all_right"
+        metrics[key] = Estimate(m.all_right.value, note=_LEAKS) if leaks else m.all_right
+        sd[key] = float("nan")
     return ColumnScore(metrics, sd, len(named.seeds), leaks, f"a seed failed: {named.failed}" if named.failed else "")
 
 

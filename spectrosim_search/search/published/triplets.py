@@ -8,6 +8,7 @@ from spectrosim_search.search.published._table import Figure
 
 __all__ = ["TABLE"]
 
+_MIXTURES = ("mixture_2_all_right", "mixture_3_all_right", "mixture_4_all_right")
 _COMMAND = "python -m benchmarks.identification --parts"
 
 
@@ -21,7 +22,7 @@ def _triplets(epochs: int) -> tuple[tuple[str, Scalar], ...]:
 
 TABLE = ClassTable(
     title="Triplet spectra: classes named by the nearest neighbour in an embedding",
-    source="Vorozhtsov and Kitina, Mendeleev Commun. (2024), doi:10.1016/j.mencom.2024.10.006, text before Table 1",
+    source="Vorozhtsov and Kitina, Mendeleev Commun. (2024), doi:10.1016/j.mencom.2024.10.006, text and Table 1",
     split="the fixed training and test spectra of the universal synthetic benchmark, 500 classes",
     study="identify",
     settings=(
@@ -32,18 +33,32 @@ TABLE = ClassTable(
     plain="plain folds",
     disjoint="blocks of the column split kept together",
     nothing="no blocks that a fold could cut",
-    metrics=("accuracy", "macro_f1"),
+    metrics=("accuracy", *_MIXTURES),
     references=("nearest-cosine", "nearest-linear-metric"),
     made=(
         "40 simulated classes of 60 spectra by the benchmark's rule in place of 500 of 50, three folds; the network is "
         "the study's (width 16, 128 features), with the paper's triplet loss and its nearest neighbour",
         "a smaller share is seen more often, so that every share takes about as many steps of training",
+        "mixtures are sums of judged spectra of distinct classes, their number of components told; all right: every "
+        "component was named. Reference rows take them apart by sums of class centres, as the network does",
     ),
     rows=(
-        ClassRow("triplets", "triplet loss", _printed(99.03, 0.27), values=_triplets(40)),
+        ClassRow(
+            "triplets",
+            "triplet loss",
+            (
+                *_printed(99.03, 0.27),
+                *(Printed(m, "printed", Figure(p)) for m, p in zip(_MIXTURES, (92.0, 78.8, 59.4), strict=True)),
+            ),
+            values=_triplets(40),
+        ),
         ClassRow("triplets-40", "triplet loss, 40 %", _printed(98.95, 0.31), values=_triplets(100), variant="40"),
         ClassRow("triplets-10", "triplet loss, 10 %", _printed(97.64, 0.21), values=_triplets(400), variant="10"),
-        ClassRow("supervised-contrastive", "supervised contrastive loss", values=(("program.readout", "nearest"),)),
+        ClassRow(
+            "superposed",
+            "supervised contrastive loss, superposed views (this program's)",
+            values=(("program.readout", "nearest"), ("objective.type", "supcon"), ("augmentations.superpose", True)),
+        ),
         ClassRow(
             "classifier",
             "classifier with the same layers",
@@ -72,5 +87,7 @@ TABLE = ClassTable(
     notes=(
         "97.64 ± .21 % with a tenth of the spectra is the paper's best argument; 99.667 % are 897 of 900, one run",
         "the benchmark's own best classifier has 99.81 %",
+        "at least one, two and three components right: 99.2 % of pairs; 99.6 and 96.6 % of triples; 99.3, 96.0 and "
+        "84.8 % of quadruples",
     ),
 )
