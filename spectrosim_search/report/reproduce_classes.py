@@ -18,7 +18,7 @@ __all__ = ["details", "explanation", "findings", "leaks", "rows", "tables"]
 DIFFERENCES = "differences in "
 
 
-def heading(found: ClassReproduction, column: Column, metric: str = "") -> str:
+def _heading(found: ClassReproduction, column: Column, metric: str = "") -> str:
     """Words over a column of ours; what leaks says so."""
     table = found.table
     if not found.leaks:
@@ -31,7 +31,7 @@ def heading(found: ClassReproduction, column: Column, metric: str = "") -> str:
 def _headings(found: ClassReproduction, metric: str) -> dict[Column, str]:
     """Columns shown of a metric. What no fold protects has one: the two differ by the luck of the folds alone."""
     columns = found.columns[:1] if metric in found.table.cut else found.columns
-    return {column: heading(found, column, metric) for column in columns}
+    return {column: _heading(found, column, metric) for column in columns}
 
 
 def _places(found: ClassReproduction, metric: str) -> list[str]:
@@ -97,7 +97,7 @@ def rows(found: ClassReproduction) -> list[dict[str, Value]]:
             for metric in found.table.metrics:
                 if metric in s.metrics:
                     leaking = found.leaks and (s.leaks or metric in found.table.cut)
-                    words = heading(found, column_of, metric)
+                    words = _heading(found, column_of, metric)
                     value, sd = s.metrics[metric], s.sd[metric]
                     out.append({**known, **_plain(words, "yes" if leaking else "no", metric, value, sd, s.seeds, note)})
     return out
@@ -124,7 +124,7 @@ def leaks(found: ClassReproduction) -> list[str]:
     if not found.leaks:
         return []
     return [
-        f"{heading(found, 'plain')}: the paper's way of splitting puts spectra that belong together on both sides; no "
+        f"{_heading(found, 'plain')}: the paper's way of splitting puts spectra that belong together on both sides; no "
         "estimate for new ones, and so without an interval. ± is the spread over seeds."
     ]
 
@@ -137,7 +137,7 @@ def explanation(found: ClassReproduction) -> list[str]:
         f"Printed: {table.source}. Its split: {table.split}.",
         f"Ours: {data.name}, {data.spectra} spectra; seeds, each with folds and training drawn anew: {found.seeds}; "
         f"stored as {found.study}.",
-        f"{heading(found, 'disjoint')} ({found.folds} folds): in brackets the 95 % interval over {found.units}.",
+        f"{_heading(found, 'disjoint')} ({found.folds} folds): in brackets the 95 % interval over {found.units}.",
     ]
     if not found.leaks:
         lines.append(f"These data have {table.nothing}: nothing that folds could cut.")
@@ -167,8 +167,8 @@ def findings(found: ClassReproduction) -> list[str]:
         gaps = [gap for gap in gaps if math.isfinite(gap)]
         if gaps:
             lines.append(
-                f"{heading(found, 'plain')} - {found.table.disjoint}, {metric_title(metric)}: mean of {len(gaps)} rows "
-                f"{signed(statistics.fmean(gaps))} ({signed(min(gaps))} to {signed(max(gaps))})."
+                f"{_heading(found, 'plain')} - {found.table.disjoint}, {metric_title(metric)}: mean of {len(gaps)} "
+                f"rows {signed(statistics.fmean(gaps))} ({signed(min(gaps))} to {signed(max(gaps))})."
             )
     lines += [_leader(found, column, metric) for column in found.columns]
     return [line for line in lines if line]
@@ -179,7 +179,7 @@ def _leader(found: ClassReproduction, column: Column, metric: str) -> str:
     scored = sorted((s for s in scored if math.isfinite(s[0])), reverse=True)
     if not scored:
         return ""
-    return f"{heading(found, column)}: ahead is {scored[0][1]} ({score(scored[0][0])}), a choice among {len(scored)}."
+    return f"{_heading(found, column)}: ahead is {scored[0][1]} ({score(scored[0][0])}), a choice among {len(scored)}."
 
 
 def details(found: ClassReproduction) -> dict[str, object]:
@@ -193,7 +193,7 @@ def details(found: ClassReproduction) -> dict[str, object]:
             contrasts.append(
                 {
                     "difference": c.contrast.title,
-                    "column": heading(found, column_of),
+                    "column": _heading(found, column_of),
                     "value": e.value,
                     "low": e.low,
                     "high": e.high,

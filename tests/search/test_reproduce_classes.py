@@ -222,7 +222,7 @@ def test_a_share_of_the_training_spectra_is_named_with_the_same_judged_ones(runs
     for name in ("triplets", "nearest-cosine"):
         mixed = [scores[name]["disjoint"].metrics[f"mixture_{k}_all_right"] for k in (2, 3, 4)]
         assert all(0 <= e.low <= e.value <= e.high <= 1 for e in mixed)
-    table = reproduction_tables(result)["mixture 2 all right"]
+    table = reproduction_tables(result)["mixtures of 2, all components right"]
     assert [r["printed"] for r in table] == ["", "", "", "", ".920", "", ""]
     (contrast,) = result.contrasts
     assert contrast.printed == {"printed": pytest.approx(-0.08)}
