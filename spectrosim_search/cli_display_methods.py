@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spectrosim_search.search.protocols import Comparison
     from spectrosim_search.search.records import MethodRow
     from spectrosim_search.search.reproduce import Reproduction
+    from spectrosim_search.search.reproduce_classes import ClassReproduction
     from spectrosim_search.search.run_baselines import Compared
 
 __all__ = ["print_baselines", "print_protocols", "print_ranking", "print_reproduction", "print_tables"]
@@ -80,18 +81,35 @@ def print_protocols(comparison: Comparison) -> None:
 
 def print_tables(name: str, names: Sequence[str]) -> None:
     """The papers' tables, or the rows of one of them with what was printed."""
+    from spectrosim_search.report.numbers import metric_title
+    from spectrosim_search.search.published._class_table import ClassTable
     from spectrosim_search.search.reproduce import load_table, table_names
 
     if name:
-        printed = [(row.name, row.title, f"{row.figure.mean:g}", row.note) for row in load_table(name).rows]
-        print_wide(table(("row", "method", "printed, %", "note"), printed))
+        printed = load_table(name)
+        if isinstance(printed, ClassTable):
+            metrics = list(dict.fromkeys(p.metric for row in printed.rows for p in row.printed))
+            lines = [
+                (
+                    row.name,
+                    row.title,
+                    *(" / ".join(f"{p.figure.mean:g}" for p in row.printed if p.metric == m) for m in metrics),
+                    "; ".join(text for text in (row.note, row.elsewhere) if text),
+                )
+                for row in printed.rows
+            ]
+            where = " / ".join(dict.fromkeys(p.where for row in printed.rows for p in row.printed))
+            print_wide(table(("row", "method", *(f"{metric_title(m)}, %: {where}" for m in metrics), "note"), lines))
+            return
+        rows = [(row.name, row.title, f"{row.figure.mean:g}", row.note) for row in printed.rows]
+        print_wide(table(("row", "method", "printed, %", "note"), rows))
         return
     known = table_names()
-    rows = [(n, load_table(n).title if n in known else "SpectroSim chapter: cost of each encoder") for n in names]
-    print_wide(table(("table", "what it is"), rows))
+    titles = [(n, load_table(n).title if n in known else "SpectroSim chapter: cost of each encoder") for n in names]
+    print_wide(table(("table", "what it is"), titles))
 
 
-def print_reproduction(found: Reproduction) -> None:
+def print_reproduction(found: Reproduction | ClassReproduction) -> None:
     """A table a metric with the printed figures, what the rows say together, and how to read them."""
     from spectrosim_search.report.reproduce import explanation, findings, reproduction_tables
 

@@ -29,7 +29,7 @@ COST = "chapter-cost"  # no scores: what the command `models --papers` measures
 def reproduce(
     table: Annotated[str, typer.Argument(help="Printed table, e.g. spectrosim-table-2; --list names all.")] = "",
     rows: Annotated[str, typer.Option("--rows", help="These rows alone: lda,cnn-binary,cnn-contrastive.")] = "",
-    data: Annotated[str, typer.Option("--data", help="Table of spectra; without it simulated REIMS spectra.")] = "",
+    data: Annotated[str, typer.Option("--data", help="Table of spectra; without it simulated ones.")] = "",
     seeds: Annotated[int, typer.Option(help="Seeds, each with splits and training drawn anew; the papers: 30.")] = 3,
     name: Annotated[str, typer.Option("--name", help="Name in the database; default: table and data.")] = "",
     workers: Annotated[int | None, typer.Option(help="Ray workers; 0: in this process; default: cores.")] = None,
@@ -47,7 +47,7 @@ def reproduce(
     storage: StorageOption = DEFAULT_STORAGE,
     json_: JsonOption = False,
 ) -> None:
-    """A table of the papers beside ours: as printed, on pairs split at random, on batches kept apart.
+    """A table of the papers beside ours: as printed, split as the paper did, with nothing cut by a split.
 
     Run again to go on where it stopped; more --seeds add to those there are.
     """

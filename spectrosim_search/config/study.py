@@ -64,13 +64,22 @@ class Protocol:
     seeds: int = field(4, "training seeds of a trial that climbs the whole ladder", low=1, high=100)
     hold_out: float = field(1 / 3, "share of groups held out of the whole search (hold-out)", low=0.1, high=0.5)
     seed: int = field(0, "seed of the splits", low=0)
+    train_share: float = field(
+        1.0,
+        "share of the training spectra of every class that are used, one at least; the judged ones stay (tasks that "
+        "name a class)",
+        low=0.01,
+        high=1.0,
+    )
 
     @property
     def question(self) -> dict[str, Any]:
         """The plain form without what has no say: outer folds belong to nested scoring alone."""
         kept: dict[str, Any] = plain(self)
-        if self.scoring != "nested":  # so that studies older than this choice keep their question
+        if self.scoring != "nested":  # so that studies older than these choices keep their question
             del kept["outer_folds"]
+        if self.train_share == 1.0:
+            del kept["train_share"]
         return kept
 
 

@@ -22,6 +22,7 @@ from spectrosim_search.config.study import Protocol, Task
 from spectrosim_search.protocol.batch_disjoint import masked
 from spectrosim_search.protocol.cells import Cell, check_disjoint
 from spectrosim_search.protocol.folds import connected_units
+from spectrosim_search.protocol.label_share import labelled_rows
 
 __all__ = ["ClassDesign", "ClassSplit", "make_class_design"]
 
@@ -92,7 +93,7 @@ class ClassDesign:
         inside = self.fold_of >= 0
         train = np.flatnonzero(inside & (self.fold_of != fold)).astype(np.int64)
         judged = np.flatnonzero(inside & (self.fold_of == fold)).astype(np.int64)
-        return _split(self.classes, self.blocks, train, judged)
+        return _split(self.classes, self.blocks, _used(self.protocol, self.classes, train, fold), judged)
 
     def summary(self) -> dict[str, Any]:
         """Counts a person should see before a search, as plain numbers and text."""
@@ -170,7 +171,7 @@ def make_class_design(
     inside, hold_out = rows, None
     if held:
         inside, outside = _hold_out(classes, blocks, rows, protocol.hold_out, protocol.seed)
-        hold_out = _split(classes, blocks, inside, outside)
+        hold_out = _split(classes, blocks, _used(protocol, classes, inside, -1), outside)
     folds = protocol.folds or min(FOLDS, _fewest_folds(classes, blocks, inside))
     fold_of = np.full(n, -1, dtype=np.int64)
     fold_of[inside] = _deal(classes[inside], blocks[inside], folds, protocol.seed)
@@ -204,6 +205,11 @@ def make_class_design(
 def _split(classes: IntArray, blocks: IntArray, train: IntArray, judged: IntArray) -> ClassSplit:
     check_disjoint(blocks, train=train, judged=judged)
     return ClassSplit(train, judged, masked(classes, train), masked(blocks, train))
+
+
+def _used(protocol: Protocol, classes: IntArray, train: IntArray, fold: int) -> IntArray:
+    """The training rows that are used; the judged ones do not depend on the share."""
+    return labelled_rows(classes, train, protocol.train_share, study_seed=protocol.seed, fold=fold, seed=0)
 
 
 def _blocks(groups: StrArray, split: StrArray, known: IntArray, *, whole_groups: bool, near: bool) -> IntArray:

@@ -19,6 +19,9 @@ METRICS = {
     "mcc": "MCC at prevalence .02",
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
+    "mixture_2_all_right": "mixtures of 2, all components right",
+    "mixture_3_all_right": "mixtures of 3, all components right",
+    "mixture_4_all_right": "mixtures of 4, all components right",
 }
 
 

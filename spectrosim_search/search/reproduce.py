@@ -1,5 +1,7 @@
 """The papers' tables beside ours: the printed figure, ours under the paper's way of splitting, ours on new batches.
 
+Tables of pairs are done here, those that name a class in :mod:`spectrosim_search.search.reproduce_classes`.
+
 Rows, references and trainings are pieces of work like those of any study: they run on the same workers, are stored one
 by one under one name in the study database, and nothing that ended is done again. What a table printed is cited data of
 :mod:`spectrosim_search.search.published`.
@@ -23,9 +25,16 @@ from spectrosim_search.search.documents import load_preset
 from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.protocols import ProtocolName, ProtocolScore, score_repeats, study_under
+from spectrosim_search.search.published._class_table import ClassTable
 from spectrosim_search.search.published._table import Figure, Row, Table
 from spectrosim_search.search.records import DatasetRecord
 from spectrosim_search.search.reference import reference_names
+from spectrosim_search.search.reproduce_classes import (
+    ClassPrepared,
+    ClassReproduction,
+    prepare_class_table,
+    reproduce_classes,
+)
 from spectrosim_search.search.reproduce_runs import STOPPED, STOPPED_THRESHOLD, Runs, score_models, score_references
 from spectrosim_search.search.run import Prepared, prepare_study, start_pool
 from spectrosim_search.search.space import build_configuration
@@ -103,11 +112,11 @@ def table_names() -> tuple[str, ...]:
     return registry.names(FAMILY)
 
 
-def load_table(name: str) -> Table:
+def load_table(name: str) -> Table | ClassTable:
     """A printed table. Raises InputError with the nearest known name."""
     if name not in table_names():
         raise InputError(f"unknown table '{name}'{nearest(name, table_names())}")
-    table: Table = registry.load(FAMILY, name).TABLE
+    table: Table | ClassTable = registry.load(FAMILY, name).TABLE
     return table
 
 
@@ -119,13 +128,15 @@ def prepare_table(
     data: str = "",
     columns: Mapping[str, str] | None = None,
     set_: Sequence[str] = (),
-) -> TablePrepared:
+) -> TablePrepared | ClassPrepared:
     """Read a table, the spectra and the configurations of its rows (all, or those named).
 
     study: name in the database; empty: the table's with the data's. `set_` fixes values in what the table's rows start
     from, before those of the table itself; presets stay as they are. Raises InputError for anything wrong.
     """
     table = load_table(name)
+    if isinstance(table, ClassTable):
+        return prepare_class_table(name, table, rows=rows, study=study, data=data, columns=columns, set_=set_)
     known = [row.name for row in table.rows]
     for asked in rows:
         if asked not in known:
@@ -150,19 +161,24 @@ def prepare_table(
 
 
 def reproduce(
-    asked: TablePrepared,
+    asked: TablePrepared | ClassPrepared,
     *,
     storage: str = "sqlite:///spectrosim.db",
     seeds: int = 3,
     workers: int | None = None,
     on_event: Listener = silent,
     on_note: Callable[[str], None] = lambda text: None,
-) -> Reproduction:
-    """Score every row under `COMPARED`, `seeds` times with splits and training drawn anew.
+) -> Reproduction | ClassReproduction:
+    """Score every row of a table of pairs under `COMPARED`, `seeds` times with splits and training drawn anew; of a
+    table that names a class as :func:`reproduce_classes` does.
 
     Where the paper stopped on test pairs, configurations are trained once more that way under `random-pairs`. Raises
     InputError for wrong input (nothing is written) and what :func:`make_design` raises.
     """
+    if isinstance(asked, ClassPrepared):
+        return reproduce_classes(
+            asked, storage=storage, seeds=seeds, workers=workers, on_event=on_event, on_note=on_note
+        )
     if seeds < 1:
         raise InputError(f"{seeds} seeds: at least one is needed")
     spectra, study, table = asked.prepared.spectra, asked.prepared.study, asked.table

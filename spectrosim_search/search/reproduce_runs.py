@@ -12,6 +12,7 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold
 from spectrosim_search.search.baseline_runs import score_baselines
+from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.candidates import Candidate, confirm_items, held_out_items
 from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.progress import Listener
@@ -23,7 +24,7 @@ from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
 from spectrosim_search.search.workers.pool import Pool
 
-__all__ = ["STOPPED", "STOPPED_THRESHOLD", "Runs", "score_models", "score_references"]
+__all__ = ["STOPPED", "STOPPED_THRESHOLD", "Runs", "score_models", "score_references", "train_all"]
 
 STOPPED = "stopped on test pairs"
 STOPPED_THRESHOLD = "stopped and threshold on test pairs"
@@ -59,9 +60,12 @@ def score_models(
     candidates = [Candidate(name, name, "preset", c, None, 1) for name, c in configurations.items()]
     for candidate in candidates:
         found.setdefault((column, candidate.name), Repeats("model", []))
-    _train(store, bench, pool, confirm_items(candidates, bench), found, listener)
+    name = bench.study.name
+    failures = train_all(store, bench, pool, confirm_items(candidates, bench), name, listener)
     if held:
-        _train(store, bench, pool, held_out_items(candidates, bench), found, listener)
+        failures |= train_all(store, bench, pool, held_out_items(candidates, bench), name, listener)
+    for failed, reason in failures.items():
+        found[column, failed].failed = reason
     for candidate in candidates:
         cells = candidate.held_out_cells() if held else candidate.cells(bench.design.folds)
         if cells:
@@ -107,29 +111,27 @@ def _cross_threshold(pairs: PairScores, seed: int) -> tuple[PairScores, PairScor
     return part(0), part(1)
 
 
-def _train(
-    store: Store,
-    bench: Workbench,
-    pool: Pool,
-    work: Iterable[tuple[Candidate, WorkItem]],
-    found: Runs,
-    listener: Listener,
-) -> None:
-    """Train what is not stored yet and hand each record to its candidates; two may have one configuration."""
+def train_all(
+    store: Store, bench: Bench, pool: Pool, work: Iterable[tuple[Candidate, WorkItem]], study: str, listener: Listener
+) -> dict[str, str]:
+    """Train under the name `study` what is not stored yet and hand each record to its candidates; two may have one
+    configuration. Returns why candidates failed, by their names."""
     asked = list(work)
     owners: dict[str, list[Candidate]] = {}
     for candidate, item in asked:
         owners.setdefault(item.key, []).append(candidate)
+    failures: dict[str, str] = {}
 
     def take(record: ReplicateRecord) -> None:
         for owner in owners[record.key]:
             owner.add(record)
-            if not record.pairs:
-                found[bench.design.protocol.name, owner.name].failed = record.reason
+            if not (record.pairs or record.classes):
+                failures[owner.name] = record.reason
 
-    run_items(pool, _items(bench, asked), store, take, study=bench.study.name, listener=listener)
+    run_items(pool, _items(bench, asked), store, take, study=study, listener=listener)
+    return failures
 
 
-def _items(bench: Workbench, work: Iterable[tuple[Candidate, WorkItem]]) -> list[WorkItem]:
+def _items(bench: Bench, work: Iterable[tuple[Candidate, WorkItem]]) -> list[WorkItem]:
     """The pieces of work with the study that they belong to."""
     return [replace(item, study=bench.study) for _, item in work]

@@ -112,3 +112,22 @@ def test_data_without_classes_are_refused() -> None:
     with pytest.raises(InputError, match="a search needs 8"):
         _design("pretrain", _columns(labels=2, groups=3))
     assert not _design("pretrain", _columns(labels=2, groups=3), searchable=False).searchable
+
+
+@pytest.mark.parametrize("scoring", ["corrected-cv", "hold-out"])
+def test_a_share_of_the_training_spectra_leaves_the_judged_ones(scoring: str) -> None:
+    columns = _columns(labels=2, groups=6, size=12)
+    full = _design("identify", columns, scoring=scoring, folds=2)
+    for share in (0.5, 0.2):
+        some = _design("identify", columns, scoring=scoring, folds=2, train_share=share)
+        splits = [(d.split(0), d.split(1), *([d.hold_out] if d.hold_out is not None else [])) for d in (full, some)]
+        for all_of, part in zip(*splits, strict=True):
+            assert np.array_equal(part.judged, all_of.judged) and set(part.train) < set(all_of.train)
+            counts = [np.bincount(s.classes[s.train]) for s in (part, all_of)]
+            assert np.array_equal(counts[0], np.round(share * counts[1]).astype(np.int64))
+            left = np.setdiff1d(all_of.train, part.train)
+            assert (part.classes[left] == -1).all()
+
+
+def test_a_share_of_everything_is_no_other_question() -> None:
+    assert "train_share" not in Protocol().question and Protocol(train_share=0.5).question["train_share"] == 0.5

@@ -17,7 +17,7 @@ from spectrosim_search.report.reproduce import findings, reproduction_rows, repr
 from spectrosim_search.search.plan import first_configuration
 from spectrosim_search.search.progress import BaselineDone, ReplicateDone
 from spectrosim_search.search.protocols import study_under
-from spectrosim_search.search.published._table import Figure, Row
+from spectrosim_search.search.published._table import Figure, Row, Table
 from spectrosim_search.search.reproduce import COLUMNS, load_table, prepare_table, reproduce, table_names
 from spectrosim_search.search.reproduce_runs import STOPPED, STOPPED_THRESHOLD
 from spectrosim_search.search.store import Store
@@ -79,7 +79,8 @@ def test_figures_are_those_of_the_papers(table, row, mean, sd):
 
 
 def test_tables_are_complete_and_every_row_can_be_run():
-    sizes = {name: len(load_table(name).rows) for name in table_names()}
+    tables = {name: load_table(name) for name in table_names()}
+    sizes = {name: len(table.rows) for name, table in tables.items() if isinstance(table, Table)}
     assert sizes == {
         "spectrosim-table-2": 9 + 7 + 8 + 1,
         "spectrosim-table-3": 5,
@@ -88,7 +89,7 @@ def test_tables_are_complete_and_every_row_can_be_run():
         "chapter-contrastive": 8 + 1,
         "chapter-frameworks": 5,
     }
-    for name in table_names():
+    for name in sizes:
         asked = prepare_table(name)
         assert {r.name for r in asked.rows if not r.baseline} == set(asked.configurations)
         assert all(r.baseline in registry.names("baselines") for r in asked.rows if r.baseline)

@@ -84,6 +84,8 @@ def _task_problems(study: Study) -> list[str]:
             f"confirmation.label_fractions: {shares} does not rise between 0 and 1, e.g. [0.05, 0.1, 0.2, 0.5]"
         )
     if not names_class:
+        if study.protocol.train_share < 1.0:
+            found.append("protocol.train_share: pairs share their spectra, so task same-batch trains on all: give 1")
         return found
     if study.confirmation.presets:
         found.append(f"confirmation.presets: presets are of task same-batch, this is {study.task}: give []")

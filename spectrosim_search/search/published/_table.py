@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from spectrosim_search.config.configuration import Scalar
 
-__all__ = ["PAPER", "Figure", "Row", "Table"]
+__all__ = ["PAPER", "Figure", "Row", "Table", "check_citation"]
 
 PAPER = "SpectroSim"  # the first paper; the other is its chapter
 
@@ -17,7 +18,7 @@ Kind = Literal["classical", "binary network", "contrastive"]
 
 @dataclass(frozen=True)
 class Figure:
-    """A printed test balanced accuracy in percent; NaN where nothing is printed.
+    """A printed share in percent, of pair tables the test balanced accuracy; NaN where nothing is printed.
 
     sd: over the paper's runs. train, train_sd: the same on training pairs. Raises ValueError outside 0 to 100.
     """
@@ -85,8 +86,12 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [row.name for row in self.rows]
-        if len(set(names)) < len(names) or not names:
-            raise ValueError(f"{self.title}: every row needs a name of its own")
-        if not (self.source and self.split):
-            raise ValueError(f"{self.title}: a figure without its source is no citation")
+        check_citation(self.title, [row.name for row in self.rows], self.source, self.split)
+
+
+def check_citation(title: str, names: Sequence[str], source: str, split: str) -> None:
+    """Raise ValueError where rows share a name, or figures have no source."""
+    if len(set(names)) < len(names) or not names:
+        raise ValueError(f"{title}: every row needs a name of its own")
+    if not (source and split):
+        raise ValueError(f"{title}: a figure without its source is no citation")
