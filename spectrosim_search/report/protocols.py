@@ -12,7 +12,7 @@ from spectrosim_search.report.numbers import interval, metric_title, score
 from spectrosim_search.report.plain import Value, csv_text, finite_rows, plain_page
 from spectrosim_search.search.protocols import METRICS, PROTOCOLS, Comparison, ProtocolScore
 
-__all__ = ["SUFFIXES", "comparison_rows", "comparison_tables", "explanation", "write_comparison"]
+__all__ = ["SUFFIXES", "cell", "comparison_rows", "comparison_tables", "explanation", "write_comparison"]
 
 SUFFIXES = (".html", ".csv", ".json")
 _KINDS = ("audit", "baseline", "model", "oracle")
@@ -27,7 +27,8 @@ def _title(found: ProtocolScore) -> str:
     return found.method if found.kind == "model" else title(found.method)
 
 
-def _cell(found: ProtocolScore | None, metric: str) -> str:
+def cell(found: ProtocolScore | None, metric: str) -> str:
+    """A score with its interval over groups where batches are disjoint, else with its spread over repeats."""
     if found is None:
         return ""
     if found.protocol == "batch-disjoint":
@@ -52,7 +53,7 @@ def comparison_tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]
         rows = []
         for name in ordered:
             row = {"method": _title(names[name])}
-            row |= {_column(p): _cell(found.get((p, name)), metric) for p in PROTOCOLS}
+            row |= {_column(p): cell(found.get((p, name)), metric) for p in PROTOCOLS}
             ends = [found.get((p, name)) for p in ("random-pairs", "batch-disjoint")]
             gap = [e.metrics[metric].value for e in ends if e is not None]
             row[_GAP] = score(gap[0] - gap[1]) if len(gap) == 2 else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 
-from spectrosim_search.report.numbers import interval, metric_title, score, signed
+from spectrosim_search.report.numbers import metric_title, score, signed
 from spectrosim_search.report.plain import Value
-from spectrosim_search.search.protocols import METRICS, ProtocolScore
+from spectrosim_search.report.protocols import cell
+from spectrosim_search.search.protocols import METRICS
 from spectrosim_search.search.published._table import Figure
 from spectrosim_search.search.reproduce import COLUMNS, ReproducedRow, Reproduction
 from spectrosim_search.search.reproduce_runs import STOPPED, STOPPED_THRESHOLD
@@ -31,15 +32,6 @@ def printed(figure: Figure | None) -> str:
     return score(figure.mean / 100) + ("" if math.isnan(figure.sd) else f" ± {score(figure.sd / 100)}")
 
 
-def _cell(found: ProtocolScore | None, metric: str) -> str:
-    if found is None:
-        return ""
-    if found.protocol == "batch-disjoint":
-        return interval(found.metrics[metric])
-    sd = found.sd[metric]
-    return score(found.metrics[metric].value) + (f" ± {score(sd)}" if math.isfinite(sd) else "")
-
-
 def tables(found: Reproduction) -> dict[str, list[dict[str, str]]]:
     """Return a table a metric, by its title: a row a method, the printed figure (balanced accuracy only), ours."""
     out = {}
@@ -52,7 +44,7 @@ def tables(found: Reproduction) -> dict[str, list[dict[str, str]]]:
             shown = {"method": row.title}
             if metric == "balanced_accuracy":
                 shown["printed"] = printed(row.figure)
-            lines.append(shown | {_heading(c): _cell(row.scores.get(c), metric) for c in columns})
+            lines.append(shown | {_heading(c): cell(row.scores.get(c), metric) for c in columns})
         out[metric_title(metric)] = lines
     return out
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from spectrosim_search.search.published._class_table import Printed
+from functools import partial
+
+from spectrosim_search.search.published._class_table import ClassTable, Printed
 from spectrosim_search.search.published._table import Figure
 
-__all__ = [
-    "DISJOINT",
-    "KINDS",
-    "MADE",
-    "NOTHING",
-    "PAPER",
-    "PLAIN",
-    "REFERENCES",
-    "SETTINGS",
-    "SPLIT",
-    "accuracy",
-    "four",
-]
+__all__ = ["KINDS", "MADE", "PAPER", "accuracy", "four", "pretext_table"]
 
 PAPER = "Zhao et al., Anal. Methods 17, 1090 (2025), doi:10.1039/d4ay01970a"
 SPLIT = "5-fold cross-validation after one random shuffle of the spectra; nothing is kept apart"
@@ -31,6 +21,17 @@ MADE = (
     "pretraining, 40 of fine-tuning, two versions of a spectrum an epoch, after SNV), not the paper's of 32, 64 and "
     "128 features, 100 and 250 epochs; nothing was searched",
     "classifiers choose preprocessing and settings on inner folds of the training spectra",
+)
+
+pretext_table = partial(
+    ClassTable,
+    split=SPLIT,
+    study="pretrain",
+    settings=SETTINGS,
+    plain=PLAIN,
+    disjoint=DISJOINT,
+    nothing=NOTHING,
+    references=REFERENCES,
 )
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from spectrosim_search.config.configuration import Scalar
-from spectrosim_search.search.published._class_table import ClassRow, ClassTable, Contrast
+from spectrosim_search.search.published._class_table import ClassRow, Contrast
 from spectrosim_search.search.published._pretext import (
-    DISJOINT,
     KINDS,
     MADE,
-    NOTHING,
     PAPER,
-    PLAIN,
-    REFERENCES,
-    SETTINGS,
-    SPLIT,
     four,
+    pretext_table,
 )
 
 __all__ = ["TABLE"]
@@ -30,17 +25,10 @@ def _block(number: int) -> ClassRow:
     return ClassRow(f"block-{number}", f"block {number} is read", values=(("program.features", number),))
 
 
-TABLE = ClassTable(
+TABLE = pretext_table(
     title="NIR pretext, figures 5 to 7: what the pretext owes its accuracy to",
     source=f"{PAPER}, figures 5, 6 and 7 (bars without numbers) and sections 4.3 to 4.5",
-    split=SPLIT,
-    study="pretrain",
-    settings=SETTINGS,
-    plain=PLAIN,
-    disjoint=DISJOINT,
-    nothing=NOTHING,
     metrics=("accuracy",),
-    references=REFERENCES,
     made=MADE,
     rows=(
         ClassRow(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from spectrosim_search.search.published._class_table import ClassRow, ClassTable, Contrast
+from spectrosim_search.search.published._class_table import ClassRow, Contrast
 from spectrosim_search.search.published._pretext import (
-    DISJOINT,
     MADE,
-    NOTHING,
     PAPER,
-    PLAIN,
-    REFERENCES,
-    SETTINGS,
-    SPLIT,
     four,
+    pretext_table,
 )
 
 __all__ = ["TABLE"]
@@ -22,17 +17,10 @@ def _row(name: str, title: str, accuracy: tuple[float, ...], f1: tuple[float, ..
     return ClassRow(name, title, (*four("accuracy", *accuracy), *four("macro_f1", *f1)), baseline)
 
 
-TABLE = ClassTable(
+TABLE = pretext_table(
     title="NIR pretext, Table 4: classifiers and the pretrained network",
     source=f"{PAPER}, Table 4",
-    split=SPLIT,
-    study="pretrain",
-    settings=SETTINGS,
-    plain=PLAIN,
-    disjoint=DISJOINT,
-    nothing=NOTHING,
     metrics=("accuracy", "macro_f1"),
-    references=REFERENCES,
     made=MADE,
     rows=(
         _row(

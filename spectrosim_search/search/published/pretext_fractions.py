@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from spectrosim_search.config.configuration import Scalar
-from spectrosim_search.search.published._class_table import ClassRow, ClassTable, Contrast, Variant
+from spectrosim_search.search.published._class_table import ClassRow, Contrast, Variant
 from spectrosim_search.search.published._pretext import (
-    DISJOINT,
     MADE,
-    NOTHING,
     PAPER,
-    PLAIN,
-    REFERENCES,
-    SETTINGS,
-    SPLIT,
     accuracy,
+    pretext_table,
 )
 
 __all__ = ["TABLE"]
@@ -43,17 +38,10 @@ def _row(name: str, title: str, percent: int, figure: float) -> ClassRow:
     )
 
 
-TABLE = ClassTable(
+TABLE = pretext_table(
     title="NIR pretext, Table 5: few labels",
     source=f"{PAPER}, Table 5 (coal, 5,016 spectra of 12 classes)",
-    split=SPLIT,
-    study="pretrain",
-    settings=SETTINGS,
-    plain=PLAIN,
-    disjoint=DISJOINT,
-    nothing=NOTHING,
     metrics=("accuracy",),
-    references=REFERENCES,
     made=(
         *MADE,
         "the share is of the training spectra of a fold whose class is known, class by class, one at least; "
