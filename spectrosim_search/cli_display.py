@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.measure import Measurement
 from rich.status import Status
-from rich.table import Table
+from rich.table import Column, Table
 
 from spectrosim_search.config.fields import plain
 
@@ -51,10 +51,16 @@ PLAIN_SECONDS = 10.0  # between progress lines when the output is not a terminal
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
-    """A plain table; numbers are expected as text with sensible digits."""
-    out = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        out.add_row(*(str(cell) for cell in row))
+    """A plain table; numbers are expected as text with sensible digits. The first column, what a row is about, is never
+    cut: the others wrap."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    longest = max((len(text[0]) for text in texts if text), default=0)
+    first = Column(columns[0], no_wrap=True, min_width=min(longest, 48))
+    others = [Column(name, overflow="fold") for name in columns[1:]]
+    out = Table(first, *others, title=title or None, title_justify="left", box=None, pad_edge=False)
+    out.header_style = "bold"
+    for text in texts:
+        out.add_row(*text)
     return out
 
 

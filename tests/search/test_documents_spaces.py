@@ -38,7 +38,8 @@ def test_bundled_spaces_are_there_and_every_key_is_documented() -> None:
 
 def test_each_bundled_space_makes_a_study_alone(tmp_path: Path) -> None:
     for name in bundled_names("search_spaces"):
-        study = load_study(str(write(tmp_path, "s", f"spaces: [{name}]")))
+        task = "task: pretrain\n" if name == "pretext" else ""  # the only one that varies what one task alone has
+        study = load_study(str(write(tmp_path, "s", f"{task}spaces: [{name}]")))
         assert study.dimensions, name
 
 
