@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spectrosim_search.config import registry
 from spectrosim_search.config.errors import ConfigurationError, InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.budget import confirmation_replicates
@@ -402,3 +403,16 @@ def test_a_curve_over_labels_is_reckoned_with() -> None:
     asked = load_study("pretrain", set_=["confirmation.label_fractions=[0.1,0.2]"])
     without = load_study("pretrain", set_=["confirmation.label_fractions=[]"])
     assert confirmation_replicates(asked, 5) - confirmation_replicates(without, 5) == (3 * 2 - 1) * 5
+
+
+@pytest.mark.parametrize("task", ["identify", "pretrain", "synthesis"])
+def test_a_task_alone_is_a_study(tmp_path: Path, task: str) -> None:
+    program = registry.load("search.programs", task)
+    study = load_study(str(write(tmp_path, f"task: {task}")))
+    assert (study.metric, study.confirmation.presets) == ("accuracy", ())
+    assert study.baselines == program.REFERENCES
+    every = load_study(str(write(tmp_path, f"task: {task}\nbaselines: [all]\nmetric: macro_f1")))
+    assert every.metric == "macro_f1"
+    assert set(every.baselines) == set(registry.names(program.BASELINES))
+    with pytest.raises(ConfigurationError, match="presets are of task same-batch"):
+        load_study(str(write(tmp_path, f"task: {task}\nconfirmation: {{presets: [spectrosim-paper]}}")))

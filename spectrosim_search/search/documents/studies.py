@@ -93,6 +93,7 @@ def study_document_model() -> type[BaseModel]:
     return create_model("StudyDocument", __config__=ConfigDict(extra="forbid", title="Study"), **definitions)
 
 
+CLASS_METRIC = "accuracy"  # of tasks that name a class
 _MEANING = {
     "baselines": "methods that need no search, by name; all stands for every one there is",
     "objectives": "what trials are chosen by: the score first, then what it costs",
@@ -204,11 +205,19 @@ def _study_fields(document: Document, overrides: Overrides, folder: Path | None)
         if rest.startswith("simulator_parameters."):
             inner, rest = inner.setdefault("simulator_parameters", {}), rest.partition(".")[2]
         inner[rest] = value
+    task = merged.get("task", DEFAULT_TYPES[PROGRAM])
+    names_a_class = task in registry.names(FAMILIES[PROGRAM]) and task != DEFAULT_TYPES[PROGRAM]
+    if names_a_class:  # what such a study has where it does not say: the defaults of `Study` are for pairs
+        merged.setdefault("metric", CLASS_METRIC)
+        merged.setdefault("confirmation", {}).setdefault("presets", [])
+        merged.setdefault("baselines", list(registry.load(FAMILIES[PROGRAM], task).REFERENCES))
     # the file alone has passed already: whatever is wrong now came with the options
     parsed = _validated(Document(merged, "--set", joint=" "))
     # written out, so that a study says what it was compared with when it was made
-    named = [every() if name == "all" else (name,) for name in parsed.baselines]
-    parsed.baselines = list(dict.fromkeys(n for part in named for n in part)) if every() in named else parsed.baselines
+    if "all" in parsed.baselines:
+        rows = registry.names(registry.load(FAMILIES[PROGRAM], task).BASELINES) if names_a_class else every()
+        named = [rows if name == "all" else (name,) for name in parsed.baselines]
+        parsed.baselines = list(dict.fromkeys(n for part in named for n in part))
     fields: dict[str, Any] = {}
     hints = get_type_hints(Study)
     for f in dataclasses.fields(Study):

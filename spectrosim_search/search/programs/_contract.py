@@ -9,6 +9,8 @@ A program is a module of this package with
     frozen dataclass of its parameters, the ``program`` section of a configuration;
 ``BASELINES``
     the family whose members are its reference rows, dotted below ``spectrosim_search``;
+``REFERENCES``
+    the rows that a study has where it names none;
 ``ROWS_DRAW`` (optional)
     whether a fit of any reference row depends on its seed, whatever the member says of itself;
 ``label_share(configuration) -> float`` (optional)

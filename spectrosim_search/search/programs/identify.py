@@ -26,9 +26,22 @@ from spectrosim_search.evaluation.identification import Gallery, rejection_thres
 from spectrosim_search.evaluation.mixtures import name_components
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
 
-__all__ = ["BASELINES", "Settings", "baseline", "embed", "enrol", "fit", "gallery", "known", "predict", "run"]
+__all__ = [
+    "BASELINES",
+    "REFERENCES",
+    "Settings",
+    "baseline",
+    "embed",
+    "enrol",
+    "fit",
+    "gallery",
+    "known",
+    "predict",
+    "run",
+]
 
 BASELINES = "baselines.classifiers"
+REFERENCES = ("nearest-cosine", "nearest-linear-metric")
 
 _NETWORK = "network."
 _CALIBRATION = 0x1DE  # stream of the spectra kept from training

@@ -26,9 +26,21 @@ from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, 
 from spectrosim_search.search.programs._pretrain_settings import Settings, check, settings_of
 from spectrosim_search.search.programs._pretrain_training import Trained, train
 
-__all__ = ["BASELINES", "Settings", "baseline", "check", "counterpart", "fit", "label_share", "predict", "run"]
+__all__ = [
+    "BASELINES",
+    "REFERENCES",
+    "Settings",
+    "baseline",
+    "check",
+    "counterpart",
+    "fit",
+    "label_share",
+    "predict",
+    "run",
+]
 
 BASELINES = "baselines.classifiers"
+REFERENCES = ("majority", "lda", "knn", "plsda", "svm", "random-forest", "elm", "bpnn", "logistic-regression")
 
 
 def _members(task: ProgramTask, device: str, on_epoch: OnEpoch | None) -> list[Trained]:

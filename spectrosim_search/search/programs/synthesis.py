@@ -33,6 +33,7 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = [
     "BASELINES",
+    "REFERENCES",
     "ROWS_DRAW",
     "Settings",
     "Synthetic",
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 BASELINES = "baselines.generators"
+REFERENCES = ("none", "duplicates", "noise", "peak-removal", "class-mean", "mixup", "vae")
 ROWS_DRAW = True  # every reference row trains the same classifier, which draws
 
 
