@@ -60,7 +60,7 @@ OURS: dict[str, dict[str, Any]] = {
 }
 CHOSEN = "chosen acquisitions"  # spreads by inner folds of the training part: `_acquisition_choice`
 INNER_AMOUNT = 4
-RIVALS = ("none", "duplicates", "peak-removal", "class-mean", "mixup", "vae")
+RIVALS = ("none", "duplicates", "noise", "peak-removal", "class-mean", "mixup", "vae")
 
 
 def configuration(**program: Any) -> Configuration:
