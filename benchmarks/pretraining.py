@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from spectrosim_search.baselines.classifiers import ClassInput
+from spectrosim_search.baselines.classifiers._linear import AXES, SHRINKAGE, discriminant
 from spectrosim_search.config.configuration import Component, Configuration, Scalar
 from spectrosim_search.config.registry import names
 from spectrosim_search.evaluation.class_statistics import class_metrics
@@ -60,6 +61,7 @@ KINDS = ("noise", "offset", "multiplication", "horizontal_flip", "vertical_flip"
 # the network reads behind block 3, as the paper's
 PROGRAM: dict[str, Scalar] = {"features": 3}
 RAW, BRANCH = "raw, ", " + discriminant"  # before and after a variant's name: unscaled spectra, the linear branch
+ALONE = "discriminant alone"  # the linear branch without a network
 VARIANTS: dict[str, dict[str, Scalar]] = {
     "transformations": {"pretext": "transformations"},
     "contrastive (nt-xent)": {"pretext": "contrastive"},
@@ -139,14 +141,19 @@ def measure(spectra: SpectraSet, method: str, plain: bool, seed: int, fraction: 
     for number, (train, judged) in enumerate(folds(spectra, plain, seed)):
         known = labelled_rows(truth, train, fraction, study_seed=seed, fold=number, seed=0)
         classes = masked(truth, known)
-        if program is not None:
+        if program is not None or method.endswith(ALONE):
             state = fit(config.preprocessing, spectra.intensities[train])
             x, axis = state.transform(spectra.intensities), state.axis(spectra.axis)
             task = ProgramTask("cell", config, seed * 100 + number, x, axis, classes, tuple(class_names), train, judged)
-            result = pretrain.run(task)
-            predicted, confidence = result.predicted, result.confidence
-            for name, value in result.metrics.items():
-                told[name].append(value)
+            if program is None:
+                weights, offsets = discriminant(x[known].astype(np.float64), truth[known], AXES, SHRINKAGE)
+                logits = x[judged] @ weights + offsets
+                predicted, confidence = logits.argmax(axis=1).astype(np.int64), logits.max(axis=1).astype(np.float32)
+            else:
+                result = pretrain.run(task)
+                predicted, confidence = result.predicted, result.confidence
+                for name, value in result.metrics.items():
+                    told[name].append(value)
         else:
             blocks = np.where(classes < 0, -1, groups).astype(np.int64)
             given = ClassInput(spectra, known, judged, classes, blocks, tuple(class_names), seed, seed * 100 + number)
@@ -175,9 +182,9 @@ def jobs(part: str, sets: list[str], seeds: int) -> Iterator[tuple[str, str, boo
     networks = ["no pretraining", "transformations", "contrastive (nt-xent)"]
     shown = {
         "main": [*rows, *networks],
-        "fractions": ["lda", "elm", "svm", *networks],
-        "branch": [n + BRANCH for n in networks[:2]],
-        "raw": [RAW + n + end for n in networks[:2] for end in ("", BRANCH)],
+        "fractions": ["lda", "elm", "svm", ALONE, RAW + ALONE, *networks, RAW + networks[0]],
+        "branch": [ALONE, *(n + BRANCH for n in networks[:2])],
+        "raw": [RAW + ALONE, *(RAW + n + end for n in networks[:2] for end in ("", BRANCH))],
         "ablations": [v for v in VARIANTS if v not in networks],
     }[part]
     for seed in range(seeds):

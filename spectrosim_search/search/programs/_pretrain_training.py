@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines.classifiers._linear import discriminant
+from spectrosim_search.baselines.classifiers._linear import AXES, SHRINKAGE, discriminant
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.fields import content_hash
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Trained", "train"]
 
 _STAGE = 0x5851F42D4C957F2D  # between the seeds of pretraining and fine-tuning
-_AXES, _SHRINKAGE = 40, 0.01  # of the linear branch: chosen on six sets other than nir-tablets
 _NEVER = -1e4  # log probability that leaves nothing
 _LATER = (
     *("trainable", "from_block", "epochs", "learning_rate", "batch_size", "augment"),
@@ -142,7 +141,7 @@ def _branch(x: NDArray[np.float32], y: NDArray[np.int64], classes: int) -> dict[
     if present.size < 2:
         bias[present] = 0.0
     else:
-        weight[:, present], bias[present] = discriminant(x.astype(np.float64), y, _AXES, _SHRINKAGE)
+        weight[:, present], bias[present] = discriminant(x.astype(np.float64), y, AXES, SHRINKAGE)
     return {"branch.weight": weight, "branch.bias": bias}
 
 
