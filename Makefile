@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 15
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test test-fast check check-full schemas clean
@@ -10,10 +11,10 @@ run: $(VENV)/.run-stamp  ## from nothing to a report: search the embedded data w
 	$(BIN)/spectrosim-search run --study transformer --report reports/transformer.html
 
 test: $(VENV)/.dev-stamp  ## the whole suite
-	$(BIN)/python -m pytest -m "not full"
+	$(PYTEST) -m "not full"
 
 test-fast: $(VENV)/.dev-stamp  ## the suite without its slow tests
-	$(BIN)/python -m pytest -m "not full and not slow"
+	$(PYTEST) -m "not full and not slow"
 
 check: $(VENV)/.dev-stamp  ## style and types
 	$(BIN)/ruff check .

@@ -57,7 +57,7 @@ OURS: dict[str, dict[str, Any]] = {
     "acquisitions and decoder": {"blend": 0.2},
     "decoder alone": {"blend": 1.0, **STILL},
 }
-RIVALS = ("none", "duplicates", "peak-removal", "class-mean", "mixup", "vae")
+RIVALS = ("none", "duplicates", "noise", "peak-removal", "class-mean", "mixup", "vae")
 
 
 def configuration(**program: Any) -> Configuration:

@@ -17,10 +17,8 @@ not at all.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,65 +29,34 @@ from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import plain
 from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts, read_file, unpack
-from spectrosim_search.deploy._folder_writing import write_folder
-from spectrosim_search.deploy.alignment import IntensityRange
+from spectrosim_search.deploy._trained import Arrays, Trained, read_trained, write_trained
 from spectrosim_search.deploy.decision import Decision
-from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
+from spectrosim_search.deploy.document import ExportDocument
 from spectrosim_search.deploy.embedding import Part, embed_prepared
 from spectrosim_search.spectra.preprocessing import State
 
 __all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "save"]
 
-_DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
 
-
-@dataclass(frozen=True, eq=False)
-class ModelFolder:
-    """A trained model with all that is known of it. L channels.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ModelFolder(Trained):
+    """A trained model that compares pairs, with all that is known of it. L channels.
 
     `parts`: the one network or linear metric, or the members of a committee in the document's order. `decision` is None
-    where the data had too few groups to choose and judge a threshold. `data`: name, fingerprint, spectra, groups,
-    labels. `training`: epochs, seed, what was chosen, seconds. `notes`: warnings of the training, told to every
-    reader.
+    where the data had too few groups to choose and judge a threshold.
     """
 
-    name: str
-    document: ExportDocument
     parts: tuple[Part, ...]
-    axis: NDArray[np.float64]
-    axis_unit: str
-    intensities: IntensityRange
     decision: Decision | None
-    data: Mapping[str, Any]
-    training: Mapping[str, Any]
-    packages: Mapping[str, str]
-    created_at: str  # ISO 8601, UTC
-    notes: tuple[str, ...] = ()
-    path: Path | None = field(default=None)
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes."""
         settings = [plain(part.preprocessing.settings) for part in self.parts]
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "name": self.name,
-            "kind": self.document.kind,
-            "identity": self.document.identity,
-            "created_at": self.created_at,
-            "axis": {
-                "unit": self.axis_unit,
-                "channels": len(self.axis),
-                "low": float(self.axis[0]),
-                "high": float(self.axis[-1]),
-            },
-            "intensities": self.intensities.to_dict(),
+        own = {
             "preprocessing": settings[0] if len(settings) == 1 else settings,
             "decision": self.decision.to_dict() if self.decision else None,
-            "data": dict(self.data),
-            "training": dict(self.training),
-            "packages": dict(self.packages),
-            "notes": list(self.notes),
         }
+        return self.facts_with(self.document.kind, own)
 
 
 def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> ModelFolder:
@@ -98,24 +65,14 @@ def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> Model
     Raises InputError where something is in the way (a model is replaced with `force` only) or the disk does not take
     it.
     """
-    from dataclasses import replace
-
-    from safetensors.numpy import save as pack
-
     from spectrosim_search.deploy.model_card import model_card
 
     path = Path(path)
-    content = {
-        _DOCUMENT: document_to_yaml(folder.document, f"what the model '{folder.name}' was trained from").encode(),
-        _AXIS: pack({"axis": np.ascontiguousarray(folder.axis, dtype=np.float64)}),
-    }
+    arrays: dict[str, Arrays] = {}
     for part, (weights, prepared) in zip(folder.parts, _part_files(len(folder.parts)), strict=True):
-        content[weights] = pack({k: np.ascontiguousarray(v) for k, v in part.parameters.items()})
-        content[prepared] = pack({k: np.ascontiguousarray(v) for k, v in part.preprocessing.to_arrays().items()})
-    facts = folder.facts() | {"files": {name: hashlib.sha256(text).hexdigest() for name, text in content.items()}}
-    content["model.json"] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    content["README.md"] = model_card(folder).encode()
-    write_folder(path, content, force=force, marker=MARKER)
+        arrays[weights] = part.parameters
+        arrays[prepared] = part.preprocessing.to_arrays()
+    write_trained(folder, path, folder.facts(), arrays, model_card(folder), force=force)
     return replace(folder, path=path)
 
 
@@ -134,22 +91,11 @@ def load(path: str | Path) -> ModelFolder:
         return unpack(read_file(path, name, facts["files"]), path / name)
 
     try:
-        document = document_from_yaml(read_file(path, _DOCUMENT, facts["files"]).decode(), where=str(path / _DOCUMENT))
-        parts = _read_parts(document, facts["preprocessing"], arrays)
+        shared = read_trained(path, facts)
         folder = ModelFolder(
-            name=str(facts["name"]),
-            document=document,
-            parts=parts,
-            axis=arrays(_AXIS)["axis"],
-            axis_unit=str(facts["axis"]["unit"]),
-            intensities=IntensityRange(**facts["intensities"]),
+            **shared,
+            parts=_read_parts(shared["document"], facts["preprocessing"], arrays),
             decision=Decision.from_dict(facts["decision"]) if facts["decision"] is not None else None,
-            data=dict(facts["data"]),
-            training=dict(facts["training"]),
-            packages=dict(facts["packages"]),
-            created_at=str(facts["created_at"]),
-            notes=tuple(facts["notes"]),
-            path=path,
         )
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error

@@ -14,10 +14,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,14 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.config.configuration import Configuration
+from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import plain
 from spectrosim_search.config.registry import load as load_member
-from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts, read_file, unpack
-from spectrosim_search.deploy._folder_writing import write_folder
-from spectrosim_search.deploy.alignment import IntensityRange, align
-from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
+from spectrosim_search.deploy._folder_reading import MARKER, read_facts, read_file, unpack
+from spectrosim_search.deploy._trained import Trained, read_trained, write_trained
+from spectrosim_search.deploy.alignment import align
 from spectrosim_search.spectra.preprocessing import State
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -40,7 +37,6 @@ __all__ = ["KIND", "NamedModel", "NamedSpectra", "load_named", "save_named"]
 
 KIND = "program"
 UNKNOWN = ""
-_DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
 _WEIGHTS, _PREPROCESSING = "weights.safetensors", "preprocessing.safetensors"
 
 
@@ -80,30 +76,19 @@ class NamedSpectra:
         return out
 
 
-@dataclass(frozen=True, eq=False)
-class NamedModel:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NamedModel(Trained):
     """A trained program with all that is known of it. L channels, C classes.
 
     `scores`: out-of-fold accuracy and macro F1 with intervals. `reject_below`: threshold on the best score, that 95 %
     of the spectra named rightly out of fold reach.
     """
 
-    name: str
-    document: ExportDocument
     class_names: tuple[str, ...]
     parameters: Mapping[str, NDArray[Any]]
     preprocessing: State
-    axis: NDArray[np.float64]
-    axis_unit: str
-    intensities: IntensityRange
     scores: Mapping[str, Any]
     reject_below: float
-    data: Mapping[str, Any]
-    training: Mapping[str, Any]
-    packages: Mapping[str, str]
-    created_at: str  # ISO 8601, UTC
-    notes: tuple[str, ...] = ()
-    path: Path | None = field(default=None)
 
     @property
     def configuration(self) -> Configuration:
@@ -138,46 +123,21 @@ class NamedModel:
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "name": self.name,
-            "kind": KIND,
+        own = {
             "task": self.task,
-            "identity": self.document.identity,
-            "created_at": self.created_at,
             "classes": list(self.class_names),
-            "axis": {
-                "unit": self.axis_unit,
-                "channels": len(self.axis),
-                "low": float(self.axis[0]),
-                "high": float(self.axis[-1]),
-            },
-            "intensities": self.intensities.to_dict(),
             "preprocessing": plain(self.preprocessing.settings),
             "scores": dict(self.scores),
             "reject_below": self.reject_below,
-            "data": dict(self.data),
-            "training": dict(self.training),
-            "packages": dict(self.packages),
-            "notes": list(self.notes),
         }
+        return self.facts_with(KIND, own)
 
 
 def save_named(model: NamedModel, path: str | Path, *, force: bool = False) -> NamedModel:
     """Write a model folder in one rename. Raises InputError where something is in the way."""
-    from safetensors.numpy import save as pack
-
     path = Path(path)
-    content = {
-        _DOCUMENT: document_to_yaml(model.document, f"what the model '{model.name}' was trained from").encode(),
-        _AXIS: pack({"axis": np.ascontiguousarray(model.axis, dtype=np.float64)}),
-        _WEIGHTS: pack({k: np.ascontiguousarray(v) for k, v in model.parameters.items()}),
-        _PREPROCESSING: pack({k: np.ascontiguousarray(v) for k, v in model.preprocessing.to_arrays().items()}),
-    }
-    facts = model.facts() | {"files": {name: hashlib.sha256(text).hexdigest() for name, text in content.items()}}
-    content[MARKER] = (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    content["README.md"] = _card(model).encode()
-    write_folder(path, content, force=force, marker=MARKER)
+    arrays = {_WEIGHTS: model.parameters, _PREPROCESSING: model.preprocessing.to_arrays()}
+    write_trained(model, path, model.facts(), arrays, _card(model), force=force)
     return replace(model, path=path)
 
 
@@ -186,8 +146,6 @@ def load_named(path: str | Path, tasks: Sequence[str] = ()) -> NamedModel:
 
     Raises InputError where `path` is no such folder, DataError where a file is missing, damaged or of another model.
     """
-    from spectrosim_search.config.configuration import Preprocessing
-
     path = Path(path)
     facts = read_facts(path)
     if facts.get("kind") != KIND:
@@ -200,24 +158,12 @@ def load_named(path: str | Path, tasks: Sequence[str] = ()) -> NamedModel:
 
     try:
         model = NamedModel(
-            name=str(facts["name"]),
-            document=document_from_yaml(
-                read_file(path, _DOCUMENT, facts["files"]).decode(), where=str(path / _DOCUMENT)
-            ),
+            **read_trained(path, facts),
             class_names=tuple(str(c) for c in facts["classes"]),
             parameters=arrays(_WEIGHTS),
             preprocessing=State.from_arrays(Preprocessing(**facts["preprocessing"]), arrays(_PREPROCESSING)),
-            axis=arrays(_AXIS)["axis"],
-            axis_unit=str(facts["axis"]["unit"]),
-            intensities=IntensityRange(**facts["intensities"]),
             scores=dict(facts["scores"]),
             reject_below=float(facts["reject_below"]),
-            data=dict(facts["data"]),
-            training=dict(facts["training"]),
-            packages=dict(facts["packages"]),
-            created_at=str(facts["created_at"]),
-            notes=tuple(facts["notes"]),
-            path=path,
         )
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error

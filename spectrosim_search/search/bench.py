@@ -22,7 +22,7 @@ from spectrosim_search.search.work_item import Phase, WorkItem
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["CHANCE", "CONFIRMATION_SEED", "Bench", "whose"]
+__all__ = ["CHANCE", "CONFIRMATION_SEED", "Bench", "Layout", "whose"]
 
 CONFIRMATION_SEED = 1000  # first seed of the confirmation: never used by a search, which has a hundred at most
 ROWWISE_BYTES = 1 << 28  # spectra before what is fitted; the latest are kept whatever their size

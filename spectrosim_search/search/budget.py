@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spectrosim_search.config.study import Budget, Confirmation, Study
 
@@ -54,6 +54,10 @@ class Allowance:
             if usage.replicates >= self.budget.replicates - kept:
                 return f"{usage.replicates} replicates are trained, {kept} are kept for the confirmation"
         return ""
+
+    def only_time(self, usage: Usage) -> bool:
+        """Whether nothing but the clock stands in the way."""
+        return not replace(self, budget=replace(self.budget, minutes=0.0)).used_up(usage)
 
     def remaining_seconds(self, usage: Usage) -> float:
         """Seconds the search has left by the clock; infinity without a limit."""

@@ -191,6 +191,8 @@ def _summary(c: Configuration) -> str:
     if c.training.members > 1:
         encoder += f" x {c.training.members}"
     read = [encoder, f"{c.head.type} head", describe(c.preprocessing)]
+    if c.training.comparison != "cosine":
+        read.append(f"compared by {c.training.comparison.replace('plda', 'PLDA').replace('euclidean', 'distance')}")
     if c.training.epochs == 0:
         return ", ".join([*read, "not trained"])
     objective = c.objective.type

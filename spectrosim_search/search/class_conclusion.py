@@ -18,15 +18,14 @@ from spectrosim_search.evaluation.class_statistics import (
     class_score,
 )
 from spectrosim_search.evaluation.mixture_statistics import MixtureEstimate, mixture_estimates
-from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import ClassScores, Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm
-from spectrosim_search.evaluation.verdict import decide
 from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_fits import ClassReference
 from spectrosim_search.search.contenders import rankable
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, ReplicateRecord, VerdictRecord
+from spectrosim_search.search.verdicts import no_verdict, verdict_record
 
 __all__ = ["choose_winner", "conclude_classes"]
 
@@ -154,30 +153,16 @@ def _tests(compared: _Compared, lowered: float) -> dict[tuple[str, str], tuple[D
 def _verdict(compared: _Compared, tests: Mapping[tuple[str, str], tuple[Difference, float]]) -> VerdictRecord:
     best = compared.best
     if best is None:
-        nothing = Estimate(float("nan"), note="no baseline in the study")
-        sentence = "Cannot tell: no baseline could be scored."
-        return VerdictRecord("cannot tell", sentence, nothing, "", compared.optimism)
-    difference, p = tests[compared.winner.name, best.name]
-    belief = posterior(difference)
-    decision = decide(
-        difference.estimate,
-        best_baseline=best.name,
-        best_title=best.title,
+        return no_verdict("no baseline could be scored", compared.optimism)
+    record, _ = verdict_record(
+        tests[compared.winner.name, best.name],
+        best=best.name,
+        title=best.title,
         metric=compared.metric,
-        groups=difference.groups,
+        optimism=compared.optimism,
         unit=compared.bench.design.unit_plural,
-        p=p,
-        belief=belief,
     )
-    return VerdictRecord(
-        decision.outcome,
-        decision.sentence,
-        difference.estimate,
-        best.name,
-        compared.optimism,
-        belief,
-        effect_size(difference),
-    )
+    return record
 
 
 def _finalist_rows(compared: _Compared) -> list[MethodRow]:

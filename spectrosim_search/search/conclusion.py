@@ -10,10 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
-from spectrosim_search.evaluation.verdict import ExportKind, decide
+from spectrosim_search.evaluation.verdict import ExportKind
 from spectrosim_search.evaluation.verification import METRICS
 from spectrosim_search.protocol.leakage import audit
 from spectrosim_search.search.contenders import Contender, Method, rankable
@@ -25,6 +24,7 @@ from spectrosim_search.search.reference import (
     method_row,
 )
 from spectrosim_search.search.selection import Selection, rival_optimism
+from spectrosim_search.search.verdicts import no_verdict, verdict_record
 from spectrosim_search.search.workbench import Workbench
 
 __all__ = ["conclude"]
@@ -184,30 +184,9 @@ def _verdict(
 ) -> tuple[VerdictRecord, ExportKind]:
     best, optimism = compared.best, compared.taken_off(compared.winner)
     if best is None:
-        nothing = Estimate(float("nan"), note="no baseline in the study")
-        sentence = "Cannot tell: the study asked for no baseline."
-        return VerdictRecord("cannot tell", sentence, nothing, "", optimism), "model"
-    difference, p = tests[compared.winner.name, best.name]
-    belief = posterior(difference)
-    decision = decide(
-        difference.estimate,
-        best_baseline=best.name,
-        best_title=best.title,
-        metric=compared.metric,
-        groups=difference.groups,
-        p=p,
-        belief=belief,
-    )
-    record = VerdictRecord(
-        decision.outcome,
-        decision.sentence,
-        difference.estimate,
-        best.name,
-        optimism,
-        belief,
-        effect_size(difference),
-    )
-    return record, decision.export_kind
+        return no_verdict("the study asked for no baseline", optimism), "model"
+    test = tests[compared.winner.name, best.name]
+    return verdict_record(test, best=best.name, title=best.title, metric=compared.metric, optimism=optimism)
 
 
 def _contender_rows(compared: _Comparison) -> list[MethodRow]:

@@ -6,8 +6,9 @@ import time
 
 from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.budget import Allowance
+from spectrosim_search.search.driver_accounts import SearchOutcome
 from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, interrupted
-from spectrosim_search.search.driver_loop import Driver, SearchOutcome
+from spectrosim_search.search.driver_loop import Driver
 from spectrosim_search.search.lease import LEASE_SECONDS, LeaseKeeper, refuse_busy
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.store import Store

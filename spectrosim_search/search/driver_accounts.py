@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from spectrosim_search.search.budget import Allowance, Usage
 from spectrosim_search.search.driver_field import Field
 from spectrosim_search.search.progress import SearchProgress
 
-__all__ = ["Accounts"]
+__all__ = ["Accounts", "SearchOutcome"]
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """How a search ended: all trials done (`reason` empty), or why it stopped before."""
+
+    complete: int
+    pruned: int
+    failed: int
+    replicates: int
+    seconds: float
+    busy: float  # share of the workers' time, NaN where nothing was trained
+    reason: str
 
 
 class Accounts:
@@ -73,6 +87,19 @@ class Accounts:
             elapsed_seconds=elapsed,
             remaining_seconds=min(left, self._allowance.remaining_seconds(usage)),
             busy=self._busy_share(),
+        )
+
+    def outcome(self, reason: str) -> SearchOutcome:
+        """How it ended, with nothing under way."""
+        last = self.progress(0)
+        return SearchOutcome(
+            complete=last.complete,
+            pruned=last.pruned,
+            failed=last.failed,
+            replicates=last.replicates,
+            seconds=last.elapsed_seconds,
+            busy=last.busy,
+            reason=reason,
         )
 
     def _busy_share(self) -> float:

@@ -114,6 +114,22 @@ class Field:
         """Trials this driver has still to decide on, in the order of their slots."""
         return [trial for _, trial in sorted(self._open.items())]
 
+    def farthest(self) -> Trial | None:
+        """The own open trial with the most cells, among equals the best, among these the first."""
+
+        def come(trial: Trial) -> tuple[int, float, int]:
+            climb = self.climb(trial)
+            return len(climb.scores), climb.mean() if climb.scores else 0.0, -trial.slot.slot
+
+        return max(self._open.values(), key=come, default=None)
+
+    def stack_key(self, trial: Trial) -> str:
+        """Trials of one key can be trained as one stack."""
+        from spectrosim_search.learning.components import stack_key
+
+        configuration = trial.configuration
+        return stack_key(configuration, configuration.preprocessing.channels(len(self._bench.spectra.axis)))
+
     def add_result(self, record: ReplicateRecord, epochs: int) -> None:
         """Take a stored replicate into the picture; `epochs` is the length of its schedule."""
         if record.phase != "search" or record.key in self.results:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.search import ladder, store_slots
 from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.budget import Allowance, Usage
-from spectrosim_search.search.driver_accounts import Accounts
+from spectrosim_search.search.driver_accounts import Accounts, SearchOutcome
 from spectrosim_search.search.driver_field import Field, Trial
 from spectrosim_search.search.driver_interrupt import Interrupted, Interruption, interrupted
 from spectrosim_search.search.driver_trials import TrialBook
@@ -33,24 +33,11 @@ from spectrosim_search.search.store import Store
 from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workers.pool import Finished, Pool, PoolEvent, WorkerDied
 
-__all__ = ["Driver", "SearchOutcome"]
+__all__ = ["Driver"]
 
 WAIT_SECONDS = 1.0  # between looks at the clock, at other drivers, at Ctrl-C
 DEATHS = 2  # workers a replicate may kill before its trial fails
 FAILURES = 3  # failed trials in a row after which the search gives up
-
-
-@dataclass(frozen=True)
-class SearchOutcome:
-    """How a search ended: all trials done (`reason` empty), or why it stopped before."""
-
-    complete: int
-    pruned: int
-    failed: int
-    replicates: int
-    seconds: float
-    busy: float
-    reason: str
 
 
 class Driver:
@@ -106,14 +93,17 @@ class Driver:
                     self._drain(interruption)
                     raise Interrupted(interrupted(self._study.name))
                 used_up = self._allowance.used_up(self._usage())
-                if not used_up:
+                first = self._first_to_finish() if used_up else None
+                if first is not None:
+                    self._finish(first)
+                elif not used_up:
                     self._hand_out()
                 if self._busy:
                     self._handle(self._pool.events(WAIT_SECONDS))
-                elif used_up:
-                    return self._outcome(used_up)
+                elif used_up and first is None:
+                    return self._accounts.outcome(used_up)
                 elif self._finished():
-                    return self._outcome("")
+                    return self._accounts.outcome("")
                 elif self._pool.free == 0:
                     self._handle(self._pool.events(WAIT_SECONDS))  # workers are starting
                 else:
@@ -231,6 +221,31 @@ class Driver:
         store_slots.free(self._store.engine, self._id, trial.slot)
         self._field.drop(trial.slot.slot)
 
+    # --- out of time -------------------------------------------------------------------------------------------
+
+    def _first_to_finish(self) -> Trial | None:
+        """The trial that goes on although the time is over, where none has finished; None: the search may end.
+
+        Without a finished trial nothing can be confirmed and all was in vain (a machine that is busy, or workers that
+        took long to start). The one that has come farthest climbs to the end; no other is asked for but the very first.
+        """
+        if self._field.states["complete"] or not self._allowance.only_time(self._usage()):
+            return None
+        if not self._field.trials:
+            self._ask()
+        return self._field.farthest()
+
+    def _finish(self, trial: Trial) -> None:
+        """Let one trial train all its cells, and nothing else."""
+        if trial.slot.granted < self._field.cells:
+            store_slots.grant(self._store.engine, self._id, trial.slot, self._field.cells)
+            self._field.change(trial, replace(trial.slot, granted=self._field.cells))
+        while self._pool.free > 0:
+            own = [(t, cell) for t, cell in self._field.waiting(self._busy) if t is trial]
+            if not own:
+                return
+            self._submit(own)
+
     # --- handing out -------------------------------------------------------------------------------------------
 
     def _hand_out(self) -> None:
@@ -246,12 +261,11 @@ class Driver:
 
     def _submit(self, waiting: list[tuple[Trial, int]]) -> None:
         items: list[WorkItem] = []
-        length = len(self._bench.spectra.axis)
-        stack = _stack_key(waiting[0][0], length) if self._pool.capacity > 1 else ""
+        stack = self._field.stack_key(waiting[0][0]) if self._pool.capacity > 1 else ""
         for trial, cell in waiting:
             if len(items) == self._pool.capacity:
                 break
-            if items and _stack_key(trial, length) != stack:
+            if items and self._field.stack_key(trial) != stack:
                 continue
             epochs = trial.configuration.training.epochs
             below = self._field.reference(cell, epochs) if self._study.ladder.curves else None
@@ -324,21 +338,3 @@ class Driver:
 
     def _usage(self) -> Usage:
         return self._accounts.usage(len(self._busy))
-
-    def _outcome(self, reason: str) -> SearchOutcome:
-        last = self._accounts.progress(len(self._busy))
-        return SearchOutcome(
-            complete=last.complete,
-            pruned=last.pruned,
-            failed=last.failed,
-            replicates=last.replicates,
-            seconds=last.elapsed_seconds,
-            busy=last.busy,
-            reason=reason,
-        )
-
-
-def _stack_key(trial: Trial, length: int) -> str:
-    from spectrosim_search.learning.components import stack_key
-
-    return stack_key(trial.configuration, trial.configuration.preprocessing.channels(length))

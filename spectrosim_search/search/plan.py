@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["expected_replicates", "first_configuration", "seconds_a_replicate"]
+__all__ = ["costs", "expected_replicates", "first_configuration", "seconds_a_replicate"]
 
 PROBE_EPOCHS = 2
 PROCESS_MIB = 320  # a worker with torch loaded
@@ -48,3 +50,32 @@ def expected_replicates(study: Study, cells: int) -> float:
         searched += study.budget.trials * share * (rung - last)
         share, last = share * study.ladder.keep, rung
     return searched + study.budget.trials * share * (cells - last)
+
+
+def costs(
+    study: Study,
+    *,
+    cells: int,
+    searched: float,
+    confirmed: int,
+    each: float,
+    slots: int,
+    memory: int,
+    design: Mapping[str, Any],
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """The lines of a plan that every task has. each: seconds a replicate; memory: MiB a worker; design: its summary."""
+    return {
+        "cells a trial": cells,
+        "trials": study.budget.trials,
+        "search replicates (about)": round(searched),
+        "confirmation replicates (at most)": confirmed,
+        "seconds a replicate (at most)": round(each, 2),
+        "search minutes (at most)": round(searched * each / slots / 60, 1),
+        "confirmation minutes (at most)": round(confirmed * each / slots / 60, 1),
+        "budget minutes": study.budget.minutes or "no limit",
+        "workers": slots,
+        "memory a worker (MiB, about)": memory,
+        **{k: v for k, v in design.items() if k != "warnings"},
+        "warnings": tuple(warnings),
+    }

@@ -113,7 +113,7 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
     """
     from spectrosim_search.search.budget import confirmation_replicates
     from spectrosim_search.search.nested import last_study, searches
-    from spectrosim_search.search.plan import expected_replicates, first_configuration, seconds_a_replicate
+    from spectrosim_search.search.plan import costs, expected_replicates, first_configuration, seconds_a_replicate
     from spectrosim_search.search.run_classes import plan_classes
     from spectrosim_search.search.workbench import Workbench
 
@@ -125,32 +125,30 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
         return _fixed_plan(prepared, bench)
     configuration = first_configuration(study)
     each, memory = seconds_a_replicate(bench, configuration)
-    cells, trials = len(bench.cells), study.budget.trials
+    cells = len(bench.cells)
     searched = expected_replicates(study, cells)
     confirmed = confirmation_replicates(study, bench.design.folds)
     if bench.design.outer:
         confirmed = confirmation_replicates(last_study(study), bench.design.folds) * searches(study)
         confirmed += len(bench.design.outer) * study.confirmation.seeds
         searched *= searches(study)
-    summary = bench.design.summary()
     return {
         "study": study.name,
         "protocol": study.protocol.name,
         "scoring": bench.design.scoring,
         "folds": bench.design.folds,
         **({"searches": searches(study)} if bench.design.outer else {}),
-        "cells a trial": cells,
-        "trials": trials,
-        "search replicates (about)": round(searched),
-        "confirmation replicates (at most)": confirmed,
-        "seconds a replicate (at most)": round(each, 2),
-        "search minutes (at most)": round(searched * each / slots / 60, 1),
-        "confirmation minutes (at most)": round(confirmed * each / slots / 60, 1),
-        "budget minutes": study.budget.minutes or "no limit",
-        "workers": slots,
-        "memory a worker (MiB, about)": memory,
-        **{k: v for k, v in summary.items() if k != "warnings"},
-        "warnings": tuple(prepared.spectra.warnings) + tuple(bench.design.warnings),
+        **costs(
+            study,
+            cells=cells,
+            searched=searched,
+            confirmed=confirmed,
+            each=each,
+            slots=slots,
+            memory=memory,
+            design=bench.design.summary(),
+            warnings=(*prepared.spectra.warnings, *bench.design.warnings),
+        ),
     }
 
 
@@ -245,7 +243,8 @@ def run_study(
             outcome = search(store, bench, pool, allowance=allowance, listener=on_event or silent)
             if outcome.reason:
                 say(f"search ended: {outcome.reason}")
-            say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
+            if outcome.busy == outcome.busy:  # NaN where nothing was trained
+                say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         measure_front(store, study, spectra)
         if confirm:
             started = time.monotonic()

@@ -13,7 +13,7 @@ from spectrosim_search.search.budget import Allowance, Usage, confirmation_repli
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_confirmation import confirm_classes
 from spectrosim_search.search.driver import search
-from spectrosim_search.search.plan import PROCESS_MIB, expected_replicates, first_configuration
+from spectrosim_search.search.plan import PROCESS_MIB, costs, expected_replicates, first_configuration
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_engine import locate
@@ -57,7 +57,8 @@ def run_class_study(
             outcome = search(store, bench, pool, allowance=allowance, listener=tell)
             if outcome.reason:
                 say(f"search ended: {outcome.reason}")
-            say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
+            if outcome.busy == outcome.busy:  # NaN where nothing was trained
+                say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         if confirm:
             started = time.monotonic()
             try:
@@ -77,22 +78,19 @@ def plan_classes(spectra: SpectraSet, study: Study, slots: int) -> dict[str, Any
     with single_thread():
         bench.program.run(task)
     each = time.perf_counter() - begun
-    searched = expected_replicates(study, len(bench.cells))
-    confirmed = confirmation_replicates(study, bench.folds)
     return {
         "study": study.name,
         "task": study.task,
         "protocol": study.protocol.name,
-        "cells a trial": len(bench.cells),
-        "trials": study.budget.trials,
-        "search replicates (about)": round(searched),
-        "confirmation replicates (at most)": confirmed,
-        "seconds a replicate (at most)": round(each, 2),
-        "search minutes (at most)": round(searched * each / slots / 60, 1),
-        "confirmation minutes (at most)": round(confirmed * each / slots / 60, 1),
-        "budget minutes": study.budget.minutes or "no limit",
-        "workers": slots,
-        "memory a worker (MiB, about)": PROCESS_MIB + 2 * spectra.intensities.nbytes // 2**20,
-        **{k: v for k, v in bench.summary().items() if k != "warnings"},
-        "warnings": tuple(spectra.warnings) + tuple(bench.design.warnings),
+        **costs(
+            study,
+            cells=len(bench.cells),
+            searched=expected_replicates(study, len(bench.cells)),
+            confirmed=confirmation_replicates(study, bench.folds),
+            each=each,
+            slots=slots,
+            memory=PROCESS_MIB + 2 * spectra.intensities.nbytes // 2**20,
+            design=bench.summary(),
+            warnings=(*spectra.warnings, *bench.design.warnings),
+        ),
     }

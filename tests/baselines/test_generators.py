@@ -29,7 +29,7 @@ def make(name: str, data: GeneratorInput) -> GeneratorOutput:
 
 
 def test_the_promised_rivals_are_there() -> None:
-    promised = {"none", "duplicates", "peak-removal", "class-mean", "mixup", "vae"}
+    promised = {"none", "duplicates", "noise", "peak-removal", "class-mean", "mixup", "vae"}
     assert promised <= set(NAMES)
     assert len({registry.load(FAMILY, n).TITLE for n in NAMES}) == len(NAMES)
 
@@ -58,7 +58,7 @@ def test_a_spectrum_descends_from_its_class_alone() -> None:
     others = data.spectra.copy()
     others[data.classes != 0] = 1.0
     other = replace(data, spectra=others)
-    for name in ("duplicates", "peak-removal", "class-mean", "mixup"):
+    for name in ("duplicates", "noise", "peak-removal", "class-mean", "mixup"):
         a, b = make(name, data), make(name, other)
         np.testing.assert_array_equal(a.spectra[a.classes == 0], b.spectra[b.classes == 0])
 
@@ -91,3 +91,14 @@ def test_peaks_are_removed_at_the_papers_rate() -> None:
     source = data.spectra[data.sources]
     assert ((made.spectra == source) | (made.spectra == 0)).all()
     assert (made.spectra > 0).sum() / (source > 0).sum() == pytest.approx(0.85, abs=0.01)
+
+
+def test_noise_multiplies_every_peak_around_itself() -> None:
+    data = replace(given(), amount=400)
+    made = make("noise", data)
+    source = data.spectra[data.sources]
+    assert ((made.spectra == 0) == (source == 0)).all()
+    there = source > 0
+    factors = np.log(made.spectra[there] / source[there])
+    assert factors.mean() == pytest.approx(0.0, abs=0.01)
+    assert factors.std() == pytest.approx(0.2, abs=0.01)

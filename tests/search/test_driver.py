@@ -378,6 +378,21 @@ def test_budgets_end_a_search_before_its_trials_are_done(tmp_path: Path) -> None
     assert len(again.replicates) == 15
 
 
+def test_a_search_without_time_finishes_one_trial_and_no_more(tmp_path: Path) -> None:
+    study = dataclasses.replace(small_study(50), budget=Budget(trials=50, minutes=1.0))
+    late = Allowance(study.budget, reserve_seconds=lambda usage: 60.0)
+    outcome, record = run_small(tmp_path / "a.db", study, allowance=late)
+    assert "minutes are used up" in outcome.reason
+    assert [t.state for t in record.trials if t.value is not None] == ["COMPLETE"]
+    assert len(record.replicates) == 6, "one trial, all its cells"
+    _, again = run_small(tmp_path / "a.db", study, allowance=late)
+    assert len(again.replicates) == 6, "there is one now"
+    counted = dataclasses.replace(study, budget=Budget(trials=50, minutes=1.0, replicates=2))
+    both = Allowance(counted.budget, reserve_seconds=lambda usage: 60.0)
+    _, few = run_small(tmp_path / "b.db", counted, allowance=both)
+    assert len(few.replicates) == 2, "what is counted is not exceeded"
+
+
 def test_reserve_follows_the_pace_up_to_its_share() -> None:
     study = dataclasses.replace(small_study(5), budget=Budget(minutes=10))
     reserve = reserve_for(study, folds=3)

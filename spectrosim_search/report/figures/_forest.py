@@ -78,5 +78,5 @@ def forest(rows: Sequence[tuple[MethodRow, Estimate, str]], title: str) -> go.Fi
     )
     if dense:
         made.update_yaxes(tickfont_size=11)
-    made.update_xaxes(title_text=title, tickformat=".2~f")
+    made.update_xaxes(title_text=title, tickformat=".3~f")
     return made

@@ -92,7 +92,7 @@ def sensitivity(record: StudyRecord, path: str, title: str) -> go.Figure | None:
             hoverinfo="text",
         )
     )
-    made.update_yaxes(title_text=score_title(record), tickformat=".2~f")
+    made.update_yaxes(title_text=score_title(record), tickformat=".3~f")
     made.update_xaxes(title_text=title, type="log" if log else "linear")
     if few:
         distinct = sorted(set(values))

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from spectrosim_search.report.class_counts import class_counts
+from spectrosim_search.report.figures._confusion import confusion
 from spectrosim_search.report.marks import plot_text
-from spectrosim_search.report.theme import colour, figure
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
@@ -38,31 +38,10 @@ def build(record: StudyRecord) -> go.Figure | None:
         [f"{a} named {b}: {share[i, j]:.0%} of {counts.judged[shown[i]]:,}" for j, b in enumerate(names)]
         for i, a in enumerate(names)
     ]
-    made = figure(height=160 + 17 * max(len(shown), 12))
+    height = 160 + 17 * max(len(shown), 12)
+    made = confusion(share, names, texts, height=height, colorbar={}, rows="is", columns="named")
     if len(shown) < len(counts.names):
         made.layout.meta["note"] = f"Shown: {len(shown)} of {len(counts.names):,} classes, those with most errors."
-    made.add_trace(
-        go.Heatmap(
-            z=np.round(share, 3),
-            text=texts,
-            hoverinfo="text",
-            zmin=0,
-            zmax=1,
-            xgap=1,
-            ygap=1,
-            colorscale=[[0, colour("grid")], [0.5, colour("sky")], [1, colour("ink")]],
-            colorbar={"thickness": 12, "tickformat": ".0%", "tickfont": {"color": colour("muted")}},
-        )
-    )
-    ticks = {
-        "tickvals": list(range(len(shown))),
-        "ticktext": names,
-        "showgrid": False,
-        "ticks": "",
-        "tickfont_size": 10,
-    }
-    made.update_xaxes(tickangle=-90, title_text="named", **ticks)
-    made.update_yaxes(autorange="reversed", title_text="is", **ticks)
     return made
 
 

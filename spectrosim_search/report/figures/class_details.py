@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from spectrosim_search.report.marks import plot_text
 from spectrosim_search.report.table import ordered_methods
-from spectrosim_search.report.theme import colour, figure
+from spectrosim_search.report.theme import KIND_COLOURS, colour, figure
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
@@ -32,11 +32,12 @@ def build(record: StudyRecord) -> go.Figure | None:
     if c is None or not c.details:
         return None
     titles = {row.name: row.title for row in ordered_methods(record)}
+    kinds = {row.name: row.kind for row in ordered_methods(record)}
     names = list(dict.fromkeys(name for own in c.details.values() for name in own))
     rows = -(-len(names) // COLUMNS)
     most = max(sum(name in own for own in c.details.values()) for name in names)
     panel = 60 + 20 * max(most, 3)
-    made = figure(height=80 + rows * panel)
+    made = figure(height=100 + rows * panel)
     grid = make_subplots(
         rows=rows,
         cols=COLUMNS,
@@ -46,6 +47,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     )
     grid.update_layout(made.layout, overwrite=False)
     grid.layout.height = made.layout.height
+    grid.layout.margin.t = 40  # titles of the panels stand above them
     grid.layout.meta = {**(made.layout.meta or {}), "wide": True}
     for i, name in enumerate(names):
         own = [(m, c.details[m][name]) for m in titles if name in c.details.get(m, {})]
@@ -55,7 +57,7 @@ def build(record: StudyRecord) -> go.Figure | None:
                 x=[v for _, v in own],
                 y=[plot_text(titles[m], 20) for m, _ in own],
                 orientation="h",
-                marker_color=[colour("ink") if m == "winner" else colour("sky") for m, _ in own],
+                marker_color=[colour(KIND_COLOURS[kinds[m]]) for m, _ in own],
                 hovertext=[f"{plot_text(titles[m])}: {v:.4g}" for m, v in own],
                 hoverinfo="text",
                 showlegend=False,

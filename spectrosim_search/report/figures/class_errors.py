@@ -32,10 +32,12 @@ def build(record: StudyRecord) -> go.Figure | None:
         return None
     error = counts.error
     known = np.flatnonzero(np.isfinite(error))
-    order = known[np.argsort(-error[known], kind="stable")][:MOST]
+    wrong = known[error[known] > 0]
+    shown = wrong if len(wrong) else known  # classes without an error say nothing beside those that have some
+    order = shown[np.argsort(-error[shown], kind="stable")][:MOST]
     made = figure(height=120 + 18 * max(len(order), 8))
     if len(order) < len(known):
-        faultless = int((error[known] == 0).sum())
+        faultless = len(known) - len(wrong)
         made.layout.meta["note"] = f"Shown: {len(order)} of {len(known):,} classes; {faultless:,} have no error."
     made.add_trace(
         go.Bar(

@@ -65,7 +65,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     made.update_xaxes(title_text="training seconds of a replicate", type="log")
     if 2 <= len(nice) <= 10:
         made.update_xaxes(tickvals=nice, ticktext=[f"{v:g}" for v in nice])
-    made.update_yaxes(title_text=score_title(record), tickformat=".2~f")
+    made.update_yaxes(title_text=score_title(record), tickformat=".3~f")
     return made
 
 

@@ -81,7 +81,7 @@ def build(record: StudyRecord) -> go.Figure | None:
         )
     )
     made.update_xaxes(title_text="epoch", rangemode="nonnegative")
-    made.update_yaxes(title_text=f"validation {metric_title(record.study.metric)}", tickformat=".2~f")
+    made.update_yaxes(title_text=f"validation {metric_title(record.study.metric)}", tickformat=".3~f")
     return made
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from spectrosim_search.report.figures._confusion import confusion
 from spectrosim_search.report.groups import MOST, by_name, group_errors, why_missing, worst_first
 from spectrosim_search.report.marks import plot_text
-from spectrosim_search.report.theme import colour, figure
+from spectrosim_search.report.theme import colour
 from spectrosim_search.search.records import StudyRecord
 
 __all__ = ["CAPTION", "ORDER", "SECTION", "TASKS", "TITLE", "build", "missing"]
@@ -44,36 +45,11 @@ def build(record: StudyRecord) -> go.Figure | None:
         ]
         for i, a in enumerate(names)
     ]
-    made = figure(height=140 + 17 * max(len(order), 16))
+    label = {"text": "called the same", "side": "right", "font": {"color": colour("muted"), "size": 12}}
+    height = 140 + 17 * max(len(order), 16)
+    made = confusion(rate, names, texts, height=height, colorbar={"title": label})
     if len(judged) > len(order):
         made.layout.meta["note"] = f"Shown: the {MOST} groups with most errors of {len(judged):,}."
-    made.add_trace(
-        go.Heatmap(
-            z=np.round(rate, 3),
-            text=texts,
-            hoverinfo="text",
-            zmin=0,
-            zmax=1,
-            xgap=1,
-            ygap=1,
-            colorscale=[[0, colour("grid")], [0.5, colour("sky")], [1, colour("ink")]],
-            colorbar={
-                "thickness": 12,
-                "tickformat": ".0%",
-                "tickfont": {"color": colour("muted")},
-                "title": {"text": "called the same", "side": "right", "font": {"color": colour("muted"), "size": 12}},
-            },
-        )
-    )
-    ticks = {
-        "tickvals": list(range(len(order))),
-        "ticktext": names,
-        "showgrid": False,
-        "ticks": "",
-        "tickfont_size": 10,
-    }
-    made.update_xaxes(tickangle=-90, **ticks)
-    made.update_yaxes(autorange="reversed", **ticks)
     return made
 
 

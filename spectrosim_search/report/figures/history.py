@@ -107,7 +107,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     last = max(t.number for t in record.trials)
     pad = 0.015 * last + 0.3  # the first trial, often the winner, stands whole beside the axis
     made.update_xaxes(title_text="trial", range=[-pad, last + pad])
-    made.update_yaxes(title_text=score_title(record), tickformat=".2~f")
+    made.update_yaxes(title_text=score_title(record), tickformat=".3~f")
     return made
 
 

@@ -97,7 +97,7 @@ def build(record: StudyRecord) -> go.Figure | None:
         if rung <= most:
             made.add_vline(x=rung, line_dash="dot", line_width=1, layer="below")
     made.update_xaxes(title_text="finished cells", tick0=0, dtick=1 if most <= 15 else None)
-    made.update_yaxes(title_text=score_title(record), tickformat=".2~f")
+    made.update_yaxes(title_text=score_title(record), tickformat=".3~f")
     return made
 
 

@@ -63,7 +63,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     made.layout.meta["note"] = note
     values = [c.value for c in found] + [middle]
     room = max(0.05, 0.35 * (max(values) - min(values)))
-    made.update_xaxes(title_text=score_title(record), tickformat=".2~f", range=[min(values) - room, max(values) + room])
+    made.update_xaxes(title_text=score_title(record), tickformat=".3~f", range=[min(values) - room, max(values) + room])
     made.update_yaxes(showgrid=False, ticks="", range=[len(found) - 0.5, -0.8])
     return made
 

@@ -74,7 +74,7 @@ def build(record: StudyRecord) -> go.Figure | None:
                 f"yaxis{suffix}": {
                     "anchor": f"x{suffix}",
                     "range": [low - pad, high + pad],
-                    "tickformat": ".2~f",
+                    "tickformat": ".3~f",
                     "title": {"text": "" if upright else score_title(record)},
                 },
             }

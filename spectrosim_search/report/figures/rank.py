@@ -65,7 +65,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     ticks = [v for v in (1, 2, 5, 10, 20, 50, 100, 200) if v <= 1.25 * high]
     made.update_xaxes(title_text="effective rank of the embeddings", type="log", tickvals=ticks)
     made.update_xaxes(range=[math.log10(0.9), math.log10(max(1.2 * high, 3.0))])
-    made.update_yaxes(title_text=score_title(record), tickformat=".2~f")
+    made.update_yaxes(title_text=score_title(record), tickformat=".3~f")
     return made
 
 

@@ -92,7 +92,7 @@ def build(record: StudyRecord) -> go.Figure | None:
                     "domain": _domain(rows - 1 - row, rows, 0.28 / rows),
                     "anchor": f"x{suffix}",
                     "range": [low - pad, high + pad],
-                    "tickformat": ".2~f",
+                    "tickformat": ".3~f",
                     "nticks": 5,
                 },
             }

@@ -1,0 +1,108 @@
+"""What every folder of a trained model says of itself, whatever the model does with spectra."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_file, unpack
+from spectrosim_search.deploy._folder_writing import write_folder
+from spectrosim_search.deploy.alignment import IntensityRange
+from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
+
+__all__ = ["Trained", "read_trained", "write_trained"]
+
+_DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trained:
+    """L channels. `data`: name, fingerprint and counts of what it was trained on. `training`: seed, what was chosen,
+    seconds. `notes`: warnings of the training, told to every reader."""
+
+    name: str
+    document: ExportDocument
+    axis: NDArray[np.float64]
+    axis_unit: str
+    intensities: IntensityRange
+    data: Mapping[str, Any]
+    training: Mapping[str, Any]
+    packages: Mapping[str, str]
+    created_at: str  # ISO 8601, UTC
+    notes: tuple[str, ...] = ()
+    path: Path | None = field(default=None)
+
+    def facts_with(self, kind: str, own: Mapping[str, Any]) -> dict[str, Any]:
+        """What ``model.json`` says, without the hashes; `own` is what this kind of model adds."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "kind": kind,
+            "identity": self.document.identity,
+            "created_at": self.created_at,
+            "axis": {
+                "unit": self.axis_unit,
+                "channels": len(self.axis),
+                "low": float(self.axis[0]),
+                "high": float(self.axis[-1]),
+            },
+            "intensities": self.intensities.to_dict(),
+            **own,
+            "data": dict(self.data),
+            "training": dict(self.training),
+            "packages": dict(self.packages),
+            "notes": list(self.notes),
+        }
+
+
+def write_trained(
+    model: Trained, path: Path, facts: Mapping[str, Any], arrays: Mapping[str, Arrays], card: str, *, force: bool
+) -> None:
+    """Write the folder in one rename: document, axis, `arrays` (file → arrays by name), facts with hashes, `card`.
+
+    Raises InputError where something is in the way (a model is replaced with `force` only) or the disk does not take
+    it.
+    """
+    from safetensors.numpy import save as pack
+
+    content = {
+        _DOCUMENT: document_to_yaml(model.document, f"what the model '{model.name}' was trained from").encode(),
+        _AXIS: pack({"axis": np.ascontiguousarray(model.axis, dtype=np.float64)}),
+    }
+    for name, values in arrays.items():
+        content[name] = pack({k: np.ascontiguousarray(v) for k, v in values.items()})
+    hashes = {name: hashlib.sha256(part).hexdigest() for name, part in content.items()}
+    said = json.dumps({**facts, "files": hashes}, indent=1, ensure_ascii=False, allow_nan=False)
+    content[MARKER] = (said + "\n").encode()
+    content["README.md"] = card.encode()
+    write_folder(path, content, force=force, marker=MARKER)
+
+
+def read_trained(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of :class:`Trained` from a folder, by name.
+
+    Raises DataError for a file that is missing or damaged, KeyError, TypeError or UnicodeDecodeError for facts that
+    are.
+    """
+    document = read_file(path, _DOCUMENT, facts["files"]).decode()
+    return {
+        "name": str(facts["name"]),
+        "document": document_from_yaml(document, where=str(path / _DOCUMENT)),
+        "axis": unpack(read_file(path, _AXIS, facts["files"]), path / _AXIS)["axis"],
+        "axis_unit": str(facts["axis"]["unit"]),
+        "intensities": IntensityRange(**facts["intensities"]),
+        "data": dict(facts["data"]),
+        "training": dict(facts["training"]),
+        "packages": dict(facts["packages"]),
+        "created_at": str(facts["created_at"]),
+        "notes": tuple(facts["notes"]),
+        "path": path,
+    }
