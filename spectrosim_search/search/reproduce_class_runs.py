@@ -62,7 +62,7 @@ def under(study: Study, column: Column, seed: int, variant: Variant) -> Study:
         name=_PROTOCOL[column],
         scoring="corrected-cv",
         seed=study.protocol.seed + seed,
-        train_share=variant.train_share,
+        train_share=study.protocol.train_share * variant.train_share,
     )
     base = tuple(sorted({**dict(study.base), **dict(variant.values)}.items()))
     return replace(study, protocol=protocol, seed=study.seed + seed, base=base)

@@ -302,6 +302,9 @@ def test_what_does_not_go_with_a_task_is_said(settings: list[str], text: str) ->
 def test_class_metrics_are_refused_for_pairs() -> None:
     with pytest.raises(ConfigurationError, match="accuracy does not go with task same-batch"):
         load_study("quick", set_=["metric=accuracy"])
+    with pytest.raises(ConfigurationError, match="task same-batch trains on all"):
+        load_study("quick", set_=["protocol.train_share=0.5"])
+    assert load_study("identify", set_=["protocol.train_share=0.5"]).protocol.train_share == 0.5
 
 
 def test_a_task_of_its_own_leaves_other_studies_as_they_were() -> None:
