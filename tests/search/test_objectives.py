@@ -191,7 +191,7 @@ def test_one_objective_asks_the_question_it_always_asked(tmp_path: Path) -> None
     assert study.objectives == ("score",)
     older = {k: v for k, v in study.to_dict().items() if k != "objectives"}
     older["data"] = {k: v for k, v in older["data"].items() if k != "vectors"}
-    older["protocol"] = {k: v for k, v in older["protocol"].items() if k != "outer_folds"}
+    older["protocol"] = {k: v for k, v in older["protocol"].items() if k not in ("outer_folds", "train_share")}
     kept = {k: v for k, v in older.items() if k not in ("name", "description", "budget", "confirmation", "baselines")}
     assert study.question == content_hash(kept)
     assert dataclasses.replace(study, objectives=("score", "parameters")).question != study.question
