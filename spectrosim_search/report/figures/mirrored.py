@@ -45,7 +45,7 @@ def build(record: StudyRecord) -> go.Figure | None:
     if c is None or shown is None:
         return None
     count = len(shown.classes)
-    made = figure(height=100 + _PANEL * count)
+    made = figure(height=140 + _PANEL * count)
     titles = [
         f"{plot_text(c.class_names[code], 30)}: class {shown.ranks[i] + 1} of {shown.ranked:,}, weighted cosine "
         f"{score(shown.similarity[i], 2)} (class mean {score(shown.class_similarity[i], 2)}), "
@@ -55,6 +55,8 @@ def build(record: StudyRecord) -> go.Figure | None:
     grid = make_subplots(rows=count, cols=1, shared_xaxes=True, subplot_titles=titles, vertical_spacing=0.25 / count)
     grid.update_layout(made.layout, overwrite=False)
     grid.layout.height = made.layout.height
+    grid.layout.margin.t = 56  # legend above the title of the first panel
+    grid.layout.legend.y = 1 + 22 / (_PANEL * count)
     grid.layout.meta = {**(made.layout.meta or {}), "wide": True}
     for place in range(count):
         for name, heights, sign, tone in (
