@@ -110,8 +110,10 @@ def _about(record: StudyRecord) -> str:
         text += (
             f" Corrected for the winner's selection (by {score(c.verdict.optimism)}): {metric_title(c.metric)} of "
             "winner and finalists, and the winner's differences from presets and reference rows; other metrics are as "
-            "measured. The difference from the best baseline also allows for having chosen that baseline."
+            "measured."
         )
+        if record.study.task == "same-batch":
+            text += " The difference from the best baseline also allows for having chosen that baseline."
     return text
 
 

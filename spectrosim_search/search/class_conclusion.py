@@ -94,12 +94,8 @@ def conclude_classes(
     if design.hold_out is None:
         optimism = class_optimism(trials, design.units, bench.study.metric, seed=bench.study.seed)
     compared = _Compared(bench, winner, finalists, references, optimism)
-    rivals = {r.name: r.method for r in compared.judged}
-    lowered = 0.0
-    if not compared.held_out:
-        lowered = class_optimism(rivals, design.units, bench.study.metric, seed=bench.study.seed)
-    tests = _tests(compared, lowered)
-    rows = [*_finalist_rows(compared), *_reference_rows(compared, tests, lowered)]
+    tests = _tests(compared)
+    rows = [*_finalist_rows(compared), *_reference_rows(compared, tests)]
     method = compared.method(winner)
     return ConfirmationRecord(
         created_at=time.time(),
@@ -137,15 +133,17 @@ def _joined(parts: Sequence[ClassScores]) -> ClassScores:
     return ClassScores(**arrays)
 
 
-def _tests(compared: _Compared, lowered: float) -> dict[tuple[str, str], tuple[Difference, float]]:
-    """Difference and Holm-adjusted p of every finalist against every baseline; with a hold-out, of the winner alone."""
+def _tests(compared: _Compared) -> dict[tuple[str, str], tuple[Difference, float]]:
+    """Difference and Holm-adjusted p of every finalist against every baseline; with a hold-out, of the winner alone.
+
+    The best baseline is compared as it was scored. That it is the best of several flatters it, and nothing is taken off
+    for that: the estimates of how much are as noisy as the lead itself, and every error would favour the winner.
+    """
     judged = [compared.winner] if compared.held_out else compared.finalists
-    best = compared.best
     found: dict[tuple[str, str], Difference] = {}
     for c in judged:
         for r in compared.judged:
-            shift = -compared.optimism + (lowered if r is best else 0.0)
-            found[c.name, r.name] = compared.difference(compared.method(c), compared.reference(r), shift)
+            found[c.name, r.name] = compared.difference(compared.method(c), compared.reference(r), -compared.optimism)
     adjusted = holm([d.p for d in found.values()])
     return {key: (d, p) for (key, d), p in zip(found.items(), adjusted, strict=True)}
 
@@ -194,16 +192,13 @@ def _finalist_rows(compared: _Compared) -> list[MethodRow]:
     return rows
 
 
-def _reference_rows(
-    compared: _Compared, tests: Mapping[tuple[str, str], tuple[Difference, float]], lowered: float
-) -> list[MethodRow]:
+def _reference_rows(compared: _Compared, tests: Mapping[tuple[str, str], tuple[Difference, float]]) -> list[MethodRow]:
     rows: list[MethodRow] = []
-    best, nothing = compared.best, float("nan")
+    nothing = float("nan")
     for r in compared.references:
         method = compared.reference(r)
         scores = [class_score([seed], compared.metric) for seed in method]
         difference, p = tests.get((compared.winner.name, r.name), (None, nothing))
-        note = f"compared {lowered:.3f} lower, for it was chosen as the best of these" if r is best and lowered else ""
         rows.append(
             MethodRow(
                 name=r.name,
@@ -219,7 +214,7 @@ def _reference_rows(
                 difference=None if difference is None else difference.estimate,
                 p_adjusted=p,
                 settings=r.settings,
-                note=f"n/a: {r.reason}" if r.reason else note,
+                note=f"n/a: {r.reason}" if r.reason else "",
             )
         )
     return rows
