@@ -24,9 +24,12 @@ import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -141,36 +144,64 @@ def _key(row: dict[str, float | str]) -> tuple[str, str, int]:
 
 
 def _read(out: Path) -> list[dict[str, float | str]]:
-    return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    lines = out.read_text().splitlines() if out.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]  # a cut line was never finished
+
+
+def repetitions(check: str, case: str, groups: int, first: int, stop: int) -> list[str]:
+    """Repetitions `first` to `stop` - 1 as lines of the file."""
+    lines = []
+    with threadpool_limits(limits=1):  # matrices are tiny: a second thread would only wait
+        for n in range(first, stop):
+            rng = np.random.default_rng([zlib.crc32(f"{check} {case}".encode()), groups, n])
+            row = {"check": check, "case": case, "groups": groups, "n": n}
+            lines.append(json.dumps(row | CHECKS[check][0](case, groups, rng)) + "\n")
+    return lines
 
 
 def measure(
     out: Path,
     checks: Iterable[str],
     groups: Sequence[int],
-    repetitions: int,
+    wanted: int,
+    *,
     share: int = 20,
     cases: Collection[str] = (),
+    workers: int = 1,
 ) -> None:
-    """Append what is missing up to `repetitions` of every check, case and number of groups, `share` of each in turn.
+    """Append what is missing of `wanted` repetitions of every check, case and number of groups.
 
-    `cases`: these alone; all where empty.
+    `share` of each in turn. `cases`: these alone; all where empty. `workers`: processes; the lines are the same, in
+    another order.
     """
-    done: dict[tuple[str, str, int], int] = defaultdict(int)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done: dict[tuple[str, str, int], set[int]] = defaultdict(set)
     for row in _read(out):
-        done[_key(row)] += 1
-    wanted = [(c, case, g) for c in checks for case in CHECKS[c][1] for g in groups]
-    wanted = [w for w in wanted if not cases or w[1] in cases]
-    wanted = [w for w in wanted if not w[1].startswith("tablets") or w[2] % 12 == 0]
+        done[_key(row)].add(int(row["n"]))
+    places = [(c, case, g) for c in checks for case in CHECKS[c][1] for g in groups]
+    places = [p for p in places if not cases or p[1] in cases]
+    places = [p for p in places if not p[1].startswith("tablets") or p[2] % 12 == 0]
+    parts = []
+    for first in range(0, wanted, share):
+        stop = min(first + share, wanted)
+        for place in places:
+            missing = [n for n in range(first, stop) if n not in done[place]]
+            if missing and missing == list(range(missing[0], stop)):
+                parts.append((*place, missing[0], stop))
+            else:
+                parts += [(*place, n, n + 1) for n in missing]
     with out.open("a") as file:
-        for stop in [*range(share, repetitions, share), repetitions]:
-            for check, case, count in wanted:
-                for n in range(done[check, case, count], stop):
-                    rng = np.random.default_rng([zlib.crc32(f"{check} {case}".encode()), count, n])
-                    row = {"check": check, "case": case, "groups": count, "n": n}
-                    file.write(json.dumps(row | CHECKS[check][0](case, count, rng)) + "\n")
+        if out.stat().st_size and not out.read_bytes().endswith(b"\n"):
+            file.write("\n")  # the last line was cut
+        if workers <= 1:
+            for part in parts:
+                file.writelines(repetitions(*part))
                 file.flush()
-                done[check, case, count] = max(done[check, case, count], stop)
+            return
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for future in as_completed([pool.submit(repetitions, *part) for part in parts]):
+                file.writelines(future.result())
+                file.flush()
 
 
 def summary(out: Path) -> dict[tuple[str, str, int], dict[str, float]]:
@@ -204,10 +235,11 @@ def main() -> None:
     parser.add_argument("part", choices=["statistics"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--groups", type=int, nargs="+", default=[8, 12, 24, 60])
     parser.add_argument("--checks", nargs="+", choices=list(CHECKS), default=list(CHECKS))
     asked = parser.parse_args()
-    measure(asked.out, asked.checks, asked.groups, asked.repetitions)
+    measure(asked.out, asked.checks, asked.groups, asked.repetitions, workers=asked.workers)
     for (check, case, groups), means in sorted(summary(asked.out).items()):
         said = "  ".join(f"{name} {value:.3f}" for name, value in means.items() if name != "repetitions")
         print(f"{check} {case} G={groups} n={means['repetitions']:.0f}: {said}")

@@ -31,7 +31,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.evaluation.methods import Blocks, Method, mean_defined, values_under, values_without
+from spectrosim_search.evaluation.blocks import Blocks
+from spectrosim_search.evaluation.methods import Method, mean_defined, values_under, values_without
 
 __all__ = ["BbcResult", "Chosen", "bbc", "select_among"]
 

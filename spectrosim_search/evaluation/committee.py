@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.evaluation.methods import Blocks, Method, mean_defined, values_under
+from spectrosim_search.evaluation.blocks import Blocks
+from spectrosim_search.evaluation.methods import Method, mean_defined, values_under
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold
 

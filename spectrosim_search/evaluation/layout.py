@@ -13,13 +13,12 @@ the score, the score without a group and second differences are linear in a and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.frames import Frame
 
 __all__ = ["Layout", "PartLayout", "part_layout"]
 
@@ -43,21 +42,19 @@ class PartLayout:
     twice: bool
 
 
-def part_layout(
-    part: PairScores, left: IntArray, right: IntArray, groups: int, metric: str, *, twice: bool
-) -> PartLayout:
-    """Lay out one part; `left`, `right` ``(P,)`` number the groups of each pair's spectra from 0 to `groups` - 1.
+def part_layout(frame: Frame, metric: str, *, twice: bool) -> PartLayout:
+    """Lay out one part.
 
     Under `matched_auc` each label pair that holds both kinds is a piece of its own and weighs by its positives.
     """
-    n = groups
+    n, left, right = len(frame.members), frame.left, frame.right
     low, high = np.triu_indices(n, 1)
     w, touches = _weightings(n, twice), np.eye(n)[low] + np.eye(n)[high]
     pairs = w[:, low] * w[:, high]
     first, second, total = np.zeros(w.shape), np.zeros(pairs.shape), np.zeros(len(w))
     usable = np.zeros(w.shape, dtype=np.bool_)
-    for inside in _pieces(part, metric):
-        up, down = inside & part.positive, inside & ~part.positive
+    for piece in frame.strata(metric):
+        up, down = piece.up, piece.down
         same = w * np.bincount(left[up], minlength=n)
         table = np.bincount(left[down] * n + right[down], minlength=n * n).reshape(n, n).astype(np.float64)
         within = w * np.diag(table)  # negative pairs inside a unit of several groups
@@ -80,12 +77,6 @@ def _weightings(n: int, twice: bool) -> FloatArray:
     if twice:
         weights.append(1.0 - np.eye(n)[low] - np.eye(n)[high])
     return np.concatenate(weights)
-
-
-def _pieces(part: PairScores, metric: str) -> Sequence[NDArray[np.bool_]]:
-    if metric != "matched_auc":
-        return [np.ones(len(part.positive), dtype=np.bool_)]
-    return [part.stratum == number for number in np.unique(part.stratum[part.positive & (part.stratum >= 0)])]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,94 +13,83 @@ negatives between h and k; a weighting then costs one small matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrosim_search.evaluation.frames import Frame, Stratum
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import METRICS, PREVALENCE, mcc_from_rates
 
 __all__ = ["part_values"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 CHUNK = 4_000_000  # numbers in one array of ROC curves
+BEATEN = 2_000_000  # numbers in one table of positives x negatives
+MANY = 24  # positives of a unit from which sorting them is faster than the table
 
 
-class _Layout:
-    """Pairs of a part by the units they touch."""
-
-    def __init__(self, part: PairScores, left: IntArray, right: IntArray, units: int) -> None:
-        self.similarity = np.asarray(part.similarity, dtype=np.float64)
-        self.positive = np.asarray(part.positive, dtype=np.bool_)
-        self.units = units
-        low, high = np.minimum(left, right), np.maximum(left, right)
-        codes, self.code = np.unique(low * units + high, return_inverse=True)
-        self.first, self.second = codes // units, codes % units
-        self.codes = len(codes)
-
-    def weigh(self, weights: FloatArray) -> FloatArray:
-        """Weight of each unordered pair of units, ``(R, codes)``; a unit with itself weighs once."""
-        both = np.where(self.first == self.second, 1.0, weights[:, self.second])
-        return np.asarray(weights[:, self.first] * both, dtype=np.float64)
-
-    def sums(self, rows: NDArray[np.bool_], values: FloatArray | None = None) -> FloatArray:
-        """Sum of `values` (or count) of the chosen pairs by unordered pair of units, ``(codes,)``."""
-        chosen = None if values is None else values[rows]
-        return np.bincount(self.code[rows], weights=chosen, minlength=self.codes).astype(np.float64)
+def _wins(similarity: FloatArray, stratum: Stratum) -> FloatArray:
+    """Wins of the positives of each code that holds any over the negatives of each that does ``(own, against)``."""
+    above, below = similarity[stratum.up], similarity[stratum.down]
+    if len(above) * len(below) > BEATEN or len(above) > MANY * len(stratum.own):
+        return _ranked_wins(above, below, stratum)
+    beaten = np.greater(above[:, None], below).astype(np.float64)
+    beaten += 0.5 * np.equal(above[:, None], below)
+    rows = np.add.reduceat(beaten, stratum.up_starts, axis=0)
+    return np.add.reduceat(rows, stratum.down_starts, axis=1)
 
 
-def _wins(layout: _Layout, up: NDArray[np.bool_], down: NDArray[np.bool_]) -> tuple[IntArray, FloatArray]:
-    """Codes that hold positives, and their wins ``(those, codes)`` over the negatives of every code."""
-    negative = layout.similarity[down]
-    order = np.argsort(negative)  # searching with sorted needles is several times faster
-    negative, code = negative[order], layout.code[down][order]
-    own = np.unique(layout.code[up])
-    wins = np.empty((len(own), layout.codes))
-    for row, number in enumerate(own):
-        values = np.sort(layout.similarity[up & (layout.code == number)])
-        lower = np.searchsorted(values, negative, side="left")
-        upper = np.searchsorted(values, negative, side="right")
-        wins[row] = np.bincount(code, weights=len(values) - 0.5 * (lower + upper), minlength=layout.codes)
-    return own.astype(np.int64), wins
+def _ranked_wins(above: FloatArray, below: FloatArray, stratum: Stratum) -> FloatArray:
+    """The same without a table of positives × negatives."""
+    order = np.argsort(below)  # searching with sorted needles is several times faster
+    needles = below[order]
+    wins = np.empty((len(stratum.own), len(stratum.against)))
+    beaten = np.empty(len(below))
+    for row, values in enumerate(np.split(above, stratum.up_starts[1:])):
+        ranked = np.sort(values)
+        lower = np.searchsorted(ranked, needles, side="left")
+        upper = np.searchsorted(ranked, needles, side="right")
+        beaten[order] = len(values) - 0.5 * (lower + upper)
+        wins[row] = np.add.reduceat(beaten, stratum.down_starts)
+    return wins
 
 
-def _auc(layout: _Layout, weighed: FloatArray, strata: Sequence[NDArray[np.bool_]]) -> FloatArray:
-    """AUC inside each stratum (masks of pairs), averaged by positives; one stratum of everything: the plain AUC."""
+def _auc(similarity: FloatArray, frame: Frame, weighed: FloatArray, metric: str) -> FloatArray:
+    """AUC inside each stratum, averaged by positives; one stratum of everything: the plain AUC."""
     total = np.zeros(len(weighed))
     share = np.zeros(len(weighed))
-    for inside in strata:
-        up, down = inside & layout.positive, inside & ~layout.positive
-        if not up.any() or not down.any():
+    for stratum in frame.strata(metric):
+        if not len(stratum.up) or not len(stratum.down):
             continue
-        own, wins = _wins(layout, up, down)
-        won = ((weighed @ wins.T) * weighed[:, own]).sum(axis=1)
-        positives, negatives = weighed @ layout.sums(up), weighed @ layout.sums(down)
+        wins = _wins(similarity, stratum)
+        won = ((weighed[:, stratum.against] @ wins.T) * weighed[:, stratum.own]).sum(axis=1)
+        positives, negatives = weighed @ stratum.positives, weighed @ stratum.negatives
         usable = (positives > 0) & (negatives > 0)
         total += np.where(usable, won / np.where(usable, negatives, 1.0), 0.0)
         share += np.where(usable, positives, 0.0)
     return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
 
 
-def _rates(layout: _Layout, weighed: FloatArray, threshold: float) -> tuple[FloatArray, FloatArray]:
+def _rates(
+    similarity: FloatArray, frame: Frame, weighed: FloatArray, threshold: float
+) -> tuple[FloatArray, FloatArray]:
     """True and false positive rates at a fixed threshold, ``(R,)`` each."""
-    called = (layout.similarity >= threshold).astype(np.float64)
+    called = (similarity >= threshold).astype(np.float64)
     out = []
-    for kind in (layout.positive, ~layout.positive):
-        count, hits = weighed @ layout.sums(kind), weighed @ layout.sums(kind, called)
+    for kind in (frame.positive, ~frame.positive):
+        count, hits = weighed @ frame.sums(kind), weighed @ frame.sums(kind, called)
         out.append(np.where(count > 0, hits / np.where(count > 0, count, 1.0), np.nan))
     return out[0], out[1]
 
 
-def _curves(layout: _Layout, weighed: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _curves(similarity: FloatArray, frame: Frame, weighed: FloatArray) -> tuple[FloatArray, FloatArray]:
     """ROC of every weighting at the part's distinct similarities, each ``(R, steps + 1)`` from 0 to 1."""
-    order = np.argsort(-layout.similarity, kind="stable")
-    values = layout.similarity[order]
+    order = np.argsort(-similarity, kind="stable")
+    values = similarity[order]
     ends = np.flatnonzero(np.concatenate((values[1:] != values[:-1], [True])))
-    pairs = weighed[:, layout.code[order]]
+    pairs = weighed[:, frame.code[order]]
     out = []
-    for kind in (layout.positive[order], ~layout.positive[order]):
+    for kind in (frame.positive[order], ~frame.positive[order]):
         steps = np.cumsum(pairs * kind, axis=1)[:, ends]
         total = steps[:, -1:]
         rate = np.where(total > 0, steps / np.where(total > 0, total, 1.0), np.nan)
@@ -126,30 +115,27 @@ def _precision(tpr: FloatArray, fpr: FloatArray) -> FloatArray:
     return np.where(np.isnan(tpr[:, -1]) | np.isnan(fpr[:, -1]), np.nan, value)
 
 
-def part_values(part: PairScores, left: IntArray, right: IntArray, weights: FloatArray, metric: str) -> FloatArray:
+def part_values(part: PairScores, frame: Frame, weights: FloatArray, metric: str) -> FloatArray:
     """Score of one part under each row of `weights` ``(R, U)``; NaN where that row leaves it undefined.
 
-    `left` and `right` ``(P,)`` number the units of each pair's spectra, 0 to U-1. Equals the functions of
+    `frame` is the part's (:func:`~spectrosim_search.evaluation.frames.frame_of`). Equals the functions of
     :mod:`spectrosim_search.evaluation.verification` with each pair's weight. Raises ValueError for an unknown metric.
     """
     if metric not in METRICS:
         raise ValueError(f"unknown metric '{metric}' (known: {', '.join(METRICS)})")
     nothing = np.full(len(weights), np.nan)
-    if len(part.similarity) == 0 or np.isnan(part.similarity).any():
+    similarity = np.asarray(part.similarity, dtype=np.float64)
+    if len(similarity) == 0 or np.isnan(similarity).any():
         return nothing
-    layout = _Layout(part, left, right, weights.shape[1])
-    weighed = layout.weigh(weights)
-    if metric == "auc":
-        return _auc(layout, weighed, [np.ones(len(layout.positive), dtype=np.bool_)])
-    if metric == "matched_auc":
-        numbers = np.unique(part.stratum[layout.positive & (part.stratum >= 0)])
-        return _auc(layout, weighed, [part.stratum == number for number in numbers])
+    weighed = frame.weigh(weights)
+    if metric in ("auc", "matched_auc"):
+        return _auc(similarity, frame, weighed, metric)
     if metric in ("balanced_accuracy", "mcc"):
         if np.isnan(part.threshold):
             return nothing
-        tpr, fpr = _rates(layout, weighed, part.threshold)
+        tpr, fpr = _rates(similarity, frame, weighed, part.threshold)
         return 0.5 * (tpr + 1.0 - fpr) if metric == "balanced_accuracy" else mcc_from_rates(tpr, fpr)
     score = _equal_error if metric == "eer" else _precision
-    rows = max(1, CHUNK // len(layout.similarity))
-    chunks = [score(*_curves(layout, weighed[i : i + rows])) for i in range(0, len(weighed), rows)]
+    rows = max(1, CHUNK // len(similarity))
+    chunks = [score(*_curves(similarity, frame, weighed[i : i + rows])) for i in range(0, len(weighed), rows)]
     return np.concatenate(chunks)

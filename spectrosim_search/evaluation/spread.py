@@ -14,6 +14,7 @@ either of them and is compared with the parts that are left, which hold other gr
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrosim_search.evaluation.blocks import Blocks
+from spectrosim_search.evaluation.frames import Frame, frame_of, is_kept
 from spectrosim_search.evaluation.layout import Layout, PartLayout, part_layout
-from spectrosim_search.evaluation.methods import Blocks, Method, local_codes, mean_defined
+from spectrosim_search.evaluation.methods import Method, mean_defined
 from spectrosim_search.evaluation.resampling import part_values
 
 __all__ = ["LeftOut", "Spread", "leave_out", "spread"]
@@ -34,6 +37,7 @@ SMALLEST = 4  # groups of a part: three leave no second difference
 MOST = 800  # pairs of groups that meet; where there are more the parts are large, and the correction is not needed
 MIXED = 0.25  # second differences that hold more of what groups do alone (relative squares) are not used
 NOTHING = 1e-9
+KEPT = 16  # layouts of whole methods
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,94 +61,158 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """values ``(R,)`` under the layout's weightings; share: of the score. cell: its number."""
+    """A part with a score. n groups, m pairs of them, R weightings.
 
+    number: among all parts of the method. cell: its number. share: of the score. members ``(n,)``. left ``(R,)``: share
+    of its groups that can still be scored. own ``(m,)``: numbers of its pairs. contrasts ``(m, R)``: second
+    differences over the weightings; no rows where pairs are not deleted.
+    """
+
+    number: int
     cell: int
-    members: IntArray
-    layout: PartLayout
-    values: FloatArray
     share: float
+    members: IntArray
+    left: FloatArray
+    own: IntArray
+    contrasts: FloatArray
 
-    def forms(self) -> FloatArray:
-        """Under each weighting the value, and the coefficients of a and b ``(R, 1 + n + n (n - 1) / 2)``."""
-        known = np.where(np.isnan(self.values), 0.0, self.values)
-        return np.concatenate([known[:, None], self.layout.first, self.layout.second], axis=1)
-
-    def left(self) -> FloatArray:
-        """Share of its groups that can still be scored ``(R,)``."""
-        usable = np.where(np.isnan(self.values), 0.0, self.layout.usable)
-        return np.asarray(usable / max(self.layout.usable[0], 1.0), dtype=np.float64)
-
-    def contrasts(self) -> FloatArray:
-        """Second differences ``n s - (n - 1) (s_g + s_h) + (n - 2) s_gh`` as rows over the weightings; rows of zeros
-        where one is undefined or also holds what groups do alone (as in parts of very unequal groups)."""
+    def taken(self, values: FloatArray) -> FloatArray:
+        """What each of its groups takes off values ``(R, ...)``: ``(n, ...)``."""
         n = len(self.members)
-        rows, columns = np.triu_indices(n, 1)
-        at = np.arange(len(rows))
-        out = np.zeros((len(rows), len(self.values)))
-        out[:, 0] = n
-        out[at, 1 + rows] = out[at, 1 + columns] = 1.0 - n
-        out[at, 1 + n + at] = n - 2.0
-        known = ~np.isnan(self.values)
-        first, second = out @ self.layout.first, out @ self.layout.second
-        good = known[1 + rows] & known[1 + columns] & known[1 + n :]
-        good &= (first**2).sum(axis=1) <= MIXED * (second**2).sum(axis=1)
-        return out * good[:, None]
+        factor = self.left[1 : 1 + n].reshape(-1, *(1 for _ in values.shape[1:]))
+        return np.asarray(factor * values[1 : 1 + n] - values[0], dtype=np.float64)
 
 
-def _parts(method: Method, blocks: Blocks, metric: str) -> tuple[list[_Part], IntArray]:
-    """Parts with a score, and the number ``(G, G)`` of each pair of groups that meet, -1 for others."""
-    located = [(number, part, *local_codes(part, blocks)) for number, cell in enumerate(method) for part in cell]
-    meet = np.zeros((blocks.count, blocks.count), dtype=np.bool_)
-    for _, _, members, *_ in located:
-        meet[np.ix_(members, members)] = True
-    number_of = np.full(meet.shape, -1)
+@dataclass(frozen=True, eq=False)
+class _Arrangement:
+    """All parts under their weightings, as far as no similarity matters.
+
+    met: pairs of groups that meet, above the diagonal; their numbers are their order.
+    """
+
+    layouts: tuple[PartLayout, ...]
+    met: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Bare:
+    """What leaving groups out does by the layout alone, once it is known which parts have a score.
+
+    weight ``(G,)``: of what is left without each group. pairs: of groups that meet, where any are deleted.
+    """
+
+    parts: tuple[_Part, ...]
+    weight: FloatArray
+    pairs: int
+    layout: Layout
+
+
+Frames = tuple[tuple[int, Frame], ...]  # with the number of the cell
+
+
+def _arrange(frames: Frames, size: int, metric: str) -> _Arrangement:
+    meet = np.zeros((size, size), dtype=np.bool_)
+    for _, frame in frames:
+        meet[np.ix_(frame.members, frame.members)] = True
     met = np.triu(meet, 1)
-    number_of[met] = np.arange(met.sum())
-    found = []
-    for number, part, members, left, right in located:
-        twice = len(members) >= SMALLEST and met.sum() <= MOST
-        layout = part_layout(part, left, right, len(members), metric, twice=bool(twice))
-        values = part_values(part, left, right, layout.weights, metric)
-        if not math.isnan(values[0]):
-            found.append((number, members, layout, values))
-    counts = np.bincount([number for number, *_ in found], minlength=1)
+    few = bool(met.sum() <= MOST)
+    layouts = [part_layout(f, metric, twice=few and len(f.members) >= SMALLEST) for _, f in frames]
+    return _Arrangement(tuple(layouts), met)
+
+
+def _lay_bare(frames: Frames, arranged: _Arrangement, unknown: tuple[bytes, ...]) -> _Bare:
+    """`unknown`: where each part's values are NaN, as bytes of a ``(R,)`` mask."""
+    size = len(arranged.met)
+    number_of = np.full((size, size), -1)
+    number_of[arranged.met] = np.arange(arranged.met.sum())
+    masks = [np.frombuffer(mask, dtype=np.bool_) for mask in unknown]
+    scored = [number for number, mask in enumerate(masks) if not mask[0]]
+    counts = np.bincount([frames[number][0] for number in scored], minlength=1)
     cells = int((counts > 0).sum())
-    return [_Part(number, m, laid, v, 1.0 / (counts[number] * cells)) for number, m, laid, v in found], number_of
+    meeting = int(arranged.met.sum())
+    pairs = meeting if any(arranged.layouts[number].twice for number in scored) else 0
+    whole, change = np.zeros(size + meeting), np.zeros((size, size + meeting))
+    weight, mixed = np.ones(size), np.zeros((pairs, size + meeting))
+    parts = []
+    for number in scored:
+        (cell, frame), laid = frames[number], arranged.layouts[number]
+        members, n = frame.members, len(frame.members)
+        low, high = np.triu_indices(n, 1)
+        own = number_of[members[low], members[high]]
+        left = np.where(masks[number], 0.0, laid.usable) / max(laid.usable[0], 1.0)
+        contrasts = _contrasts(laid, n, ~masks[number]) if laid.twice else np.zeros((0, len(left)))
+        part = _Part(number, cell, 1.0 / (counts[cell] * cells), members, left, own, contrasts)
+        where = np.concatenate([members, size + own])
+        forms = np.concatenate([laid.first, laid.second], axis=1)
+        whole[where] += part.share * forms[0]
+        change[np.ix_(members, where)] += part.share * part.taken(forms)
+        weight[members] += part.share * (left[1 : 1 + n] - 1.0)
+        if laid.twice:
+            mixed[np.ix_(own, where)] += part.share * (contrasts @ forms)
+        parts.append(part)
+    gone = weight < NOTHING
+    change = whole - (whole + change) / np.where(gone, 1.0, weight)[:, None]
+    kept = change[~gone]
+    layout = Layout.of(kept - kept.mean(axis=0) if len(kept) else kept, mixed, whole[None], size)
+    return _Bare(tuple(parts), weight, pairs, layout)
 
 
-def _mean(parts: Sequence[_Part], cells: int) -> float:
-    """Mean over cells of the mean over their parts, in the order and to the bit of `values_under`."""
-    scores = [[part.values[0] for part in parts if part.cell == cell] for cell in range(cells)]
-    return float(mean_defined(np.array([float(mean_defined(np.array(s))) for s in scores if s])))
+def _contrasts(laid: PartLayout, n: int, known: NDArray[np.bool_]) -> FloatArray:
+    """Second differences ``n s - (n - 1) (s_g + s_h) + (n - 2) s_gh`` as rows over the weightings; rows of zeros
+    where one is undefined or also holds what groups do alone (as in parts of very unequal groups)."""
+    rows, columns = np.triu_indices(n, 1)
+    at = np.arange(len(rows))
+    out = np.zeros((len(rows), len(known)))
+    out[:, 0] = n
+    out[at, 1 + rows] = out[at, 1 + columns] = 1.0 - n
+    out[at, 1 + n + at] = n - 2.0
+    first, second = out @ laid.first, out @ laid.second
+    good = known[1 + rows] & known[1 + columns] & known[1 + n :]
+    good &= (first**2).sum(axis=1) <= MIXED * (second**2).sum(axis=1)
+    return out * good[:, None]
+
+
+_arranged = functools.lru_cache(maxsize=KEPT)(_arrange)
+_laid_bare = functools.lru_cache(maxsize=KEPT)(_lay_bare)
 
 
 def leave_out(method: Method, blocks: Blocks, metric: str) -> LeftOut:
-    """Score of the method, what each group does to it, what each two do together, and the layout behind."""
-    parts, number_of = _parts(method, blocks, metric)
-    size, pairs = blocks.count, int(number_of.max(initial=-1)) + 1
-    columns = 1 + size + pairs  # the score, a of each group, b of each pair that meets
-    whole, change, weight = np.zeros(columns), np.zeros((size, columns)), np.ones(size)
-    mixed = np.zeros((pairs if any(part.layout.twice for part in parts) else 0, columns))
-    for part in parts:
-        n, forms, left = len(part.members), part.forms(), part.left()
-        low, high = np.triu_indices(n, 1)
-        own = number_of[part.members[low], part.members[high]]
-        where = np.concatenate([[0], 1 + part.members, 1 + size + own])
-        whole[where] += part.share * forms[0]
-        change[np.ix_(part.members, where)] += part.share * (left[1 : 1 + n, None] * forms[1 : 1 + n] - forms[0])
-        weight[part.members] += part.share * (left[1 : 1 + n] - 1.0)
-        if part.layout.twice:
-            mixed[np.ix_(own, where)] += part.share * (part.contrasts() @ forms)
-    gone = weight < NOTHING
-    change = whole - (whole + change) / np.where(gone, 1.0, weight)[:, None]
-    kept = change[~gone, 1:]
-    layout = Layout.of(kept - kept.mean(axis=0) if len(kept) else kept, mixed[:, 1:], whole[None, 1:], size)
-    value = _mean(parts, len(method))
-    differences = np.zeros((size, size))
-    if len(mixed):
-        differences[number_of >= 0] = mixed[:, 0]
-    return LeftOut(value, np.where(gone, np.nan, change[:, 0]), differences, layout)
+    """Score of the method, what each group does to it, what each two do together, and the layout behind.
+
+    Methods that judge equal pairs share what depends on the layout alone.
+    """
+    judged = [(number, part) for number, cell in enumerate(method) for part in cell]
+    frames = tuple((number, frame_of(part, blocks)) for number, part in judged)
+    kept = all(is_kept(part) for _, part in judged)
+    arranged = (_arranged if kept else _arrange)(frames, blocks.count, metric)
+    values = [
+        part_values(part, frame, laid.weights, metric)
+        for (_, part), (_, frame), laid in zip(judged, frames, arranged.layouts, strict=True)
+    ]
+    unknown = tuple(np.isnan(found).tobytes() for found in values)
+    bare = (_laid_bare if kept else _lay_bare)(frames, arranged, unknown)
+    whole, change, mixed = 0.0, np.zeros(blocks.count), np.zeros(bare.pairs)
+    for part in bare.parts:
+        known = np.where(np.isnan(values[part.number]), 0.0, values[part.number])
+        whole += part.share * known[0]
+        change[part.members] += part.share * part.taken(known)
+        if len(part.contrasts):
+            mixed[part.own] += part.share * (part.contrasts @ known)
+    gone = bare.weight < NOTHING
+    change = whole - (whole + change) / np.where(gone, 1.0, bare.weight)
+    differences = np.zeros((blocks.count, blocks.count))
+    if bare.pairs:
+        differences[arranged.met] = mixed
+    value = _mean([(part.cell, values[part.number][0]) for part in bare.parts], len(method))
+    return LeftOut(value, np.where(gone, np.nan, change), differences, bare.layout)
+
+
+def _mean(scores: Sequence[tuple[int, float]], cells: int) -> float:
+    """Mean over cells of the mean over their parts, in the order and to the bit of `values_under`."""
+    by_cell: list[list[float]] = [[] for _ in range(cells)]
+    for cell, score in scores:
+        by_cell[cell].append(score)
+    return float(mean_defined(np.array([float(mean_defined(np.array(s))) for s in by_cell if s])))
 
 
 def spread(change: FloatArray, mixed: FloatArray, layouts: Sequence[Layout]) -> Spread:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrosim_search.evaluation.blocks import Blocks
 from spectrosim_search.evaluation.bootstrap import BbcResult, bbc
-from spectrosim_search.evaluation.methods import Blocks, Method
+from spectrosim_search.evaluation.methods import Method
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.spread import LeftOut, leave_out, spread
 from spectrosim_search.protocol.detectable import detectable_difference

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Study
-from spectrosim_search.evaluation.methods import Blocks, values_under
+from spectrosim_search.evaluation.blocks import Blocks
+from spectrosim_search.evaluation.methods import values_under
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.evaluation.statistics import jackknife
 from spectrosim_search.protocol.design import SEARCHABLE

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spectrosim_search.evaluation.blocks import Blocks
 from spectrosim_search.evaluation.committee import average, committee_bbc
-from spectrosim_search.evaluation.methods import Blocks, values_under
+from spectrosim_search.evaluation.methods import values_under
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold
 

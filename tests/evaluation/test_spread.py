@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spectrosim_search.evaluation import verification as v
-from spectrosim_search.evaluation.methods import Blocks
+from spectrosim_search.evaluation.blocks import Blocks
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.spread import leave_out, spread
 from spectrosim_search.protocol.design import Design

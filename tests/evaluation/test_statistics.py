@@ -11,7 +11,9 @@ import pytest
 
 from spectrosim_search.config.study import Protocol
 from spectrosim_search.evaluation import verification as v
-from spectrosim_search.evaluation.methods import MAX_BLOCKS, Blocks, mean_defined, values_under
+from spectrosim_search.evaluation.blocks import MAX_BLOCKS, Blocks
+from spectrosim_search.evaluation.frames import Frame
+from spectrosim_search.evaluation.methods import mean_defined, values_under
 from spectrosim_search.evaluation.resampling import part_values
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.statistics import bbc, holm, jackknife, paired_difference
@@ -44,7 +46,7 @@ def test_every_weighting_equals_the_weighted_score(metric, name):
     weights = rng.integers(0, 3, size=(25, len(units))).astype(float)
     weights[0] = 1
     weights[1] = 0
-    found = part_values(part, left, right, weights, metric)
+    found = part_values(part, Frame.of(part, np.arange(len(units)), left, right), weights, metric)
     for row, w in zip(found, weights):
         pair = np.where(left == right, w[left], w[left] * w[right])
         expected = naive_score(part, pair, metric)
@@ -71,7 +73,8 @@ def test_drawing_a_group_twice_is_copying_it_without_pairing_the_copies():
             y.append(g == h)
     i, j = np.triu_indices(16, 1)
     part = PairScores(i, j, design.groups[i] == design.groups[j], np.zeros(120, int), (z[i] * z[j]).sum(1), 0.0)
-    found = part_values(part, design.groups[i], design.groups[j], drawn[None].astype(float), "auc")
+    frame = Frame.of(part, np.arange(8), design.groups[i], design.groups[j])
+    found = part_values(part, frame, drawn[None].astype(float), "auc")
     assert found[0] == pytest.approx(v.auc(s, y), abs=1e-12)
 
 
