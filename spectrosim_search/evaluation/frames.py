@@ -22,8 +22,8 @@ __all__ = ["Frame", "Stratum", "frame_of", "is_kept"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-KEPT_PAIRS = 5_000  # a larger part is laid out anew each time: comparing its similarities takes longer anyway
-KEPT_FRAMES = 2_048
+KEPT_PAIRS = 20_000  # a larger part is laid out anew each time: comparing its similarities takes longer anyway
+KEPT_FRAMES = 512  # half a gigabyte at most
 
 
 @dataclass(frozen=True, eq=False)
