@@ -21,8 +21,8 @@ check: $(VENV)/.dev-stamp  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check-full: $(VENV)/.dev-stamp check  ## everything, full-quality checks included; resumable, logs to runs/
-	$(BIN)/python -m pytest
+check-full: check test  ## everything, full-quality checks included: hours; what is measured is kept in runs/ and gone on with
+	$(BIN)/python -m pytest -m full
 
 schemas: $(VENV)/.dev-stamp  ## write the JSON Schemas that editors use
 	$(BIN)/python -m spectrosim_search.search.documents schemas

@@ -87,7 +87,7 @@ def bbc(trials: Mapping[str, Method], groups: IntArray, metric: str, repeats: in
     drawn = rng.multinomial(blocks.count, np.full(blocks.count, 1.0 / blocks.count), size=repeats).astype(np.float64)
     left = (drawn == 0).astype(np.float64)
     weights = np.concatenate([np.ones((1, blocks.count)), drawn, left])
-    table = np.array([values_under(method, blocks, weights, metric) for method in trials.values()])
+    table = values_under(list(trials.values()), blocks, weights, metric)
     nan = float("nan")
     known = ~np.isnan(table[:, 0])
     if not known.any():
@@ -99,7 +99,7 @@ def bbc(trials: Mapping[str, Method], groups: IntArray, metric: str, repeats: in
     top = float(full[best])
     bound = top - float(full.mean())
     chosen = select_among(full, inside, outside)
-    without = np.array([values_without(trials[name], blocks, metric)[1] for name in names])
+    without = values_without([trials[name] for name in names], blocks, metric)
     linear = select_among(full, *_linear(full, without, drawn, left)).optimism
     found = 0.5 * (chosen.optimism + linear) if chosen.repeats else bound
     optimism = max(0.0, min(found, bound))

@@ -107,7 +107,7 @@ def committee_bbc(
     drawn = rng.multinomial(blocks.count, np.full(blocks.count, 1.0 / blocks.count), size=repeats).astype(np.float64)
     absent = (drawn == 0).astype(np.float64)
     weights = np.concatenate([np.ones((1, blocks.count)), drawn, absent])
-    table = np.array([values_under(trials[name], blocks, weights, metric) for name in names])
+    table = values_under([trials[name] for name in names], blocks, weights, metric)
     full, inside, outside = table[:, 0], table[:, 1 : 1 + repeats], table[:, 1 + repeats :]
     inside = np.where(np.isnan(full)[:, None], np.nan, inside)
     best = _chosen(full, size)
@@ -165,4 +165,5 @@ class _Averaged:
                 one, two = (choose_threshold(part.similarity, part.positive) for part in parts)
                 parts = [replace(parts[0], threshold=two), replace(parts[1], threshold=one)]
             method.append(parts)
-        return values_under(method, self.blocks, weights, self.metric)
+        values: FloatArray = values_under([method], self.blocks, weights, self.metric)[0]
+        return values

@@ -1,6 +1,6 @@
 """Scores of one part under many weightings of its groups at once: what jackknife and bootstrap are made of.
 
-Shapes: P pairs of the part, U units in it, R weightings; `weights` ``(R, U)``.
+Shapes: P pairs of the part, U units in it, T methods, R weightings; `weights` ``(R, U)``.
 
 A unit (a group, or coarser) is drawn or deleted as a whole. A positive pair lies inside one unit and weighs as often
 as the unit was drawn; a negative pair weighs the product over its two units. So two copies of one group are never
@@ -12,6 +12,8 @@ negatives between h and k; a weighting then costs one small matrix product.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,18 +31,25 @@ MANY = 24  # positives of a unit from which sorting them is faster than the tabl
 
 
 def _wins(similarity: FloatArray, stratum: Stratum) -> FloatArray:
-    """Wins of the positives of each code that holds any over the negatives of each that does ``(own, against)``."""
-    above, below = similarity[stratum.up], similarity[stratum.down]
-    if len(above) * len(below) > BEATEN or len(above) > MANY * len(stratum.own):
-        return _ranked_wins(above, below, stratum)
-    beaten = np.greater(above[:, None], below).astype(np.float64)
-    beaten += 0.5 * np.equal(above[:, None], below)
-    rows = np.add.reduceat(beaten, stratum.up_starts, axis=0)
-    return np.add.reduceat(rows, stratum.down_starts, axis=1)
+    """Wins of the positives of each code that holds any over the negatives of each that does ``(T, own, against)``,
+    by similarities ``(T, P)`` of T methods."""
+    above, below = similarity[:, stratum.up], similarity[:, stratum.down]
+    size = above.shape[1] * below.shape[1]
+    if size > BEATEN or above.shape[1] > MANY * len(stratum.own):
+        return np.stack([_ranked_wins(a, b, stratum) for a, b in zip(above, below, strict=True)])
+    out = np.empty((len(similarity), len(stratum.own), len(stratum.against)))
+    some = max(1, BEATEN // size)
+    for first in range(0, len(similarity), some):
+        ups, downs = above[first : first + some, :, None], below[first : first + some, None]
+        beaten = np.greater(ups, downs).astype(np.float64)
+        beaten += 0.5 * np.equal(ups, downs)
+        rows = np.add.reduceat(beaten, stratum.up_starts, axis=1)
+        out[first : first + some] = np.add.reduceat(rows, stratum.down_starts, axis=2)
+    return out
 
 
 def _ranked_wins(above: FloatArray, below: FloatArray, stratum: Stratum) -> FloatArray:
-    """The same without a table of positives × negatives."""
+    """The same of one method ``(own, against)``, without a table of positives × negatives."""
     order = np.argsort(below)  # searching with sorted needles is several times faster
     needles = below[order]
     wins = np.empty((len(stratum.own), len(stratum.against)))
@@ -55,14 +64,14 @@ def _ranked_wins(above: FloatArray, below: FloatArray, stratum: Stratum) -> Floa
 
 
 def _auc(similarity: FloatArray, frame: Frame, weighed: FloatArray, metric: str) -> FloatArray:
-    """AUC inside each stratum, averaged by positives; one stratum of everything: the plain AUC."""
-    total = np.zeros(len(weighed))
+    """AUC inside each stratum, averaged by positives ``(T, R)``; one stratum of everything: the plain AUC."""
+    total = np.zeros((len(similarity), len(weighed)))
     share = np.zeros(len(weighed))
     for stratum in frame.strata(metric):
         if not len(stratum.up) or not len(stratum.down):
             continue
         wins = _wins(similarity, stratum)
-        won = ((weighed[:, stratum.against] @ wins.T) * weighed[:, stratum.own]).sum(axis=1)
+        won = ((wins @ weighed[:, stratum.against].T) * weighed[:, stratum.own].T).sum(axis=1)
         positives, negatives = weighed @ stratum.positives, weighed @ stratum.negatives
         usable = (positives > 0) & (negatives > 0)
         total += np.where(usable, won / np.where(usable, negatives, 1.0), 0.0)
@@ -115,24 +124,35 @@ def _precision(tpr: FloatArray, fpr: FloatArray) -> FloatArray:
     return np.where(np.isnan(tpr[:, -1]) | np.isnan(fpr[:, -1]), np.nan, value)
 
 
-def part_values(part: PairScores, frame: Frame, weights: FloatArray, metric: str) -> FloatArray:
-    """Score of one part under each row of `weights` ``(R, U)``; NaN where that row leaves it undefined.
+def part_values(parts: Sequence[PairScores], frame: Frame, weights: FloatArray, metric: str) -> FloatArray:
+    """Scores of one part by T methods under each row of `weights` ``(R, U)``: ``(T, R)``; NaN where undefined.
 
-    `frame` is the part's (:func:`~spectrosim_search.evaluation.frames.frame_of`). Equals the functions of
+    `frame` is that of all the parts (:func:`~spectrosim_search.evaluation.frames.frame_of`). Equals the functions of
     :mod:`spectrosim_search.evaluation.verification` with each pair's weight. Raises ValueError for an unknown metric.
     """
     if metric not in METRICS:
         raise ValueError(f"unknown metric '{metric}' (known: {', '.join(METRICS)})")
-    nothing = np.full(len(weights), np.nan)
-    similarity = np.asarray(part.similarity, dtype=np.float64)
-    if len(similarity) == 0 or np.isnan(similarity).any():
-        return nothing
+    out = np.full((len(parts), len(weights)), np.nan)
+    if not len(frame.positive):
+        return out
+    similarity = np.array([part.similarity for part in parts], dtype=np.float64)
+    known = np.flatnonzero(~np.isnan(similarity).any(axis=1))
     weighed = frame.weigh(weights)
     if metric in ("auc", "matched_auc"):
-        return _auc(similarity, frame, weighed, metric)
+        if len(known):
+            out[known] = _auc(similarity[known], frame, weighed, metric)
+        return out
+    for row in known.tolist():
+        out[row] = _by_threshold_or_curve(parts[row], similarity[row], frame, weighed, metric)
+    return out
+
+
+def _by_threshold_or_curve(
+    part: PairScores, similarity: FloatArray, frame: Frame, weighed: FloatArray, metric: str
+) -> FloatArray:
     if metric in ("balanced_accuracy", "mcc"):
         if np.isnan(part.threshold):
-            return nothing
+            return np.full(len(weighed), np.nan)
         tpr, fpr = _rates(similarity, frame, weighed, part.threshold)
         return 0.5 * (tpr + 1.0 - fpr) if metric == "balanced_accuracy" else mcc_from_rates(tpr, fpr)
     score = _equal_error if metric == "eer" else _precision

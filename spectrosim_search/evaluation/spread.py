@@ -186,7 +186,7 @@ def leave_out(method: Method, blocks: Blocks, metric: str) -> LeftOut:
     kept = all(is_kept(part) for _, part in judged)
     arranged = (_arranged if kept else _arrange)(frames, blocks.count, metric)
     values = [
-        part_values(part, frame, laid.weights, metric)
+        part_values([part], frame, laid.weights, metric)[0]
         for (_, part), (_, frame), laid in zip(judged, frames, arranged.layouts, strict=True)
     ]
     unknown = tuple(np.isnan(found).tobytes() for found in values)

@@ -277,4 +277,4 @@ def _value(cells: Method, units: NDArray[np.int64], metric: str) -> float:
     if not cells:
         return float("nan")
     blocks = Blocks.of([cells], units)
-    return float(values_under(cells, blocks, np.ones((1, blocks.count)), metric)[0])
+    return float(values_under([cells], blocks, np.ones((1, blocks.count)), metric)[0, 0])

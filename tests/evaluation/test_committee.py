@@ -78,8 +78,8 @@ def _plainly(trials: dict[str, list[tuple[PairScores, ...]]], size: int, repeats
     rng = np.random.default_rng([0, 607])
     drawn = rng.multinomial(blocks.count, np.full(blocks.count, 1 / blocks.count), size=repeats).astype(float)
     absent = (drawn == 0).astype(float)
-    inside = np.array([values_under(trials[n], blocks, drawn, metric) for n in names])
-    full = np.array([values_under(trials[n], blocks, np.ones((1, blocks.count)), metric)[0] for n in names])
+    inside = values_under([trials[n] for n in names], blocks, drawn, metric)
+    full = values_under([trials[n] for n in names], blocks, np.ones((1, blocks.count)), metric)[:, 0]
 
     def mean(chosen: np.ndarray) -> list[tuple[PairScores, ...]]:
         return [average([trials[names[i]][c] for i in sorted(chosen)]) for c in range(2)]
@@ -92,11 +92,11 @@ def _plainly(trials: dict[str, list[tuple[PairScores, ...]]], size: int, repeats
         if np.isnan(inside[:, r]).any():
             continue
         method = mean(best(inside[:, r]))
-        out = values_under(method, blocks, absent, metric)
+        out = values_under([method], blocks, absent, metric)[0]
         if not np.isnan(out[r]):
-            whole = values_under(method, blocks, np.ones((1, blocks.count)), metric)[0]
+            whole = values_under([method], blocks, np.ones((1, blocks.count)), metric)[0, 0]
             terms.append(whole + out[r] - np.nanmean(out))
-    return float(values_under(mean(best(full)), blocks, np.ones((1, blocks.count)), metric)[0] - np.mean(terms))
+    return float(values_under([mean(best(full))], blocks, np.ones((1, blocks.count)), metric)[0, 0] - np.mean(terms))
 
 
 def test_few_resamples_of_the_lead_give_what_all_of_them_give() -> None:

@@ -10,9 +10,11 @@ import pytest
 from spectrosim_search.evaluation import frames, resampling
 from spectrosim_search.evaluation.blocks import Blocks
 from spectrosim_search.evaluation.frames import frame_of
+from spectrosim_search.evaluation.methods import values_under, values_without
 from spectrosim_search.evaluation.resampling import part_values
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.statistics import jackknife, paired_difference
+from spectrosim_search.evaluation.verification import METRICS
 
 from .simulated import design_of, latent, method
 
@@ -50,23 +52,49 @@ def test_large_parts_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("metric", ["auc", "matched_auc"])
-def test_wins_by_table_equal_wins_by_rank(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wins_by_table_equal_wins_by_rank_and_pair_by_pair(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
-    part = part_of(rng)
-    frame = frame_of(part, Blocks.of([[[part]]], GROUPS))
-    similarity = part.similarity.astype(np.float64)
+    parts = [part_of(rng) for _ in range(3)]
+    frame = frame_of(parts[0], Blocks.of([[[parts[0]]]], GROUPS))
+    similarity = np.array([part.similarity for part in parts], dtype=np.float64)
     for stratum in frame.strata(metric):
         wins = resampling._wins(similarity, stratum)
-        assert np.array_equal(wins, resampling._ranked_wins(similarity[stratum.up], similarity[stratum.down], stratum))
-        for i, own in enumerate(stratum.own):
-            for j, against in enumerate(stratum.against):
-                ups = similarity[stratum.up[frame.code[stratum.up] == own]]
-                downs = similarity[stratum.down[frame.code[stratum.down] == against]]
-                assert wins[i, j] == sum((u > d) + 0.5 * (u == d) for u in ups for d in downs)
+        for t, s in enumerate(similarity):
+            assert np.array_equal(wins[t], resampling._ranked_wins(s[stratum.up], s[stratum.down], stratum))
+            for i, own in enumerate(stratum.own):
+                for j, against in enumerate(stratum.against):
+                    ups = s[stratum.up[frame.code[stratum.up] == own]]
+                    downs = s[stratum.down[frame.code[stratum.down] == against]]
+                    assert wins[t, i, j] == sum((u > d) + 0.5 * (u == d) for u in ups for d in downs)
     weights = rng.integers(0, 3, size=(20, 6)).astype(float)
-    table = part_values(part, frame, weights, metric)
-    monkeypatch.setattr(resampling, "MANY", 0)  # every stratum by ranks
-    assert np.array_equal(table, part_values(part, frame, weights, metric), equal_nan=True)
+    table = part_values(parts, frame, weights, metric)
+    monkeypatch.setattr(resampling, "BEATEN", similarity.shape[1])  # one method at a time, or every stratum by ranks
+    assert np.array_equal(table, part_values(parts, frame, weights, metric), equal_nan=True)
+    monkeypatch.setattr(resampling, "MANY", 0)
+    assert np.array_equal(table, part_values(parts, frame, weights, metric), equal_nan=True)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_methods_together_are_scored_as_each_alone(metric: str) -> None:
+    """Some with fewer cells, one with a similarity that is not a number."""
+    design = design_of(12)
+    rng = np.random.default_rng(4)
+    methods = [method(design, latent(design, rng), seeds=2, noise=0.1, rng=rng) for _ in range(3)]
+    holed = [tuple(replace(p, similarity=np.full_like(p.similarity, np.nan)) for p in methods[0][0]), *methods[0][1:]]
+    methods += [methods[1][:2], holed]
+    blocks = Blocks.of(methods, design.units)
+    weights = rng.integers(0, 3, size=(9, blocks.count)).astype(float)
+    together = values_under(methods, blocks, weights, metric)
+    without = values_without(methods, blocks, metric)
+    for t, one in enumerate(methods):
+        assert np.allclose(
+            together[t], values_under([one], blocks, weights, metric)[0], rtol=0, atol=1e-14, equal_nan=True
+        )
+        for g in range(blocks.count):
+            kept = np.ones((1, blocks.count))
+            kept[0, g] = 0.0
+            expected = values_under([one], blocks, kept, metric)[0, 0]
+            assert without[t, g] == pytest.approx(expected, abs=1e-14, nan_ok=True)
 
 
 def test_what_is_kept_of_one_method_does_not_touch_another(monkeypatch: pytest.MonkeyPatch) -> None:

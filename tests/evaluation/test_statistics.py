@@ -46,7 +46,7 @@ def test_every_weighting_equals_the_weighted_score(metric, name):
     weights = rng.integers(0, 3, size=(25, len(units))).astype(float)
     weights[0] = 1
     weights[1] = 0
-    found = part_values(part, Frame.of(part, np.arange(len(units)), left, right), weights, metric)
+    found = part_values([part], Frame.of(part, np.arange(len(units)), left, right), weights, metric)[0]
     for row, w in zip(found, weights):
         pair = np.where(left == right, w[left], w[left] * w[right])
         expected = naive_score(part, pair, metric)
@@ -74,7 +74,7 @@ def test_drawing_a_group_twice_is_copying_it_without_pairing_the_copies():
     i, j = np.triu_indices(16, 1)
     part = PairScores(i, j, design.groups[i] == design.groups[j], np.zeros(120, int), (z[i] * z[j]).sum(1), 0.0)
     frame = Frame.of(part, np.arange(8), design.groups[i], design.groups[j])
-    found = part_values(part, frame, drawn[None].astype(float), "auc")
+    found = part_values([part], frame, drawn[None].astype(float), "auc")[0]
     assert found[0] == pytest.approx(v.auc(s, y), abs=1e-12)
 
 
@@ -393,7 +393,7 @@ def test_values_under_unit_weights_are_the_replicates_mean():
     blocks = Blocks.of([cells], design.units)
     for metric in v.METRICS:
         by_replicate = [v.metrics(cell)[metric] for cell in cells]
-        found = values_under(cells, blocks, np.ones((1, blocks.count)), metric)[0]
+        found = values_under([cells], blocks, np.ones((1, blocks.count)), metric)[0, 0]
         assert found == pytest.approx(np.nanmean(by_replicate))
 
 
