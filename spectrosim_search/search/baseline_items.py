@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines import BaselineInput, BaselineOutput, family, seeded
+from spectrosim_search.baselines import BaselineInput, BaselineOutput, family, revision, seeded
 from spectrosim_search.baselines import run as run_baseline
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Study
@@ -67,7 +67,7 @@ def baseline_items(
     places += [(name, fold, seed) for seed in drawn for name in names if drawing[name] for fold in folds]
     return [
         BaselineItem(
-            key=bench.baseline_key(name, fold, seed),
+            key=bench.baseline_key(name, fold, seed, revision(name)),
             baseline=name,
             fold=fold,
             seed=seed,

@@ -208,6 +208,22 @@ def test_time_that_is_up_leaves_rows_to_be_finished_and_nothing_is_fitted_twice(
     assert more_seeds["drawn"].seeds == 4
 
 
+@pytest.mark.usefixtures("more")
+def test_stored_scores_of_an_older_revision_are_fitted_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = prepared("cosine", "drawn")
+
+    def fitted() -> set[str]:
+        events: list[Event] = []
+        compare_baselines(given, storage=place(tmp_path), seeds=2, workers=0, on_event=events.append)
+        return {event.baseline for event in events if isinstance(event, BaselineDone)}
+
+    assert fitted() == {"cosine", "drawn", "oracle"}
+    assert fitted() == set()
+    monkeypatch.setattr(registry.load("baselines", "drawn"), "REVISION", 1, raising=False)
+    assert fitted() == {"drawn"}
+    assert fitted() == set()
+
+
 KILLED = """
 import os, signal, sys
 from tests.search.test_baselines import prepared
