@@ -21,9 +21,10 @@ from spectrosim_search.learning.binary import BinaryClassifier, BinaryTraining, 
 from spectrosim_search.learning.numbered_pairs import KnownPairs
 from spectrosim_search.spectra.preprocessing import describe, fit
 
-__all__ = ["CHAPTER", "TRAINING", "chapter_encoder", "fit_score_binary", "known_pairs"]
+__all__ = ["CHAPTER", "REVISION", "TRAINING", "chapter_encoder", "fit_score_binary", "known_pairs"]
 
 TRAINING = BinaryTraining()  # of all rows; tests of what does not depend on it put a shorter one in its place
+REVISION = 1  # of the scores under `TRAINING`; 0: 30 epochs, 4 negatives a positive, batches of 32, rate 1e-3
 Transform = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 # SpectroSim chapter, table of settings; all pairs, batch 16 as in the paper; weight decay and schedule are not printed

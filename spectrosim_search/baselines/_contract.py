@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ class BaselineInput:
     metric: Metric = "matched_auc"  # what settings are chosen by: the AUC named, else matched_auc
     seed: int = 0  # draws the inner folds
     training_seed: int = 0  # draws what the method draws itself: trees, initial weights; see `SEEDED` of a baseline
+    shared: dict[str, Any] | None = None  # what a family keeps for its next member; it saves time and changes no score
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.config import registry
 from spectrosim_search.config.errors import RunError
 
-__all__ = ["every", "run", "seeded", "title"]
+__all__ = ["every", "family", "revision", "run", "seeded", "title"]
 
 
 def every() -> tuple[str, ...]:
@@ -25,6 +25,16 @@ def seeded(name: str) -> bool:
     """Whether the baseline draws by `BaselineInput.training_seed`: it is run once for each fold and seed, others once
     for each fold."""
     return bool(getattr(registry.load("baselines", name), "SEEDED", False))
+
+
+def family(name: str) -> str:
+    """Methods of one family share work on one input (`BaselineInput.shared`); empty: the baseline shares none."""
+    return str(getattr(registry.load("baselines", name), "FAMILY", ""))
+
+
+def revision(name: str) -> int:
+    """Part of the identity of stored fits: raised where a method's scores change, so that old and new never mix."""
+    return int(getattr(registry.load("baselines", name), "REVISION", 0))
 
 
 def run(name: str, data: BaselineInput) -> BaselineOutput:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from spectrosim_search.baselines._binary import fit_score_binary
+from spectrosim_search.baselines._binary import REVISION, fit_score_binary
 from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 
-__all__ = ["SEEDED", "TITLE", "fit_score"]
+__all__ = ["REVISION", "SEEDED", "TITLE", "fit_score"]
 
 TITLE = "binary ensemble Transformer on |x1 - x2|"
 SEEDED = True

@@ -9,6 +9,7 @@ __all__ = ["TITLE", "fit_score"]
 
 TITLE = "logistic regression on x1 - x2"
 SEEDED = True
+FAMILY = "pairs-difference"
 DIRECTED = True
 
 

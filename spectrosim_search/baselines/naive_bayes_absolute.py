@@ -9,6 +9,7 @@ __all__ = ["TITLE", "fit_score"]
 
 TITLE = "naive Bayes on |x1 - x2|"
 SEEDED = True
+FAMILY = "pairs-absolute"
 
 
 def fit_score(data: BaselineInput) -> BaselineOutput:

@@ -9,6 +9,7 @@ __all__ = ["TITLE", "fit_score"]
 
 TITLE = "SVM on x1 - x2"
 SEEDED = True
+FAMILY = "pairs-difference"
 DIRECTED = True
 
 

@@ -46,15 +46,16 @@ class BinaryTraining:
     """How a binary classifier is trained: a fixed number of epochs, so that no pair chooses when to stop.
 
     An epoch holds all training positives and `negatives` times as many negatives, at most `most_batches` batches (see
-    :func:`~spectrosim_search.learning.numbered_pairs.plan`).
+    :func:`~spectrosim_search.learning.numbered_pairs.plan`). A small set of spectra gives few steps, hence the high
+    rate, reached early.
     """
 
-    epochs: int = 30
-    batch_size: int = 32
-    most_batches: int = 64
-    negatives: float = 4.0  # infinity: all, as the papers
+    epochs: int = 10
+    batch_size: int = 16
+    most_batches: int = 128
+    negatives: float = 1.0  # infinity: all, as the papers
     label_smoothing: float = 0.1
-    optimiser: Optimiser = field(default_factory=Optimiser)
+    optimiser: Optimiser = field(default_factory=lambda: Optimiser(learning_rate=4e-3, warmup=0.1))
 
 
 def weighted_cross_entropy(logits: Tensor, positive: Tensor, weights: Tensor, smoothing: float = 0.0) -> Tensor:

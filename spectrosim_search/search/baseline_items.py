@@ -3,7 +3,7 @@
 A method that draws nothing is fitted once a fold and scores every pair of all seeds' halves once; one that draws
 (`SEEDED`) is fitted for each fold and seed and scores that seed's halves. With a hold-out each is fitted once more on
 all searched groups and scores the held-out pairs. A fit depends on its item alone, not on the worker or on what ran
-before it.
+before it; what methods of a family share on one input saves time only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines import BaselineInput, BaselineOutput, seeded
+from spectrosim_search.baselines import BaselineInput, BaselineOutput, family, revision, seeded
 from spectrosim_search.baselines import run as run_baseline
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Study
@@ -35,7 +35,8 @@ Status = Literal["finished", "unsuitable", "failed"]
 class BaselineItem:
     """One fit. `fold` may be HELD_OUT_FOLD, `seed` EVERY_SEED; `seeds` are those whose halves are scored.
 
-    study: whose cell it is; workers may have been started for another study on the same spectra.
+    study: whose cell it is; workers may have been started for another study on the same spectra. `family`: methods
+    that share work on one input, empty for one that shares none.
     """
 
     key: str
@@ -44,6 +45,12 @@ class BaselineItem:
     seed: int
     seeds: tuple[int, ...]
     study: Study
+    family: str = ""
+
+    def shares(self, other: BaselineItem) -> bool:
+        """Whether both share work, so that one worker had better do them together."""
+        mine, theirs = ((i.family, i.fold, i.seed, i.seeds) for i in (self, other))
+        return bool(self.family) and mine == theirs
 
 
 def baseline_items(
@@ -60,12 +67,13 @@ def baseline_items(
     places += [(name, fold, seed) for seed in drawn for name in names if drawing[name] for fold in folds]
     return [
         BaselineItem(
-            key=bench.baseline_key(name, fold, seed),
+            key=bench.baseline_key(name, fold, seed, revision(name)),
             baseline=name,
             fold=fold,
             seed=seed,
             seeds=tuple(seeds) if seed == EVERY_SEED else (seed,),
             study=bench.study,
+            family=family(name),
         )
         for name, fold, seed in places
     ]
@@ -100,12 +108,14 @@ def locate_pairs(pairs: Sequence[PairScores], wanted: PairSet) -> NDArray[np.flo
     return known[found].astype(np.float32) if bool((codes[found] == asked).all()) else None
 
 
-def fit_baseline(bench: Workbench, item: BaselineItem, *, worker: str, environment_id: str) -> BaselineFit:
-    """Fit on the fold's training spectra and score, on one thread."""
+def fit_baseline(
+    bench: Workbench, item: BaselineItem, *, worker: str, environment_id: str, shared: dict[str, Any] | None = None
+) -> BaselineFit:
+    """Fit on the fold's training spectra and score, on one thread; `shared`: of fits done one after the other."""
 
     def fitted() -> dict[str, Any]:
         judged = judged_pairs(bench, item)
-        output = _run(bench, item, judged)
+        output = _run(bench, item, judged, shared)
         pairs = tuple(
             PairScores(p.left, p.right, p.positive, p.stratum, s.astype(np.float32), float("nan"))
             for p, s in zip(judged, output.similarities, strict=True)
@@ -157,6 +167,7 @@ def run_part(
     *,
     seed: int = 0,
     training_seed: int = 0,
+    shared: dict[str, Any] | None = None,
 ) -> BaselineOutput:
     """Fit a baseline on the training rows of a split, on one thread, and score pairs; `seed` draws its inner folds.
 
@@ -175,16 +186,19 @@ def run_part(
         metric=bench.study.metric,
         seed=seed,
         training_seed=training_seed,
+        shared=shared,
     )
     with threadpool_limits(limits=1):  # the same sums on every machine of a cluster, and in this process
         return run_baseline(name, given)
 
 
-def _run(bench: Workbench, item: BaselineItem, judged: tuple[PairSet, ...]) -> BaselineOutput:
+def _run(
+    bench: Workbench, item: BaselineItem, judged: tuple[PairSet, ...], shared: dict[str, Any] | None
+) -> BaselineOutput:
     part: CellSplit | HoldOut
     part = _held_out(bench) if item.fold == HELD_OUT_FOLD else bench.split(item.fold, item.seeds[0])
     drawn = 0 if item.seed == EVERY_SEED else item.seed
-    return run_part(bench, item.baseline, part, judged, seed=bench.study.seed, training_seed=drawn)
+    return run_part(bench, item.baseline, part, judged, seed=bench.study.seed, training_seed=drawn, shared=shared)
 
 
 def _held_out(bench: Workbench) -> HoldOut:

@@ -91,16 +91,20 @@ def fit_items(
             seconds = _remaining(left, fits) / pool.slots
             listener(BaselineDone(fit.baseline, fit.fold, fit.seed, fit.status, fit.seconds, len(fits), total, seconds))
 
-    lost = work_through(pool, waiting, take, _one, study=study, go_on=go_on, listener=listener, grace=grace)
+    lost = work_through(pool, waiting, take, _family, study=study, go_on=go_on, listener=listener, grace=grace)
     for key, reason in lost.items():
         fits[key] = _killed(asked[key], reason)
         add_fit(store, study, fits[key], environment())
 
 
-def _one(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
-    """What one worker does at a time."""
-    del capacity  # a fit is a fit: nothing is gained by stacking
-    return [waiting.popleft()]
+def _family(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
+    """What one worker does at a time: the next fit and those that share work with it."""
+    del capacity  # fits are not stacked: they are done one after the other
+    first = waiting.popleft()
+    others = [item for item in waiting if item.shares(first)] if first.family else []
+    for item in others:
+        waiting.remove(item)
+    return [first, *others]
 
 
 def _remaining(left: Sequence[str], fits: Mapping[str, BaselineFit]) -> float:

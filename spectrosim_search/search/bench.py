@@ -125,9 +125,10 @@ class Bench:
             for i in range(seeds)
         )
 
-    def baseline_key(self, name: str, fold: int, seed: int) -> str:
-        """Identity of a fit of a baseline: name, data, protocol, fold, seed."""
-        return content_hash([name, self.spectra.fingerprint, self._question, "baseline", fold, seed], length=24)
+    def baseline_key(self, name: str, fold: int, seed: int, revision: int = 0) -> str:
+        """Identity of a fit of a baseline: name and its revision, data, protocol, fold, seed."""
+        asked: list[Any] = [name, self.spectra.fingerprint, self._question, "baseline", fold, seed]
+        return content_hash([*asked, revision] if revision else asked, length=24)
 
     def key(self, phase: Phase, configuration_id: str, fold: int, seed: int, epochs: int | None = None) -> str:
         """Identity of a replicate: configuration, data, protocol, phase, fold, seed."""

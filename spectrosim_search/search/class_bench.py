@@ -133,9 +133,9 @@ class ClassBench(Bench):
         share = self.label_share(configuration)
         return labelled_rows(self.design.classes, train, share, study_seed=self.study.seed, fold=fold, seed=seed)
 
-    def baseline_key(self, name: str, fold: int, seed: int) -> str:
+    def baseline_key(self, name: str, fold: int, seed: int, revision: int = 0) -> str:
         """Identity of a fit of a reference row, the share of the labels it has included."""
-        key, share = super().baseline_key(name, fold, seed), self.label_share(self.base_configuration())
+        key, share = super().baseline_key(name, fold, seed, revision), self.label_share(self.base_configuration())
         return key if share == 1 else content_hash([key, "labels", share], length=24)
 
     def run(

@@ -76,7 +76,8 @@ def work_through(
 ) -> Mapping[str, str]:
     """Keep the pool busy until nothing waits, `go_on` says no, or the user interrupts; `take` gets what ended.
 
-    `stack` takes from `waiting` what one worker does together. Returns the items that killed two workers with the
+    `stack` takes from `waiting` what one worker does together; an item that lost its worker is tried again alone, so
+    that one that kills takes no others with it. Returns the items that killed two workers with the
     reason. Raises Interrupted on Ctrl-C, after what runs has ended or the grace is over.
     """
     running: dict[str, Item] = {}
@@ -87,7 +88,7 @@ def work_through(
             while waiting or running:
                 more = not interruption.requested and go_on()
                 while more and waiting and pool.free > 0:
-                    batch = stack(waiting, pool.capacity)
+                    batch = [waiting.popleft()] if deaths[waiting[0].key] else stack(waiting, pool.capacity)
                     running |= {item.key: item for item in batch}
                     pool.submit(batch)
                     more = go_on()

@@ -10,7 +10,14 @@ import pytest
 
 from spectrosim_search import baselines
 from spectrosim_search.baselines import BaselineInput
-from spectrosim_search.baselines._binary import CHAPTER, TRAINING, chapter_encoder, fit_score_binary, known_pairs
+from spectrosim_search.baselines._binary import (
+    CHAPTER,
+    REVISION,
+    TRAINING,
+    chapter_encoder,
+    fit_score_binary,
+    known_pairs,
+)
 from spectrosim_search.config import registry
 from spectrosim_search.evaluation.verification import auc
 from spectrosim_search.protocol.pairs import PairSet
@@ -43,6 +50,7 @@ def test_every_encoder_of_the_papers_has_both_rows() -> None:
         for name, symmetric in ((f"binary-{encoder}", False), (f"binary-{encoder}-absolute", True)):
             assert name in names
             module = registry.load("baselines", name)
+            assert module.REVISION == REVISION >= 1  # raised with `TRAINING`, so that stored scores do not mix
             assert (True, not symmetric) == (module.SEEDED, getattr(module, "DIRECTED", False))
 
 

@@ -139,6 +139,14 @@ def test_what_does_not_say_that_it_draws_does_not(name: str, held_out: Make) -> 
     assert (a.similarities[0] == b.similarities[0]).all()
 
 
+def test_a_family_is_every_classical_classifier_of_its_kind() -> None:
+    found = {n: baselines.family(n) for n in NAMES}
+    for kind in ("difference", "absolute"):
+        members = {f"{name}-{kind}" for name in (*METHODS, "ensemble")}
+        assert {n for n, family in found.items() if family == f"pairs-{kind}"} == members
+    assert sum(map(bool, found.values())) == 2 * (len(METHODS) + 1)
+
+
 def test_those_that_read_a_pair_as_it_comes_are_the_signed_differences() -> None:
     of_pairs = {n for n in NAMES if n.endswith(("-difference", "-absolute")) or n.startswith("binary-")}
     assert {n for n in of_pairs if not n.endswith("-absolute")} == DIRECTED

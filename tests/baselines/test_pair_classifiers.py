@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +14,15 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from spectrosim_search import baselines
-from spectrosim_search.baselines import BaselineInput
+from spectrosim_search.baselines import BaselineInput, _pair_classifier
 from spectrosim_search.baselines import _training_pairs as drawing
 from spectrosim_search.baselines._discriminant import fit_lda
 from spectrosim_search.baselines._pair_features import pair_features
-from spectrosim_search.baselines._pair_methods import METHODS
+from spectrosim_search.baselines._pair_methods import METHODS, Method, Score
 from spectrosim_search.baselines._training_pairs import TrainingPairs, training_pairs
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.evaluation.verification import auc
+from spectrosim_search.protocol.pairs import PairSet
 from spectrosim_search.spectra.simulators import simulate
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -212,6 +214,49 @@ def test_the_ensemble_is_the_mean_of_its_members_probabilities(kind: str, held_o
     assert all(0 <= m.min() <= m.max() <= 1 for m in members)
     got = baselines.run(f"ensemble-{kind}", data).similarities[0]
     np.testing.assert_allclose(got, np.mean(members, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["difference", "absolute"])
+def test_a_family_shares_fits_and_no_score_changes(kind: str, held_out: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = held_out(planted())
+    names = [f"{name}-{kind}" for name in (*METHODS, "ensemble")]
+    alone = {name: baselines.run(name, data).similarities[0] for name in names}
+    fitted: list[str] = []
+
+    def counted(name: str, method: Method) -> Method:
+        def fit(*given: Any) -> Score:
+            fitted.append(name)
+            return method.fit(*given)
+
+        return replace(method, fit=fit)
+
+    monkeypatch.setattr(_pair_classifier, "METHODS", {name: counted(name, m) for name, m in METHODS.items()})
+    together = replace(data, shared={})
+    for name in reversed(names):
+        assert (baselines.run(name, together).similarities[0] == alone[name]).all()
+    assert sorted(fitted) == sorted(METHODS)
+
+
+@pytest.mark.parametrize("change", ["training_seed", "train", "groups", "pairs", "relation", "spectra", "order"])
+def test_what_is_shared_serves_the_same_input_alone(change: str, held_out: Make) -> None:
+    data = held_out(planted())
+    (pairs,), n = data.pairs, len(data.spectra)
+    same = (data.groups[:, None] == data.groups).astype(np.int8)
+    fewer = PairSet(pairs.left[1:], pairs.right[1:], pairs.positive[1:], pairs.stratum[1:])
+    other = {
+        "training_seed": replace(data, training_seed=1),
+        "train": replace(data, train=data.train[4:]),
+        "groups": replace(data, groups=np.where(np.arange(n) % 9 == 0, -1, data.groups)),
+        "pairs": replace(data, pairs=(fewer,)),
+        "relation": replace(data, relation=np.where(np.add.outer(np.arange(n), np.arange(n)) % 3 == 0, -1, same)),
+        "spectra": replace(data, spectra=planted(seed=1)),
+        "order": replace(data, pairs=(replace(pairs, left=pairs.right, right=pairs.left),)),
+    }[change]
+    shared: dict[str, Any] = {}
+    baselines.run("svm-difference", replace(data, shared=shared))
+    got = baselines.run("svm-difference", replace(other, shared=shared)).similarities[0]
+    want = baselines.run("svm-difference", other).similarities[0]
+    assert got.shape == want.shape and (got == want).all()
 
 
 @pytest.mark.parametrize("name", ["random-forest-absolute", "svm-difference"])

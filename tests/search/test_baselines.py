@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from spectrosim_search.config import registry
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.report.page import render
 from spectrosim_search.report.table import plain_text
+from spectrosim_search.search.baseline_items import BaselineItem, fit_baseline
+from spectrosim_search.search.baseline_runs import score_baselines
 from spectrosim_search.search.driver import Interrupted
 from spectrosim_search.search.progress import BaselineDone, Event
 from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, BaselineFit, MethodRow, StudyRecord
@@ -27,6 +29,8 @@ from spectrosim_search.search.run_baselines import compare_baselines
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_baselines import read_fits
 from spectrosim_search.search.workbench import CONFIRMATION_SEED, Workbench
+from spectrosim_search.search.workers.in_process import InProcessPool
+from spectrosim_search.search.workers.pool import PoolEvent, Work, WorkerDied
 from spectrosim_search.spectra.simulators import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -204,6 +208,22 @@ def test_time_that_is_up_leaves_rows_to_be_finished_and_nothing_is_fitted_twice(
     assert more_seeds["drawn"].seeds == 4
 
 
+@pytest.mark.usefixtures("more")
+def test_stored_scores_of_an_older_revision_are_fitted_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = prepared("cosine", "drawn")
+
+    def fitted() -> set[str]:
+        events: list[Event] = []
+        compare_baselines(given, storage=place(tmp_path), seeds=2, workers=0, on_event=events.append)
+        return {event.baseline for event in events if isinstance(event, BaselineDone)}
+
+    assert fitted() == {"cosine", "drawn", "oracle"}
+    assert fitted() == set()
+    monkeypatch.setattr(registry.load("baselines", "drawn"), "REVISION", 1, raising=False)
+    assert fitted() == {"drawn"}
+    assert fitted() == set()
+
+
 KILLED = """
 import os, signal, sys
 from tests.search.test_baselines import prepared
@@ -241,6 +261,65 @@ def test_ctrl_c_is_one_line_and_what_ended_is_kept(tmp_path: Path) -> None:
             prepared("cosine", "linear-metric"), storage=place(tmp_path), workers=0, seeds=2, on_event=press
         )
     assert len(fits_of(place(tmp_path))) == 2
+
+
+class Recording(InProcessPool):
+    """Keeps what was handed over together."""
+
+    def __init__(self, given: Prepared) -> None:
+        super().__init__(given.spectra, given.study)
+        self.batches: list[list[BaselineItem]] = []
+
+    def submit(self, items: Sequence[Work]) -> None:
+        self.batches.append([item for item in items if isinstance(item, BaselineItem)])
+        super().submit(items)
+
+
+class Deadly(Recording):
+    """Its worker dies of one method, with all that it had not delivered."""
+
+    killer = "knn-absolute"
+
+    def events(self, timeout: float) -> list[PoolEvent]:
+        batch = self.batches[-1]
+        following = batch[len(batch) - self._left if self._left else 0 :]
+        if self.free or following[0].baseline != self.killer:
+            return super().events(timeout)
+        self.close()
+        return [WorkerDied("main", "out of memory", tuple(item.key for item in following))]
+
+
+FAMILY = ("lda-absolute", "cosine", "knn-absolute", "ensemble-difference", "naive-bayes-absolute")
+
+
+def run_on(pool: Recording, given: Prepared, storage: str) -> dict[tuple[str, int, int], BaselineFit]:
+    bench = Workbench(given.spectra, given.study)
+    with Store(storage) as store:
+        store.open_study(given.study, bench.dataset, bench.design.summary())
+        score_baselines(store, bench, pool, FAMILY, (1000, 1001), hold_out=False)
+        return {(f.baseline, f.fold, f.seed): f for f in read_fits(store, given.study.name).values()}
+
+
+def test_a_family_is_fitted_together_and_scores_as_each_alone(tmp_path: Path) -> None:
+    given = prepared(*FAMILY)
+    pool = Recording(given)
+    fits = run_on(pool, given, place(tmp_path))
+    names = [{item.baseline for item in batch} for batch in pool.batches]
+    assert names.count({"lda-absolute", "knn-absolute", "naive-bayes-absolute"}) == 6  # three folds, two seeds
+    assert all(len({(i.fold, i.seed, i.family) for i in batch}) == 1 for batch in pool.batches)
+    bench = Workbench(given.spectra, given.study)
+    for item in (item for batch in pool.batches for item in batch):
+        alone = fit_baseline(bench, item, worker="", environment_id="")
+        for a, b in zip(fits[item.baseline, item.fold, item.seed].pairs, alone.pairs, strict=True):
+            assert (a.similarity == b.similarity).all()
+
+
+def test_a_method_that_kills_its_worker_takes_no_other_with_it(tmp_path: Path) -> None:
+    given = prepared(*FAMILY)
+    fits = run_on(Deadly(given), given, place(tmp_path))
+    assert {name for (name, _, _), fit in fits.items() if fit.status != "finished"} == {Deadly.killer}
+    assert all("killed two workers" in fit.reason for fit in fits.values() if fit.baseline == Deadly.killer)
+    assert len(fits) == 3 * (1 + 2 * 4)
 
 
 @pytest.mark.slow

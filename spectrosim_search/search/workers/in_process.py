@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from spectrosim_search.config.study import Study
-from spectrosim_search.search.workers.pool import Fitted, PoolEvent, Work
+from spectrosim_search.search.workers.pool import Finished, Fitted, PoolEvent, Work
 from spectrosim_search.search.workers.trainer import Trainer
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -24,26 +24,31 @@ class InProcessPool:
         self._deadline = float("inf")
         self._trainer = Trainer(spectra, study, worker="main", device=device, abandon=self._late)
         self._waiting: deque[tuple[Work, ...]] = deque()
+        self._ending: Iterator[Finished | Fitted] = iter(())  # records of what is being done, as they come
+        self._left = 0  # of them
 
     @property
     def free(self) -> int:
-        """One while nothing waits."""
-        return 0 if self._waiting else 1
+        """One while there is nothing to do."""
+        return 0 if self._waiting or self._left else 1
 
     def submit(self, items: Sequence[Work]) -> None:
         """Put one stack aside for the next call of :meth:`events`."""
         self._waiting.append(tuple(items))
 
     def events(self, timeout: float) -> list[PoolEvent]:
-        """Train what was submitted; `timeout` has no say here."""
+        """Train what was submitted until something ends; `timeout` has no say here."""
         del timeout
-        if not self._waiting:
-            return []
-        items = self._waiting.popleft()
-        done: list[PoolEvent] = list(self._trainer.train(items))
+        if not self._left:
+            if not self._waiting:
+                return []
+            items = self._waiting.popleft()
+            self._ending, self._left = self._trainer.train(items), len(items)
+        ended = next(self._ending)
+        self._left -= 1
         # An abandoned replicate is cut short for no reason of its own: it must not count, and is trained again.
         # The fit of a baseline is never cut short.
-        return [event for event in done if isinstance(event, Fitted)] if self._late() else done
+        return [] if self._late() and not isinstance(ended, Fitted) else [ended]
 
     def stop(self, keys: Collection[str]) -> None:
         """Ask running replicates to end; in one process none runs while this is called."""
@@ -55,6 +60,7 @@ class InProcessPool:
 
     def close(self) -> None:
         """Forget what waits."""
+        self._ending, self._left = iter(()), 0
         self._waiting.clear()
 
     def _late(self) -> bool:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
@@ -84,9 +85,10 @@ class Trainer:
 
     def train(self, items: Sequence[Work]) -> Iterator[Finished | Fitted]:
         """Do what was handed over: fits of baselines one by one, replicates together."""
+        shared: dict[str, Any] = {}  # of this hand-over: what a worker keeps does not grow
         for item in items:
             if isinstance(item, BaselineItem):
-                yield Fitted(self._fit(item), self._environment)
+                yield Fitted(self._fit(item, shared), self._environment)
         replicates = [item for item in items if isinstance(item, WorkItem)]
         if not replicates:
             return
@@ -97,11 +99,11 @@ class Trainer:
             for item in replicates:
                 yield self._run(bench, item)
 
-    def _fit(self, item: BaselineItem) -> BaselineFit:
+    def _fit(self, item: BaselineItem, shared: dict[str, Any]) -> BaselineFit:
         bench, known = self._bench_of(item), {"worker": self._worker, "environment_id": self._environment.id}
         if isinstance(bench, ClassBench):
             return fit_class_baseline(bench, item, **known)
-        return fit_baseline(bench, item, **known)
+        return fit_baseline(bench, item, **known, shared=shared)
 
     def _run(self, bench: ClassBench, item: WorkItem) -> Finished:
         """Run a program once; what a configuration is to blame for becomes a record with status failed."""
