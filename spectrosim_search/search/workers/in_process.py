@@ -44,7 +44,10 @@ class InProcessPool:
                 return []
             items = self._waiting.popleft()
             self._ending, self._left = self._trainer.train(items), len(items)
-        ended = next(self._ending)
+        ended = next(self._ending, None)
+        if ended is None:  # fewer came than were asked for; whoever asked finds them missing
+            self._left = 0
+            return []
         self._left -= 1
         # An abandoned replicate is cut short for no reason of its own: it must not count, and is trained again.
         # The fit of a baseline is never cut short.
