@@ -8,8 +8,8 @@ before anything was trained: the mean, over 1, 2, 3 and 4 components, of the sha
 classes are named (nearest class centre, beam search; order known). Candidates and seeds already in `--out` are not
 trained again.
 
-``--few`` chooses for five spectra of a class, among candidates of its own that add augmentations or train longer. What
-counts there, laid down before anything was trained, is the mean of two shares of single validation spectra named
+``--few`` chooses for five spectra of a class, among candidates of its own that differ in augmentations. What counts
+there, laid down before anything was trained, is the mean of two shares of single validation spectra named
 rightly: by the nearest training spectrum and by the nearest class centre.
 """
 
