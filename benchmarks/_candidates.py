@@ -1,13 +1,17 @@
-"""Configurations between which validation spectra chose that of the identification benchmark."""
+"""Configurations between which validation spectra chose those of the identification benchmark.
+
+There are two choices: one for all spectra of a class (:data:`CHANGES`) and one for few of them (:data:`FEW_CHANGES`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["CHANGES", "CHOSEN", "FIRST", "document"]
+__all__ = ["CHANGES", "CHOSEN", "CHOSEN_FEW", "FEW_CHANGES", "FIRST", "document", "few_document"]
 
 CHOSEN = "superpose .25"  # by ``python -m benchmarks.identification_choice``
+CHOSEN_FEW = "warp .008, no superpose"  # by ``python -m benchmarks.identification_choice --few``
 
 FIRST: Mapping[str, Any] = {
     "preprocessing": {"intensity": "sqrt", "scale": "none"},
@@ -38,3 +42,33 @@ CHANGES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 def document(candidate: str) -> dict[str, Any]:
     """The configuration of a candidate."""
     return {**FIRST, **CHANGES[candidate]}
+
+
+_SUPERPOSE: Mapping[str, Any] = {"superpose": {"probability": 0.25}}
+
+
+def _warp(strength: float) -> dict[str, Any]:
+    # peaks of one spectrum move by up to .01 of the axis, each by itself: as many knots as the augmentation allows
+    return {"axis-warp": {"probability": 1.0, "strength": strength, "knots": 16}}
+
+
+_WARPED: Mapping[str, Any] = {**_SUPERPOSE, **_warp(0.008)}
+# Five spectra of a class show little of how its spectra vary: what augmentations can add of it. The first is the choice
+# for all spectra, the last three change "warp .008" in one more respect.
+FEW_CHANGES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "superpose .25": {"augmentations": _SUPERPOSE},
+    "warp .004": {"augmentations": {**_SUPERPOSE, **_warp(0.004)}},
+    "warp .008": {"augmentations": _WARPED},
+    "warp .012": {"augmentations": {**_SUPERPOSE, **_warp(0.012)}},
+    "warp .008, group-mix": {"augmentations": {**_WARPED, "group-mix": {}}},
+    "warp .008, peak-dropout": {"augmentations": {**_WARPED, "peak-dropout": {"strength": 0.05}}},
+    "warp .008, no superpose": {"augmentations": _warp(0.008)},
+}
+
+
+def few_document(candidate: str) -> dict[str, Any]:
+    """The configuration of a candidate for few spectra of a class.
+
+    Over a tenth of the spectra 80 passes take as many steps as 8 over all of them.
+    """
+    return {**FIRST, "training": {**FIRST["training"], "epochs": 80}, **FEW_CHANGES[candidate]}

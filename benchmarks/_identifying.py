@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._candidates import CHOSEN, FIRST, document
+from benchmarks._candidates import CHOSEN, CHOSEN_FEW, FIRST, document, few_document
 from spectrosim_search.config.configuration import Component, Configuration, Scalar
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import ProgramTask, identify
@@ -24,6 +24,7 @@ __all__ = [
     "CHALLENGE",
     "CLASSES",
     "COMPOUNDS",
+    "FEW",
     "VALIDATION",
     "Drawn",
     "Model",
@@ -38,6 +39,7 @@ _NARROW = {"narrow_shift": "8:17,318:17", "narrow_height": "164:0.025,281:0.025,
 VALIDATION = 1_000_000  # added to the seed of validation spectra
 
 CLASSES: Mapping[str, Any] = document(CHOSEN)  # 500 classes of peaks: small enough for a processor
+FEW: Mapping[str, Any] = few_document(CHOSEN_FEW)  # the same classes, five spectra of each
 CHALLENGE: Mapping[str, Any] = {  # few classes, told apart by small peaks, small shifts and small differences of height
     **FIRST,
     "encoder": {"type": "cnn", "width": 16, "stem_kernel": 15, "stem_stride": 8, "regions": 64, "out": 128},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks import identification, identification_choice
-from benchmarks._candidates import CHANGES, CHOSEN, document
-from benchmarks._identifying import CLASSES, challenge, configured, drawn, templates
+from benchmarks._candidates import CHANGES, CHOSEN, CHOSEN_FEW, FEW_CHANGES, document, few_document
+from benchmarks._identifying import CLASSES, FEW, Model, challenge, configured, drawn, templates, train
 from spectrosim_search.spectra.simulators import simulate
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -102,14 +103,40 @@ def test_templates_know_the_test(tmp_path: Path) -> None:
     assert (templates(path, data.test, power=0.25) == truth).mean() > 0.9
 
 
+def test_a_tenth_of_the_data_is_trained_as_chosen_for_few_spectra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[tuple[Any, int]] = []
+
+    def noted(configuration: Any, spectra: SpectraSet, *rest: Any) -> Model:
+        trained.append((configuration, len(spectra)))
+        short = replace(configuration, training=replace(configuration.training, epochs=1))
+        return train(short, spectra, *rest)
+
+    monkeypatch.setattr(identification, "train", noted)
+    for epochs in ("0", "1"):
+        given = identification.parser().parse_args(
+            [
+                *("--parts", "part10", "--table", write(tmp_path, f"some{epochs}"), "--classes", "4"),
+                *("--spectra", "20", "--epochs", epochs, "--out", str(tmp_path / "o.jsonl")),
+            ]
+        )
+        line = identification.run(given)[0]
+        assert line["options"]["configuration"] == configured(FEW).identity  # type: ignore[index]
+        passes = FEW["training"]["epochs"] if epochs == "0" else 10  # ten times what all spectra would see
+        assert trained.pop() == (configured(FEW, passes), 8)
+    assert identification.options(given, "part40")["configuration"] == configured(CLASSES).identity
+
+
+def no_grid(name: str, **parameters: Any) -> SpectraSet:
+    assert parameters.get("draw", "random") == "random", "the test grid is not drawn"
+    return simulate(name, **parameters)
+
+
 def test_the_choice_sees_validation_spectra_alone_and_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def simulated(name: str, **parameters: Any) -> SpectraSet:
-        assert parameters.get("draw", "random") == "random", "the test grid is not drawn"
-        return simulate(name, **parameters)
-
-    monkeypatch.setattr(identification_choice, "simulate", simulated)
+    monkeypatch.setattr(identification_choice, "simulate", no_grid)
     given = identification_choice.parser().parse_args(
         [
             *("--table", write(tmp_path, "some"), "--candidates", "first", "triplet", "--classes", "8"),
@@ -131,3 +158,31 @@ def test_every_candidate_differs_in_one_respect_and_the_benchmark_uses_the_chose
     assert len({configured(document(name)).identity for name in CHANGES}) == len(CHANGES) == 12
     assert all(len(change) == (name != "first") for name, change in CHANGES.items())
     assert document(CHOSEN) == CLASSES
+
+
+def test_the_choice_for_few_spectra_goes_by_single_validation_spectra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identification_choice, "simulate", no_grid)
+    some = ["superpose .25", "warp .008"]
+    out = tmp_path / "o.jsonl"
+    options = ["--few", "--table", write(tmp_path, "some"), "--classes", "8", "--held", "10", "--out", str(out)]
+    given = identification_choice.parser().parse_args([*options, "--epochs", "2", "--candidates", *some])
+    lines = identification_choice.run(given)
+    assert [line["spectra"] for line in lines] == [5, 5]
+    before = out.read_text()
+    assert identification_choice.run(given) == lines and out.read_text() == before
+    for line in lines:
+        found = line["found"]
+        assert found["criterion"] == pytest.approx((found["nearest"] + found["centroid"]) / 2)
+        assert found["nearest"] > 0.4  # chance: .125
+        assert round(found["nearest"] * 80, 6).is_integer()  # 10 validation spectra of each of 8 classes
+    assert "| candidate | criterion | nearest | centroid |" in identification_choice.summary(lines)
+    with pytest.raises(SystemExit, match="no candidate triplet"):
+        identification_choice.run(identification_choice.parser().parse_args([*options, "--candidates", "triplet"]))
+
+
+def test_candidates_for_few_spectra_are_all_different_and_the_benchmark_uses_the_chosen_one() -> None:
+    assert len({configured(few_document(name)).identity for name in FEW_CHANGES}) == len(FEW_CHANGES)
+    assert few_document("superpose .25")["augmentations"] == CLASSES["augmentations"]
+    assert few_document(CHOSEN_FEW) == FEW
