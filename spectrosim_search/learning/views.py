@@ -102,7 +102,7 @@ class Augmenter:
         Where a replicate limits the kinds at once, a row that more of them would change is changed by so many of them,
         drawn anew for every row, each as likely as the others. partners: from numbers in [0, 1) ``(R, M)`` to other
         spectra of the same groups ``(R, M, L)``. On a processor a single replicate computes a kind for the rows that it
-        changes alone; randomness belongs to the row, so the result is the same to the last bit.
+        changes alone; randomness belongs to the row, so the result is the same but for rounding.
         """
         if not self:
             return x

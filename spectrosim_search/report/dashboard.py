@@ -10,8 +10,10 @@ import ipaddress
 import re
 import socket
 import sys
+import threading
 from types import ModuleType
 from typing import Any
+from wsgiref.simple_server import WSGIServer, make_server
 
 from spectrosim_search.config.errors import InputError, MissingExtraError
 from spectrosim_search.report.members import members
@@ -48,7 +50,7 @@ def attach_figures(optuna_study: Any, record: StudyRecord) -> list[str]:
 
 
 def serve(storage: Any, host: str = "127.0.0.1", port: int = 8080, artifact_store: Any = None) -> None:
-    """Serve the dashboard until interrupted.
+    """Serve the dashboard until interrupted, whatever it is answering just then.
 
     `storage` is a database URL or an Optuna storage. A `host` other than a loopback address lets others in, and the
     dashboard asks for no password: a line on standard error says so. Raises MissingExtraError without the extra
@@ -58,7 +60,20 @@ def serve(storage: Any, host: str = "127.0.0.1", port: int = 8080, artifact_stor
     _check(host, port)
     if not _is_loopback(host):
         print(f"Warning: the dashboard on {host} is open to everybody who can reach it.", file=sys.stderr)
-    package.run_server(storage, host=host, port=port, artifact_store=artifact_store)
+    server_class = _Server6 if ":" in host else WSGIServer
+    with make_server(host, port, package.wsgi(storage, artifact_store=artifact_store), server_class) as server:
+        print(f"Dashboard on http://{host}:{port}/ (Ctrl-C ends it)", file=sys.stderr)
+        # Requests are answered in a thread of their own: wsgiref swallows an interrupt that meets it while answering.
+        answering = threading.Thread(target=server.serve_forever, daemon=True)
+        answering.start()
+        try:
+            answering.join()
+        except KeyboardInterrupt:
+            server.shutdown()
+
+
+class _Server6(WSGIServer):
+    address_family = socket.AF_INET6
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -107,7 +106,6 @@ def test_the_dashboard_shows_pruned_trials(whole: Path, tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{port}/artifacts/{entry['study_id']}/{html['artifact_id']}"
         with urllib.request.urlopen(address, timeout=20) as answer:
             assert b"<html" in answer.read()[:4000]
-        time.sleep(1)  # an interrupt while the server writes an answer is lost in wsgiref; a person presses again
         one.process.send_signal(signal.SIGINT)
         try:
             one.process.wait(20)

@@ -117,7 +117,10 @@ def all_rows(augment, x, stream, axis, partners):
 
 @pytest.mark.parametrize("precision", ["fp32", "fp64"])
 @pytest.mark.parametrize(("probability", "at_once"), [(0.5, 0), (0.05, 0), (1.0, 1), (1.0, 2), (1.0, 0)])
-def test_kinds_computed_for_their_rows_alone_give_the_same_bits(precision, probability, at_once):
+def test_kinds_computed_for_their_rows_alone_give_the_same_views(precision, probability, at_once):
+    """To rounding: a processor's vector instructions round some functions otherwise than the scalar rest of an array,
+    and where a row lies decides which it meets."""
+    near = {"rtol": 1e-5, "atol": 1e-5} if precision == "fp32" else {"rtol": 1e-12, "atol": 1e-12}
     data, labels = grouped(length=211)
     config = configuration(
         augmentations={k: {"probability": probability} for k in KINDS}, training={"augmentations_at_once": at_once}
@@ -135,7 +138,10 @@ def test_kinds_computed_for_their_rows_alone_give_the_same_bits(precision, proba
         given = x.clone()
         stream = Stream.at(stack._seeds[:, 1], step)
         out = stack._augment(x, stream, stack.axis, partners)
-        assert torch.equal(out, all_rows(stack._augment, x, stream, stack.axis, partners))
+        expected = all_rows(stack._augment, x, stream, stack.axis, partners)
+        torch.testing.assert_close(out, expected, **near)
+        same = (expected == x).all(dim=-1)
+        assert torch.equal(out[same], x[same])  # rows that nothing changes keep their bits
         assert torch.equal(x, given)
         changed += int((out != x).any(dim=-1).sum())
     assert changed > 0

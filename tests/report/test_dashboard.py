@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -66,6 +70,39 @@ def test_serves_on_the_loopback_address(url: str) -> None:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def test_an_interrupt_ends_it_whatever_it_is_answering(url: str) -> None:
+    optuna = pytest.importorskip("optuna", reason="optuna is not installed")
+    pytest.importorskip("optuna_dashboard", reason="the extra 'dashboard' is not installed")
+    optuna.create_study(storage=url, study_name="a study")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    code = f"from spectrosim_search.report.dashboard import serve; serve({url!r}, port={port})"
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    address, enough = f"http://127.0.0.1:{port}/api/studies", threading.Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                urllib.request.urlopen(address, timeout=5).close()
+
+    try:
+        _fetch(address, process)
+        asking = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in asking:
+            thread.start()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[1]
+        enough.set()
+        for thread in asking:
+            thread.join()
+        assert process.returncode == 0 and "Traceback" not in said
+        assert f"Dashboard on http://127.0.0.1:{port}/" in said
+    finally:
+        enough.set()
+        process.kill()
 
 
 def _linux() -> bool:
