@@ -8,7 +8,7 @@ from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.config import registry
 from spectrosim_search.config.errors import RunError
 
-__all__ = ["every", "family", "revision", "run", "seeded", "title"]
+__all__ = ["combines", "every", "family", "revision", "run", "seeded", "title"]
 
 
 def every() -> tuple[str, ...]:
@@ -30,6 +30,11 @@ def seeded(name: str) -> bool:
 def family(name: str) -> str:
     """Methods of one family share work on one input (`BaselineInput.shared`); empty: the baseline shares none."""
     return str(getattr(registry.load("baselines", name), "FAMILY", ""))
+
+
+def combines(name: str) -> bool:
+    """Whether the method takes the scores of others of its family, so that it had better be fitted after them."""
+    return bool(getattr(registry.load("baselines", name), "COMBINES", False))
 
 
 def revision(name: str) -> int:

@@ -10,6 +10,7 @@ __all__ = ["TITLE", "fit_score"]
 TITLE = "ensemble on x1 - x2"
 SEEDED = True
 FAMILY = "pairs-difference"
+COMBINES = True
 DIRECTED = True
 
 

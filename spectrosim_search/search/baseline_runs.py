@@ -6,6 +6,7 @@ import statistics
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from spectrosim_search.baselines import combines
 from spectrosim_search.search.baseline_items import BaselineItem, baseline_items, judged_pairs, locate_pairs
 from spectrosim_search.search.driver_interrupt import GRACE_SECONDS
 from spectrosim_search.search.driver_items import work_through
@@ -98,13 +99,14 @@ def fit_items(
 
 
 def _family(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
-    """What one worker does at a time: the next fit and those that share work with it."""
+    """What one worker does at a time: the next fit and those that share work with it, what combines them last, so that
+    the time of each is its own."""
     del capacity  # fits are not stacked: they are done one after the other
     first = waiting.popleft()
     others = [item for item in waiting if item.shares(first)] if first.family else []
     for item in others:
         waiting.remove(item)
-    return [first, *others]
+    return sorted([first, *others], key=lambda item: combines(item.baseline))
 
 
 def _remaining(left: Sequence[str], fits: Mapping[str, BaselineFit]) -> float:

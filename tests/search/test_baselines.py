@@ -289,7 +289,7 @@ class Deadly(Recording):
         return [WorkerDied("main", "out of memory", tuple(item.key for item in following))]
 
 
-FAMILY = ("lda-absolute", "cosine", "knn-absolute", "ensemble-difference", "naive-bayes-absolute")
+FAMILY = ("lda-absolute", "cosine", "ensemble-absolute", "knn-absolute", "oplsda-difference", "naive-bayes-absolute")
 
 
 def run_on(pool: Recording, given: Prepared, storage: str) -> dict[tuple[str, int, int], BaselineFit]:
@@ -305,8 +305,10 @@ def test_a_family_is_fitted_together_and_scores_as_each_alone(tmp_path: Path) ->
     pool = Recording(given)
     fits = run_on(pool, given, place(tmp_path))
     names = [{item.baseline for item in batch} for batch in pool.batches]
-    assert names.count({"lda-absolute", "knn-absolute", "naive-bayes-absolute"}) == 6  # three folds, two seeds
+    together = {"lda-absolute", "ensemble-absolute", "knn-absolute", "naive-bayes-absolute"}
+    assert names.count(together) == 6  # three folds, two seeds
     assert all(len({(i.fold, i.seed, i.family) for i in batch}) == 1 for batch in pool.batches)
+    assert all(batch[-1].baseline == "ensemble-absolute" for batch in pool.batches if len(batch) > 1)
     bench = Workbench(given.spectra, given.study)
     for item in (item for batch in pool.batches for item in batch):
         alone = fit_baseline(bench, item, worker="", environment_id="")
@@ -319,7 +321,7 @@ def test_a_method_that_kills_its_worker_takes_no_other_with_it(tmp_path: Path) -
     fits = run_on(Deadly(given), given, place(tmp_path))
     assert {name for (name, _, _), fit in fits.items() if fit.status != "finished"} == {Deadly.killer}
     assert all("killed two workers" in fit.reason for fit in fits.values() if fit.baseline == Deadly.killer)
-    assert len(fits) == 3 * (1 + 2 * 4)
+    assert len(fits) == 3 * (1 + 2 * 5)
 
 
 @pytest.mark.slow
