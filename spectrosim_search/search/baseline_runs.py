@@ -103,7 +103,9 @@ def _family(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
     the time of each is its own."""
     del capacity  # fits are not stacked: they are done one after the other
     first = waiting.popleft()
-    others = [item for item in waiting if item.shares(first)] if first.family else []
+    if not first.family:
+        return [first]
+    others = [item for item in waiting if item.shares(first)]
     for item in others:
         waiting.remove(item)
     return sorted([first, *others], key=lambda item: combines(item.baseline))
