@@ -66,9 +66,9 @@ FEW_CHANGES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def few_document(candidate: str) -> dict[str, Any]:
+def few_document(candidate: str, epochs: int = 80) -> dict[str, Any]:
     """The configuration of a candidate for few spectra of a class.
 
-    Over a tenth of the spectra 80 passes take as many steps as 8 over all of them.
+    epochs: passes; over a tenth of the spectra 80 take as many steps as 8 over all of them.
     """
-    return {**FIRST, "training": {**FIRST["training"], "epochs": 80}, **FEW_CHANGES[candidate]}
+    return {**FIRST, "training": {**FIRST["training"], "epochs": epochs}, **FEW_CHANGES[candidate]}

@@ -39,7 +39,7 @@ _NARROW = {"narrow_shift": "8:17,318:17", "narrow_height": "164:0.025,281:0.025,
 VALIDATION = 1_000_000  # added to the seed of validation spectra
 
 CLASSES: Mapping[str, Any] = document(CHOSEN)  # 500 classes of peaks: small enough for a processor
-FEW: Mapping[str, Any] = few_document(CHOSEN_FEW)  # the same classes, five spectra of each
+FEW: Mapping[str, Any] = few_document(CHOSEN_FEW, epochs=8)  # of all spectra: 80 passes over five of each class
 CHALLENGE: Mapping[str, Any] = {  # few classes, told apart by small peaks, small shifts and small differences of height
     **FIRST,
     "encoder": {"type": "cnn", "width": 16, "stem_kernel": 15, "stem_stride": 8, "regions": 64, "out": 128},

@@ -3,7 +3,7 @@
 Run: ``python -m benchmarks.identification [--parts …] [--table FILE] [--classes 500] [--out FILE.jsonl] …``. Parts:
 
 - ``full``, ``part40``, ``part10``: accuracy on the test grid with all, 40 % and 10 % of the training spectra; the last
-  with the configuration chosen for few spectra of a class, which has its own number of passes;
+  with the configuration chosen for few spectra of a class, which has its own number of epochs;
 - ``new``: 400 of 500 classes trained (the same share of fewer), the others identified by a gallery of their training
   spectra; as unknown classes they are rejected below a threshold set on validation spectra of the known ones;
 - ``mixtures``: 1,000 mixtures of 2, 3 and 4 spectra of the test grid with the model of ``full``, components found by
@@ -81,10 +81,9 @@ class Benchmark:
         place = np.arange(len(data.train)) % self.given.spectra
         some = data.train.select(place < max(2, round(share * self.given.spectra)))
         c = configured(document, self.given.epochs)
-        if document is not FEW or self.given.epochs:
-            # a smaller set is seen more often, so that every share takes as many steps, ten times the epochs at most
-            times = min(10, max(1, round(1 / share)))
-            c = replace(c, training=replace(c.training, epochs=c.training.epochs * times))
+        # a smaller set is seen more often, so that every share takes as many steps, ten times the epochs at most
+        times = min(10, max(1, round(1 / share)))
+        c = replace(c, training=replace(c.training, epochs=c.training.epochs * times))
         model = train(c, some, Drawn.codes(some), seed, self.given.device)
         if share == 1.0:
             model.save(self._stored(seed))

@@ -95,7 +95,7 @@ class _Arrangement:
 
 
 @dataclass(frozen=True, eq=False)
-class _Bare:
+class _Deletion:
     """What leaving groups out does by the layout alone, once it is known which parts have a score.
 
     weight ``(G,)``: of what is left without each group. pairs: of groups that meet, where any are deleted.
@@ -120,7 +120,7 @@ def _arrange(frames: Frames, size: int, metric: str) -> _Arrangement:
     return _Arrangement(tuple(layouts), met)
 
 
-def _lay_bare(frames: Frames, arranged: _Arrangement, unknown: tuple[bytes, ...]) -> _Bare:
+def _delete(frames: Frames, arranged: _Arrangement, unknown: tuple[bytes, ...]) -> _Deletion:
     """`unknown`: where each part's values are NaN, as bytes of a ``(R,)`` mask."""
     size = len(arranged.met)
     number_of = np.full((size, size), -1)
@@ -154,7 +154,7 @@ def _lay_bare(frames: Frames, arranged: _Arrangement, unknown: tuple[bytes, ...]
     change = whole - (whole + change) / np.where(gone, 1.0, weight)[:, None]
     kept = change[~gone]
     layout = Layout.of(kept - kept.mean(axis=0) if len(kept) else kept, mixed, whole[None], size)
-    return _Bare(tuple(parts), weight, pairs, layout)
+    return _Deletion(tuple(parts), weight, pairs, layout)
 
 
 def _contrasts(laid: PartLayout, n: int, known: NDArray[np.bool_]) -> FloatArray:
@@ -172,8 +172,8 @@ def _contrasts(laid: PartLayout, n: int, known: NDArray[np.bool_]) -> FloatArray
     return out * good[:, None]
 
 
-_arranged = functools.lru_cache(maxsize=KEPT)(_arrange)
-_laid_bare = functools.lru_cache(maxsize=KEPT)(_lay_bare)
+_kept_arrangement = functools.lru_cache(maxsize=KEPT)(_arrange)
+_kept_deletion = functools.lru_cache(maxsize=KEPT)(_delete)
 
 
 def leave_out(method: Method, blocks: Blocks, metric: str) -> LeftOut:
@@ -184,27 +184,27 @@ def leave_out(method: Method, blocks: Blocks, metric: str) -> LeftOut:
     judged = [(number, part) for number, cell in enumerate(method) for part in cell]
     frames = tuple((number, frame_of(part, blocks)) for number, part in judged)
     kept = all(is_kept(part) for _, part in judged)
-    arranged = (_arranged if kept else _arrange)(frames, blocks.count, metric)
+    arranged = (_kept_arrangement if kept else _arrange)(frames, blocks.count, metric)
     values = [
         part_values([part], frame, laid.weights, metric)[0]
         for (_, part), (_, frame), laid in zip(judged, frames, arranged.layouts, strict=True)
     ]
     unknown = tuple(np.isnan(found).tobytes() for found in values)
-    bare = (_laid_bare if kept else _lay_bare)(frames, arranged, unknown)
-    whole, change, mixed = 0.0, np.zeros(blocks.count), np.zeros(bare.pairs)
-    for part in bare.parts:
+    deletion = (_kept_deletion if kept else _delete)(frames, arranged, unknown)
+    whole, change, mixed = 0.0, np.zeros(blocks.count), np.zeros(deletion.pairs)
+    for part in deletion.parts:
         known = np.where(np.isnan(values[part.number]), 0.0, values[part.number])
         whole += part.share * known[0]
         change[part.members] += part.share * part.taken(known)
         if len(part.contrasts):
             mixed[part.own] += part.share * (part.contrasts @ known)
-    gone = bare.weight < NOTHING
-    change = whole - (whole + change) / np.where(gone, 1.0, bare.weight)
+    gone = deletion.weight < NOTHING
+    change = whole - (whole + change) / np.where(gone, 1.0, deletion.weight)
     differences = np.zeros((blocks.count, blocks.count))
-    if bare.pairs:
+    if deletion.pairs:
         differences[arranged.met] = mixed
-    value = _mean([(part.cell, values[part.number][0]) for part in bare.parts], len(method))
-    return LeftOut(value, np.where(gone, np.nan, change), differences, bare.layout)
+    value = _mean([(part.cell, values[part.number][0]) for part in deletion.parts], len(method))
+    return LeftOut(value, np.where(gone, np.nan, change), differences, deletion.layout)
 
 
 def _mean(scores: Sequence[tuple[int, float]], cells: int) -> float:

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,27 +52,9 @@ def _saved(study: object) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
     return {key: json.loads(value) for key, value in get_plotly_graph_objects(attributes).items()}
 
 
-def test_serves_on_the_loopback_address(url: str) -> None:
-    optuna = pytest.importorskip("optuna", reason="optuna is not installed")
-    pytest.importorskip("optuna_dashboard", reason="the extra 'dashboard' is not installed")
-    optuna.create_study(storage=url, study_name="a study")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    code = f"from spectrosim_search.report.dashboard import serve; serve({url!r}, port={port})"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        assert "a study" in _fetch(f"http://127.0.0.1:{port}/api/studies", process)
-        listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]] if _linux() else []
-        own = [row[1] for row in listening if row[3] == "0A" and row[1].endswith(f":{port:04X}")]
-        assert own in ([], [f"0100007F:{port:04X}"]), "loopback only"
-        with pytest.raises(InputError, match=f"cannot listen on 127.0.0.1:{port}"):
-            dashboard.serve(url, port=port)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def test_an_interrupt_ends_it_whatever_it_is_answering(url: str) -> None:
+@contextlib.contextmanager
+def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """The dashboard of a study in a process of its own: its port and the process."""
     optuna = pytest.importorskip("optuna", reason="optuna is not installed")
     pytest.importorskip("optuna_dashboard", reason="the extra 'dashboard' is not installed")
     optuna.create_study(storage=url, study_name="a study")
@@ -80,36 +62,52 @@ def test_an_interrupt_ends_it_whatever_it_is_answering(url: str) -> None:
         port = free.getsockname()[1]
     code = f"from spectrosim_search.report.dashboard import serve; serve({url!r}, port={port})"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    address, enough = f"http://127.0.0.1:{port}/api/studies", threading.Event()
+    try:
+        assert "a study" in _fetch(f"http://127.0.0.1:{port}/api/studies", process)
+        yield port, process
+    finally:
+        process.kill()
+        process.communicate()
 
-    def ask() -> None:
+
+def test_serves_on_the_loopback_address(url: str) -> None:
+    with serving(url) as (port, _):
+        listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]] if _linux() else []
+        own = [row[1] for row in listening if row[3] == "0A" and row[1].endswith(f":{port:04X}")]
+        assert own in ([], [f"0100007F:{port:04X}"]), "loopback only"
+        with pytest.raises(InputError, match=f"cannot listen on 127.0.0.1:{port}"):
+            dashboard.serve(url, port=port)
+
+
+def test_an_interrupt_ends_it_whatever_it_is_answering(url: str) -> None:
+    enough = threading.Event()
+
+    def ask(port: int) -> None:
         while not enough.is_set():
             with contextlib.suppress(OSError, http.client.HTTPException):
-                urllib.request.urlopen(address, timeout=5).close()
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=5).close()
 
-    try:
-        _fetch(address, process)
-        asking = [threading.Thread(target=ask) for _ in range(3)]
+    with serving(url) as (port, process):
+        asking = [threading.Thread(target=ask, args=(port,)) for _ in range(3)]
         for thread in asking:
             thread.start()
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[1]
-        enough.set()
-        for thread in asking:
-            thread.join()
+        try:
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=30)[1]
+        finally:
+            enough.set()
+            for thread in asking:
+                thread.join()
         assert process.returncode == 0 and "Traceback" not in said
         assert f"Dashboard on http://127.0.0.1:{port}/" in said
-    finally:
-        enough.set()
-        process.kill()
 
 
 def _linux() -> bool:
     return Path("/proc/net/tcp").exists()
 
 
-def _fetch(address: str, process: subprocess.Popen[bytes]) -> str:
+def _fetch(address: str, process: subprocess.Popen[str]) -> str:
     deadline = time.monotonic() + 60
     while True:
         try:
