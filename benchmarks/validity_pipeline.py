@@ -151,16 +151,18 @@ def better(found: Sequence[Repetition]) -> tuple[float, float]:
 
 def table(found: Sequence[Repetition]) -> str:
     """One line a way to score."""
-    lines = ["| scoring | groups | studies | better | winner's AUC (sd) | difference (sd) | mean se |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = ["| scoring | groups | studies | better | interval holds 0 | winner (sd) | difference (sd) | mean se |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
     for scoring in SCORINGS:
         own = [r for r in found if r.scoring == scoring]
         if not own:
             continue
+        holds = np.mean([not r.low > 0.0 and not r.high < 0.0 for r in own])  # no interval excludes nothing
         winner, difference = (np.array([getattr(r, name) for r in own]) for name in ("winner", "difference"))
         lines.append(
-            f"| `{scoring}` | {GROUPS[scoring]} | {len(own)} | {better(own)[0]:.1%} | {np.nanmean(winner):.3f} "
-            f"({np.nanstd(winner):.3f}) | {np.nanmean(difference):+.3f} ({np.nanstd(difference):.3f}) | "
+            f"| `{scoring}` | {GROUPS[scoring]} | {len(own)} | {better(own)[0]:.1%} | {holds:.3f} | "
+            f"{np.nanmean(winner):.3f} ({np.nanstd(winner):.3f}) | "
+            f"{np.nanmean(difference):+.3f} ({np.nanstd(difference):.3f}) | "
             f"{np.nanmean([r.standard_error for r in own]):.3f} |"
         )
     return "\n".join(lines)

@@ -21,7 +21,15 @@ def test_share_of_winners_and_what_chance_explains() -> None:
     share, limit = better([made_up(i, "better" if i < 6 else "cannot tell") for i in range(100)])
     assert share == 0.06
     assert limit == pytest.approx(0.05 + 2 * math.sqrt(0.05 * 0.95 / 100))
-    assert "| `nested` | 24 | 2 | 50.0% |" in table([made_up(0, "better"), made_up(1, "not worse")])
+    assert "| `nested` | 24 | 2 | 50.0% | 1.000 |" in table([made_up(0, "better"), made_up(1, "not worse")])
+
+
+def test_an_interval_that_leaves_out_no_difference_is_counted() -> None:
+    found = [made_up(i, "cannot tell") for i in range(3)]
+    above = dataclasses.replace(found[0], low=0.01)
+    below = dataclasses.replace(found[1], high=-0.01)
+    none = dataclasses.replace(found[2], low=math.nan, high=math.nan)
+    assert "| 0.500 |" in table([above, found[1], below, none]), "no interval leaves out nothing"
 
 
 def binomial_tail(n: int, least: int, p: float) -> float:

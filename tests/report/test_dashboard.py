@@ -58,8 +58,7 @@ def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     optuna = pytest.importorskip("optuna", reason="optuna is not installed")
     pytest.importorskip("optuna_dashboard", reason="the extra 'dashboard' is not installed")
     optuna.create_study(storage=url, study_name="a study")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _free_port()
     code = f"from spectrosim_search.report.dashboard import serve; serve({url!r}, port={port})"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     try:
@@ -79,28 +78,50 @@ def test_serves_on_the_loopback_address(url: str) -> None:
             dashboard.serve(url, port=port)
 
 
-def test_an_interrupt_ends_it_whatever_it_is_answering(url: str) -> None:
-    enough = threading.Event()
+SLOW = """
+import time
+import optuna
+from spectrosim_search.report.dashboard import serve
 
-    def ask(port: int) -> None:
-        while not enough.is_set():
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=5).close()
+class Slow(optuna.storages.InMemoryStorage):
+    def get_all_studies(self):
+        print("answering", flush=True)
+        time.sleep(2)
+        return super().get_all_studies()
 
-    with serving(url) as (port, process):
-        asking = [threading.Thread(target=ask, args=(port,)) for _ in range(3)]
-        for thread in asking:
-            thread.start()
+serve(Slow(), port={port})
+"""
+
+
+def test_an_interrupt_ends_it_in_the_middle_of_an_answer() -> None:
+    pytest.importorskip("optuna_dashboard", reason="the extra 'dashboard' is not installed")
+    port = _free_port()
+    command = [sys.executable, "-c", SLOW.format(port=port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        asking = threading.Thread(target=_ask_until_answered, args=(port, process))
+        asking.start()
         try:
-            time.sleep(0.5)
+            assert process.stdout is not None and process.stdout.readline() == "answering\n"
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=30)[1]
         finally:
-            enough.set()
-            for thread in asking:
-                thread.join()
+            process.kill()
+            asking.join()
         assert process.returncode == 0 and "Traceback" not in said
         assert f"Dashboard on http://127.0.0.1:{port}/" in said
+
+
+def _ask_until_answered(port: int, process: subprocess.Popen[str]) -> None:
+    while process.poll() is None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=30).close()
+            return
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _linux() -> bool:
