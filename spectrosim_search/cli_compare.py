@@ -20,8 +20,9 @@ def compare(
         Path | None, typer.Option("-o", "--output", help="HTML page to write: scores, verdicts, ranks over data sets.")
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="Metric of the page, e.g. auc; default: the one all studies were judged by.")
+        str, typer.Option(help="Metric of page and Markdown, e.g. auc; default: the one all studies were judged by.")
     ] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print methods × data sets in Markdown.")] = False,
     storage: Annotated[
         list[str] | None, typer.Option("--storage", help="Study database; may be given several times.")
     ] = None,
@@ -49,9 +50,12 @@ def compare(
         if name not in found:
             raise InputError(f"there is no study '{name}' in {', '.join(shown)}{nearest(name, known)}")
     records = [r for name in wanted or found for r in found[name]]
-    if output is None:
+    if output is None and not markdown:
         print_comparison(records, json_=json_)
         return
-    from spectrosim_search.report.comparison import write_comparison
+    from spectrosim_search.report import comparison
 
-    typer.echo(str(write_comparison(records, output, metric)))
+    if markdown:
+        typer.echo(comparison.markdown(comparison.compare(records, metric)), nl=False)
+    if output is not None:
+        typer.echo(str(comparison.write_comparison(records, output, metric)), err=markdown)

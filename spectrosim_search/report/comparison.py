@@ -20,9 +20,10 @@ from spectrosim_search.report.document import figure_card, frame, write_text
 from spectrosim_search.report.families import FAMILIES, family
 from spectrosim_search.report.marks import leak_notice
 from spectrosim_search.report.numbers import count, interval, metric_title, p_value, score
+from spectrosim_search.report.table import escaped
 from spectrosim_search.search.records import Estimate, MethodRow, StudyRecord
 
-__all__ = ["Comparison", "compare", "render", "write_comparison"]
+__all__ = ["Comparison", "compare", "markdown", "render", "write_comparison"]
 
 _RANKED = 3  # data sets, and methods, from which ranks are compared
 _CLEAR = 0.05  # p below which a pair is named
@@ -117,13 +118,31 @@ def _cell(estimate: Estimate, *, best: bool) -> str:
     return f"<td>{value}{f'<small>{html.escape(bounds)}</small>' if bounds else ''}</td>"
 
 
+def _mean_ranks(c: Comparison) -> NDArray[np.float64]:
+    """Mean rank of each method over the studies ``(M,)``, 1 is best; ties share theirs."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(-c.scores, axis=0).mean(axis=1), dtype=np.float64)
+
+
+def _about(c: Comparison) -> str:
+    """What the numbers of the table are, and which methods are not in it."""
+    left = f" Left out, for not every study has scored them: {', '.join(c.left_out)}." if c.left_out else ""
+    corrected = (
+        "The winner's score is corrected for its selection, or was judged on groups held out of the search."
+        if all(r.confirmation is not None and r.confirmation.metric == c.metric for r in c.studies)
+        else "The winner was chosen by another metric in some studies, and this one is not corrected for the selection."
+    )
+    return f"{metric_title(c.metric)} with 95 % intervals over groups. {corrected}{left}"
+
+
 def _table(c: Comparison) -> str:
     """Methods × data sets with intervals; the best of each column stands bold."""
     heads = "".join(
         f'<th scope="col">{html.escape(r.dataset.name)}<small>{html.escape(r.study.name)}</small></th>'
         for r in c.studies
     )
-    order = (-c.scores).argsort(axis=0, kind="stable").argsort(axis=0) + 1 if c.ranks is None else None
+    ranks = _mean_ranks(c)
     body, last = "", ""
     for i, title in enumerate(c.titles):
         if c.families[i] != last:
@@ -134,18 +153,10 @@ def _table(c: Comparison) -> str:
             _cell(row.metrics[c.metric], best=bool(c.scores[i, s] >= c.scores[:, s].max()))
             for s, row in enumerate(c.rows[i])
         )
-        rank = c.ranks.ranks[i] if c.ranks is not None else float(order[i].mean()) if order is not None else math.nan
         kind = "method winner" if c.names[i] == "winner" else "method"
-        body += f'<tr class="{kind}"><th scope="row">{html.escape(title)}</th><td>{rank:.2f}</td>{cells}</tr>'
-    left = f" Left out, for not every study has scored them: {', '.join(c.left_out)}." if c.left_out else ""
-    corrected = (
-        "The winner's score is corrected for its selection, or was judged on groups held out of the search."
-        if all(r.confirmation is not None and r.confirmation.metric == c.metric for r in c.studies)
-        else "The winner was chosen by another metric in some studies, and this one is not corrected for the selection."
-    )
-    about = f"{metric_title(c.metric)} with 95 % intervals over groups. {corrected}{left}"
+        body += f'<tr class="{kind}"><th scope="row">{html.escape(title)}</th><td>{ranks[i]:.2f}</td>{cells}</tr>'
     return (
-        f'<div class="card table"><p class="about" id="about-table">{html.escape(about)}</p>'
+        f'<div class="card table"><p class="about" id="about-table">{html.escape(_about(c))}</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Methods and data sets" '
         'aria-describedby="about-table"><table id="result-table"><thead><tr><th scope="col">method</th>'
         f'<th scope="col">mean rank</th>{heads}</tr></thead><tbody>{body}</tbody></table></div></div>'
@@ -175,6 +186,21 @@ def _verdicts(c: Comparison) -> str:
     )
 
 
+def _tests(ranks: CriticalDifference, c: Comparison) -> str:
+    """What the tests over data sets say: Iman and Davenport's, and signed ranks of the winner against each method."""
+    told = (
+        f"{ranks.blocks} data sets; all methods alike: p {p_value(ranks.p)} (Iman and Davenport's F "
+        f"{ranks.statistic:.2f})."
+    )
+    if "winner" in c.names:
+        own = c.names.index("winner")
+        pairs = {c.titles[b if a == own else a]: p for (a, b), p in ranks.pairwise.items() if own in (a, b)}
+        clear = [f"{title} {p_value(p)}" for title, p in pairs.items() if p < _CLEAR]
+        shown = "; ".join(clear) if clear else f"none of {len(pairs)} differs (p below .05)"
+        told += f" Winner against each by signed ranks, after Holm: {shown}."
+    return told
+
+
 def _ranked(c: Comparison) -> str:
     """The diagram with its tests, or why there is none."""
     if c.ranks is None:
@@ -182,36 +208,50 @@ def _ranked(c: Comparison) -> str:
     from spectrosim_search.report.critical_difference import figure
 
     built = figure(c.ranks)
-    told = (
-        f"{c.ranks.blocks} data sets; all methods alike: p {p_value(c.ranks.p)} (Iman and Davenport's F "
-        f"{c.ranks.statistic:.2f})."
-    )
-    if "winner" in c.names:
-        own = c.names.index("winner")
-        pairs = {c.titles[b if a == own else a]: p for (a, b), p in c.ranks.pairwise.items() if own in (a, b)}
-        clear = [f"{title} {p_value(p)}" for title, p in pairs.items() if p < _CLEAR]
-        shown = "; ".join(clear) if clear else f"none of {len(pairs)} differs (p below .05)"
-        told += f" Winner against each by signed ranks, after Holm: {shown}."
-    built.layout.meta["note"] = told
+    built.layout.meta["note"] = _tests(c.ranks, c)
     card = figure_card("ranks", "Ranks over data sets", _CAPTION, built, whole_row=True)
     return f'<div class="grid">{card}</div>'
 
 
-def render(c: Comparison) -> str:
-    """Return the page as HTML text."""
+def _tally(c: Comparison) -> str:
+    """On how many data sets the winner leads, and what their studies concluded."""
     outcomes = [r.confirmation.verdict.outcome for r in c.studies if r.confirmation is not None]
     tally = ", ".join(f"{outcomes.count(o)} × {o}" for o in dict.fromkeys(outcomes))
     ahead = [r for r in c.studies if r.confirmation is not None and r.confirmation.verdict.difference.value > 0]
-    sentence = (
+    return (
         f"The searched winner is ahead of the best baseline on {len(ahead)} of {len(c.studies)} data sets; verdicts: "
         f"{tally}."
     )
+
+
+def markdown(c: Comparison) -> str:
+    """Methods × data sets in Markdown, by mean rank, with what the verdicts and the tests over data sets say."""
+    leaking = next((leak_notice(r) for r in c.studies if leak_notice(r)), "")
+    ranks = _mean_ranks(c)
+    head = ["mean rank", "method", *(r.dataset.name for r in c.studies)]
+    lines = [head, ["---"] * len(head)]
+    for i in np.argsort(ranks, kind="stable"):
+        cells = (interval(row.metrics[c.metric]) for row in c.rows[i])
+        lines.append([f"{ranks[i]:.2f}", c.titles[i], *cells])
+    lines.append(["", "*verdict of the winner*", *(_outcome(r) for r in c.studies)])
+    table = "\n".join(f"| {' | '.join(escaped(cell) for cell in line)} |" for line in lines)
+    tested = c.unranked if c.ranks is None else _tests(c.ranks, c)
+    parts = [f"> {leaking}" if leaking else "", _about(c), table, _tally(c), tested[:1].upper() + tested[1:]]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _outcome(record: StudyRecord) -> str:
+    return "" if record.confirmation is None else record.confirmation.verdict.outcome
+
+
+def render(c: Comparison) -> str:
+    """Return the page as HTML text."""
     leaking = next((leak_notice(r) for r in c.studies if leak_notice(r)), "")
     notice = f'<p class="leak" role="note">{html.escape(leaking)}</p>' if leaking else ""
     mean = score(float(np.abs(c.scores).mean(axis=1)[c.names.index("winner")])) if "winner" in c.names else "n/a"
     body = (
         f'<header><p class="eyebrow">Comparison of studies</p><h1>{len(c.studies)} data sets, {len(c.titles)} methods'
-        f'</h1>{notice}<div class="card verdict"><p class="sentence">{html.escape(sentence)}</p>'
+        f'</h1>{notice}<div class="card verdict"><p class="sentence">{html.escape(_tally(c))}</p>'
         f'<dl class="facts"><dt>Metric</dt><dd>{html.escape(metric_title(c.metric))}</dd>'
         f"<dt>Winner, mean over data sets</dt><dd>{mean}</dd></dl></div></header>"
         '<section class="section" aria-labelledby="result"><h2 id="result">Scores</h2>'

@@ -12,7 +12,7 @@ from spectrosim_search.report.numbers import METRICS, interval, metric_title, p_
 from spectrosim_search.report.outer import outer_rows
 from spectrosim_search.search.records import Estimate, MethodRow, StudyRecord
 
-__all__ = ["markdown", "ordered_methods", "plain_text", "result_rows"]
+__all__ = ["escaped", "markdown", "ordered_methods", "plain_text", "result_rows"]
 
 
 def _metric_order(record: StudyRecord) -> list[str]:
@@ -70,28 +70,29 @@ def result_rows(record: StudyRecord) -> list[dict[str, str]]:
     return out
 
 
-def _escaped(cell: str) -> str:
+def escaped(cell: str) -> str:
+    """Return text that stays in its cell of a Markdown table."""
     return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def markdown(record: StudyRecord) -> str:
     """Return verdict, facts and table as Markdown."""
     notice = leak_notice(record)
-    lines = [f"# {_escaped(record.study.name)}", "", *([f"> {notice}", ""] if notice else [])]
-    lines += [f"**{_escaped(verdict_sentence(record))}**", ""]
-    lines += [f"- {name}: {_escaped(text)}" for name, text in facts(record)]
+    lines = [f"# {escaped(record.study.name)}", "", *([f"> {notice}", ""] if notice else [])]
+    lines += [f"**{escaped(verdict_sentence(record))}**", ""]
+    lines += [f"- {name}: {escaped(text)}" for name, text in facts(record)]
     rows = result_rows(record)
     if rows:
         header = list(rows[0])
         lines += ["", "| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-        lines += ["| " + " | ".join(_escaped(v) for v in row.values()) + " |" for row in rows]
+        lines += ["| " + " | ".join(escaped(v) for v in row.values()) + " |" for row in rows]
     outer = outer_rows(record)
     if outer:
         lines += ["", "Outer folds:", "", "| " + " | ".join(outer[0]) + " |", "|" + " --- |" * len(outer[0])]
-        lines += ["| " + " | ".join(_escaped(v) for v in row.values()) + " |" for row in outer]
+        lines += ["| " + " | ".join(escaped(v) for v in row.values()) + " |" for row in outer]
     found = [w for w in warnings(record) if w != notice]
     if found:
-        lines += ["", "Warnings:", "", *(f"- {_escaped(w)}" for w in found)]
+        lines += ["", "Warnings:", "", *(f"- {escaped(w)}" for w in found)]
     return "\n".join(lines) + "\n"
 
 

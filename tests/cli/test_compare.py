@@ -32,6 +32,9 @@ def test_studies_of_several_databases_on_one_page(cli: Cli, databases: tuple[str
     every = cli("compare", *both, "-o", "every.html")
     assert every.code == 0, every.err
     assert Path("every.html").read_text(encoding="utf-8") == text, "without names: every confirmed study"
+    printed = cli("compare", *both, "--markdown", "-o", "again.html")
+    assert printed.code == 0 and printed.out.count("\n| ") == 5 + 3, "five methods, head, rule and verdicts"
+    assert "again.html" in printed.err and Path("again.html").read_text(encoding="utf-8") == text
     shown = cli("compare", "one", "three", *both)
     assert shown.code == 0 and shown.out.count("Not searched") == 2
 

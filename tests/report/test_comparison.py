@@ -65,6 +65,25 @@ def test_scores_are_those_of_the_tables_and_ranks_of_the_scores(three: list[Stud
     assert found.left_out == () and found.unranked == ""
 
 
+def test_markdown_has_the_methods_by_mean_rank_and_cells_that_hold_their_text(three: list[StudyRecord]) -> None:
+    found = comparison.compare(three)
+    text = comparison.markdown(found)
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
+    assert {len(row) for row in rows} == {5} and len(rows) == len(found.names) + 3
+    assert [cell.strip() for cell in rows[0]] == ["mean rank", "method", "perch", "cod", "&lt;b>bass&lt;/b>"]
+    ranks = [float(row[0]) for row in rows[2:-1]]
+    assert ranks == sorted(ranks)
+    assert found.ranks is not None and ranks == [round(r, 2) for r in sorted(found.ranks.ranks)]
+    winner = next(row for row in rows if row[1].strip() == "searched winner")
+    assert winner[2].strip().startswith(f"{found.scores[0, 0]:.3f}".removeprefix("0"))
+    assert "3 data sets; all methods alike" in text and "Winner against each" in text
+
+
+def test_studies_of_one_data_set_have_no_tests_in_markdown_either(three: list[StudyRecord]) -> None:
+    again = dataclasses.replace(three[0], study=dataclasses.replace(three[0].study, name="again"))
+    assert "Two studies are of one data set" in comparison.markdown(comparison.compare([*three, again]))
+
+
 def test_methods_that_one_study_lacks_are_named_and_left_out(three: list[StudyRecord]) -> None:
     c = three[1].confirmation
     assert c is not None
