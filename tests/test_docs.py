@@ -27,6 +27,14 @@ def test_every_page_can_be_found_and_names_modules_that_exist() -> None:
         assert (DOCS.parent / (module.replace(".", "/") + ".py")).exists(), module
 
 
+def test_rows_of_tables_have_as_many_cells_as_their_heads() -> None:
+    for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md"):
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for table in re.findall(r"(?:^\|.*\|\n)+", text, flags=re.M):
+            head, *rows = (len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines())
+            assert set(rows) == {head}, (page.name, table.splitlines()[0])
+
+
 def test_counts_in_the_pages_are_those_of_the_program() -> None:
     from spectrosim_search.config import registry
 

@@ -58,7 +58,7 @@ _SEVERAL = """\
 different data beside each other: a row for each method that all of them have, a column for each data set with scores
 and intervals, and every verdict. From three data sets and three methods on it draws Demšar's critical-difference
 diagram: mean ranks, and bars over methods that Nemenyi's distance cannot tell apart. Two studies of one data set are
-no independent blocks, so there is no diagram then.
+no independent blocks, so there is no diagram then. `--markdown` prints the same table, by mean rank.
 """
 
 
