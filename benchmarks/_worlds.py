@@ -32,6 +32,7 @@ CASES = {
     "high": "all of equal worth near .98",
     "one": "one is better",
     "scattered": "worth from near chance to .8",
+    "rivals": "two of equal worth, the others worse",
 }
 
 
@@ -89,17 +90,20 @@ def world(case: str, models: int) -> World:
     size = {"none": 0.0, "high": 2.5}.get(case, SIGNAL)
     signal = np.linspace(0.0, 2.0 * SIGNAL, DIMENSIONS) if case == "scattered" else np.full(DIMENSIONS, size)
     weights = np.zeros((models, DIMENSIONS))
-    for row in weights:
+    for number, row in enumerate(weights):
         if case == "alike":
             row[:8] = 1.0
             row[8 + rng.choice(DIMENSIONS - 8, 2, replace=False)] = 0.7
         else:
-            row[rng.choice(DIMENSIONS - 4, USED, replace=False)] = 1.0
+            used = int(rng.integers(1, USED)) if case == "rivals" and number > 1 else USED
+            row[rng.choice(DIMENSIONS - 4, used, replace=False)] = 1.0
     if case == "one":
         weights[0, -4:] = 1.0
     worth = np.array([_worth(signal, row) for row in weights])
     if case in ("none", "equal", "alike", "high"):
         worth[:] = 0.5 if case == "none" else worth.mean()
+    if case == "rivals":
+        worth[:2] = worth[:2].mean()
     return World(signal, weights[:, None], worth)
 
 

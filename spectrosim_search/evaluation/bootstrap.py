@@ -63,13 +63,6 @@ class BbcResult:
     linear: float
     bound: float
 
-    @property
-    def least(self) -> float:
-        """The smallest of the three, at least 0, and 0 where one is undefined: what can be taken off a rival without
-        favouring whoever is compared with it."""
-        found = (self.bootstrap, self.linear, self.bound)
-        return 0.0 if any(np.isnan(found)) else max(0.0, min(found))
-
 
 def bbc(trials: Mapping[str, Method], groups: IntArray, metric: str, repeats: int = 500, seed: int = 0) -> BbcResult:
     """Correct the best score among `trials` for its selection.

@@ -112,8 +112,9 @@ def _about(record: StudyRecord) -> str:
             "winner and finalists, and the winner's differences from presets and reference rows; other metrics are as "
             "measured."
         )
-        if record.study.task == "same-batch":
-            text += " The difference from the best baseline also allows for having chosen that baseline."
+        text += (
+            " The best baseline is compared as it was scored: nothing is taken off it for being the best of several."
+        )
     return text
 
 

@@ -23,7 +23,7 @@ from spectrosim_search.search.reference import (
     baselines_of,
     method_row,
 )
-from spectrosim_search.search.selection import Selection, rival_optimism
+from spectrosim_search.search.selection import Selection
 from spectrosim_search.search.verdicts import no_verdict, verdict_record
 from spectrosim_search.search.workbench import Workbench
 
@@ -43,7 +43,6 @@ class _Comparison:
     contenders: Sequence[Contender]
     references: Sequence[ReferenceScores]
     selection: Selection
-    reference_optimism: float  # of choosing the best baseline; 0 with a hold-out
     label_free: bool  # whether finalists were chosen without labels
 
     def cells(self, method: Contender) -> Method:
@@ -146,7 +145,7 @@ def _compare(
     references: Sequence[ReferenceScores],
 ) -> _Comparison:
     design = workbench.design
-    compared = _Comparison(
+    return _Comparison(
         metric=selection.metric,
         units=design.units,
         folds=design.folds,
@@ -154,27 +153,23 @@ def _compare(
         selection=selection,
         contenders=contenders,
         references=references,
-        reference_optimism=0.0,
         label_free=workbench.study.confirmation.selection != "score",
-    )
-    if compared.held_out:
-        return compared
-    baselines = {r.name: compared.reference_cells(r, compared.winner) for r in compared.baselines}
-    return replace(
-        compared, reference_optimism=rival_optimism(baselines, design.units, compared.metric, workbench.study.seed)
     )
 
 
 def _tests(compared: _Comparison) -> dict[tuple[str, str], tuple[Difference, float]]:
-    """Difference and Holm-adjusted p of every finalist against every baseline; with a hold-out, of the winner alone."""
+    """Difference and Holm-adjusted p of every finalist against every baseline; with a hold-out, of the winner alone.
+
+    A finalist's lead is lowered by what its selection added to its score. A baseline is compared as it was scored:
+    being the best of several flatters it, and whatever is taken off it for that is added to the winner's lead.
+    """
     finalists = [c for c in compared.contenders if c.kind == "finalist" and (compared.cells(c))]
     judged = [compared.winner] if compared.held_out else finalists
-    best = compared.best
     differences: dict[tuple[str, str], Difference] = {}
     for c in judged:
         for r in compared.baselines:
-            shift = -compared.taken_off(c) + (compared.reference_optimism if r is best else 0.0)
-            differences[c.name, r.name] = compared.difference(compared.cells(c), compared.reference_cells(r, c), shift)
+            cells = compared.reference_cells(r, c)
+            differences[c.name, r.name] = compared.difference(compared.cells(c), cells, -compared.taken_off(c))
     adjusted = holm([d.p for d in differences.values()])
     return {key: (d, p) for (key, d), p in zip(differences.items(), adjusted)}
 
@@ -222,7 +217,7 @@ def _reference_rows(
     compared: _Comparison, tests: Mapping[tuple[str, str], tuple[Difference, float]]
 ) -> list[MethodRow]:
     rows: list[MethodRow] = []
-    best, winner = compared.best, compared.winner
+    winner = compared.winner
     for r in compared.references:
         if r.reason:
             rows.append(method_row(r, [], compared.units))
@@ -230,9 +225,7 @@ def _reference_rows(
         cells = compared.reference_cells(r, winner)
         untested = compared.difference(compared.cells(winner), cells, -compared.taken_off(winner)), float("nan")
         difference, p = tests.get((winner.name, r.name), untested)
-        lowered = compared.reference_optimism if r is best else 0.0
-        note = f"compared {lowered:.3f} lower, for it was chosen as the best of these" if lowered > 0 else ""
-        rows.append(method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p, note=note))
+        rows.append(method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p))
     return rows
 
 

@@ -20,7 +20,7 @@ from spectrosim_search.search.contenders import Contender, Method, pick_winner
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.workbench import Workbench
 
-__all__ = ["Selection", "choice_optimism", "rival_optimism", "select"]
+__all__ = ["Selection", "choice_optimism", "select"]
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,6 @@ def choice_optimism(methods: Mapping[str, Method], units: NDArray[np.int64], met
         return 0.0
     found = bbc(given, units, metric, seed=seed).optimism
     return found if found == found else 0.0
-
-
-def rival_optimism(methods: Mapping[str, Method], units: NDArray[np.int64], metric: str, seed: int) -> float:
-    """What choosing the best of these rivals adds to its score, cautiously: what is taken off a rival is added to the
-    lead over it, so the smaller estimate is the safe one."""
-    given = {name: cells for name, cells in methods.items() if cells}
-    return bbc(given, units, metric, seed=seed).least if len(given) > 1 else 0.0
 
 
 def _nothing(contender: Contender) -> float:

@@ -62,17 +62,25 @@ def test_smoke_of_the_correction(tmp_path: Path) -> None:
     assert all(means["taken"] <= means["bound"] + 1e-12 for means in found.values())
 
 
+def test_smoke_of_a_verdict_beside_the_best_of_many_baselines(tmp_path: Path) -> None:
+    out = tmp_path / "rivals.jsonl"
+    measure(out, ["rivals"], [12], 10, cases=["48"])
+    found = summary(out)["rivals", "48", 12]
+    assert found["better"] <= bound(0.05, 10, 3)
+    assert found["gap"] < 0 < found["gap lowered"], "the best of many flatters itself; lowering it favours the winner"
+
+
 @pytest.mark.full
 @pytest.mark.timeout(6 * 3600)
 def test_the_promises_of_the_statistics_layer() -> None:
     """One-sided error of *better* at most 5 %; 95 % intervals hold the truth in 93 % at least. They may be too wide
     where small halves change partners (docs/statistics.md): then standard errors are at most a third too large."""
     out = ROOT / "runs" / "validity.jsonl"
-    measure(out, ["pair", "seeds", "search"], [8, 12, 24, 60], 2000, workers=2)
+    measure(out, ["pair", "seeds", "search", "rivals"], [8, 12, 24, 60], 2000, workers=2)
     for (check, case, groups), means in summary(out).items():
         allowed = bound(0.05, means["repetitions"], 2)
         where = f"{check} {case} {groups}"
-        if check == "search":
+        if check in ("search", "rivals"):
             assert means["better"] <= allowed, where
             continue
         for metric in ("auc", "matched_auc"):

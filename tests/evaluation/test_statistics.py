@@ -355,7 +355,6 @@ def test_trials_that_hardly_differ_lose_no_more_than_their_lead():
         taken.append(found.optimism)
         lead.append(max(scores) - np.mean(scores))
         assert 0 <= found.optimism <= lead[-1] + 1e-12
-        assert 0 <= found.least <= found.optimism + 1e-12
     # All are of equal worth, so that the lead is luck: most of it has to go.
     assert np.mean(taken) > 0.7 * np.mean(lead)
 
@@ -371,7 +370,7 @@ def test_without_a_pair_on_both_sides_the_winner_is_one_of_its_kind():
         for i in range(6)
     }
     found = bbc(trials, groups, "auc", repeats=50)
-    assert found.repeats == 0 and math.isnan(found.bootstrap) and found.least == 0.0
+    assert found.repeats == 0 and math.isnan(found.bootstrap)
     assert found.optimism == pytest.approx(found.bound) and found.bound > 0
 
 

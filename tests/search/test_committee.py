@@ -89,6 +89,18 @@ def test_its_score_is_that_of_the_mean_similarities(record: StudyRecord) -> None
     assert row.note == f"corrected for its selection by {bias.optimism:.3f}"
 
 
+def test_every_baseline_is_compared_as_it_was_scored_the_best_one_too(record: StudyRecord) -> None:
+    c = record.confirmation
+    assert c is not None and c.scoring == "corrected-cv" and c.verdict.optimism > 0
+    winner = next(row for row in c.rows if row.kind == "winner").metrics[c.metric].value
+    baselines = {row.name: row for row in c.rows if row.kind == "baseline"}
+    assert len(baselines) > 1 and c.verdict.best_baseline in baselines
+    for row in baselines.values():
+        assert row.difference is not None
+        assert row.difference.value == pytest.approx(winner - row.metrics[c.metric].value, abs=1e-6), row.name
+    assert c.verdict.difference == baselines[c.verdict.best_baseline].difference
+
+
 def test_the_winner_is_picked_by_corrected_scores(record: StudyRecord) -> None:
     committee = choose_committee(record.trials, record.study.confirmation, "matched_auc")
     assert committee is not None
