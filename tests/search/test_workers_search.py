@@ -117,6 +117,7 @@ def test_ctrl_c_with_workers(tmp_path: Path) -> None:
 def test_a_study_runs_across_two_nodes_and_outlives_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two real Ray nodes on this machine, one of which is killed in mid-study."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # on a real cluster the package is installed on each node
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "none"))  # a token in the home folder is for another one
     from spectrosim_search.search.workers.ray_session import import_ray
 
     import_ray(local=True)
