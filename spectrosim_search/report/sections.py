@@ -112,9 +112,6 @@ def _about(record: StudyRecord) -> str:
             "winner and finalists, and the winner's differences from presets and reference rows; other metrics are as "
             "measured."
         )
-        text += (
-            " The best baseline is compared as it was scored: nothing is taken off it for being the best of several."
-        )
     return text
 
 
