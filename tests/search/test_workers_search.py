@@ -114,43 +114,6 @@ def test_ctrl_c_with_workers(tmp_path: Path) -> None:
     assert output.rstrip().endswith("goes on with study 'small'")
 
 
-def test_a_study_runs_across_two_nodes_and_outlives_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two real Ray nodes on this machine, one of which is killed in mid-study."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # on a real cluster the package is installed on each node
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "none"))  # a token in the home folder is for another one
-    from spectrosim_search.search.workers.ray_session import import_ray
-
-    import_ray(local=True)
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    second = cluster.add_node(num_cpus=1)
-    spectra, study = small_spectra(), small_study(10)
-    workers: set[str] = set()
-    lost: list[progress.WorkerLost] = []
-
-    def watch(event: progress.Event) -> None:
-        if isinstance(event, progress.ReplicateDone):
-            workers.add(event.worker.partition(" on ")[0])
-            if len(workers) == 2 and not lost and second in cluster.list_all_nodes():
-                cluster.remove_node(second, allow_graceful=False)
-        if isinstance(event, progress.WorkerLost):
-            lost.append(event)
-
-    try:
-        with RayPool(spectra, study, workers=2, address=cluster.address) as pool, Store(tmp_path / "a.db") as store:
-            while pool.free < 2:
-                pool.events(0.5)
-            outcome = search(store, Workbench(spectra, study), pool, listener=watch)
-            record = store.record("small")
-    finally:
-        cluster.shutdown()
-    assert workers == {"worker 1", "worker 2"}
-    assert outcome.complete + outcome.pruned == 10 == len(record.trials)
-    assert lost, "the node took a worker with it"
-    assert max(Counter((r.trial_number, r.cell) for r in record.replicates).values()) == 1
-
-
 def test_a_cluster_that_is_not_there() -> None:
     with pytest.raises(InputError, match=r"cannot join the Ray cluster at 127\.0\.0\.1:1"):
         RayPool(small_spectra(), STUDY, workers=1, address="127.0.0.1:1")

@@ -29,6 +29,7 @@ _BEFORE_IMPORT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_gcs_server_port_wait_time_s": "120",  # of 30: a head node on a busy machine may take longer
     # Memory that one training step frees is kept for the next instead of going back to the system page by page.
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "MALLOC_MMAP_THRESHOLD_": "1073741824",
