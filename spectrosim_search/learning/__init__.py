@@ -9,7 +9,8 @@ encoders
     ``parameters(settings, length) -> dict[str, Parameter]``, ``outputs(settings, length) -> int`` and
     ``forward(settings, p, x (R, M, L), context) -> (R, M, D)``. ``fit(settings, fitting) -> dict[str, array]`` where
     any parameter is :func:`~spectrosim_search.learning.parameters.fitted`. ``BF16_WIDTH`` where bfloat16 pays on a CPU
-    only from that setting `width` on.
+    only from that setting `width` on. ``FUSED_ALONE = True`` where a CPU computes one network by a library's own
+    program and several by many operations.
 heads
     The same with the embedding's size before the length; ``forward(settings, p, h (R, M, D), x (R, M, L), context)``
     sees the spectra too.

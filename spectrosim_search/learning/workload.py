@@ -27,17 +27,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.learning.engine import embed
 from spectrosim_search.learning.model import Model
 from spectrosim_search.learning.precision import single_thread
 
-__all__ = ["BATCH", "Workload", "count_inference", "measure_inference"]
+__all__ = ["BATCH", "Workload", "count_inference", "gains_in_stack", "measure_inference"]
 
 BATCH = 64  # spectra
 FLOPS = 100e9  # nominal core: float32 operations a second in matrix products
 BYTES = 20e9  # nominal core: bytes a second read from and written to memory
 LONG_ENOUGH = 0.02  # seconds of a timed repetition
+STACK_FLOPS = 400e6  # forward, of a step's two views of a batch; docs/benchmarks.md has what is gained below and above
 OPERATION = 5e-6  # nominal core: seconds that any operation takes
 
 
@@ -111,6 +113,28 @@ def count_inference(configuration: Configuration, spectra: NDArray[np.float32], 
         bytes=two.bytes - one.bytes,
         seconds=two.seconds - one.seconds,
     )
+
+
+def gains_in_stack(configuration: Configuration, channels: int) -> bool:
+    """Whether one processor core trains several replicates faster as one stack than one after the other.
+
+    A step of a small network is bound by the number of its operations, which a stack has no more of. Counted, not
+    measured, so that it is the same wherever the versions of torch and of this program are. `channels`: of a
+    preprocessed spectrum.
+    """
+    encoder = configuration.encoder
+    parts = {encoder.type, *(str(v) for _, v in encoder.parameters)} & set(registry.names("learning.encoders"))
+    if any(getattr(registry.load("learning.encoders", part), "FUSED_ALONE", False) for part in parts):
+        return False
+    rows = 2 * configuration.training.batch_size
+    members = configuration.training.members
+    if 2 * Model(configuration, channels).count * members * rows > STACK_FLOPS:  # each value is used once at least
+        return False
+    parameters, _ = _inputs(configuration, np.zeros((1, channels), dtype=np.float32))
+    counter = _Counter()
+    with counter:
+        embed(configuration, parameters, np.zeros((1, channels), np.float32), np.linspace(1.0, 2.0, channels))
+    return counter.flops * rows <= STACK_FLOPS
 
 
 def measure_inference(

@@ -99,11 +99,10 @@ def fit_items(
 
 
 def _family(waiting: deque[BaselineItem], capacity: int) -> list[BaselineItem]:
-    """What one worker does at a time: the next fit and those that share work with it, what combines them last, so that
-    the time of each is its own."""
-    del capacity  # fits are not stacked: they are done one after the other
+    """What one worker does at a time, one fit after the other: the next and, unless `capacity` is 0, those that share
+    work with it, what combines them last, so that the time of each is its own."""
     first = waiting.popleft()
-    if not first.family:
+    if not first.family or capacity == 0:
         return [first]
     others = [item for item in waiting if item.shares(first)]
     for item in others:

@@ -93,6 +93,12 @@ class Bench:
 
     # --- work --------------------------------------------------------------------------------------------------
 
+    def stacks(self, configuration: Configuration) -> bool:
+        """Whether a worker trains the cells of a seed as one stack, whatever the number of workers: where that is
+        faster on one processor core. What a stack is made of then depends on the study alone, and so do its numbers."""
+        del configuration
+        return False
+
     def search_item(
         self,
         configuration: Configuration,
@@ -149,6 +155,7 @@ class Bench:
         epochs: int | None = None,
     ) -> WorkItem:
         identity = configuration.identity
+        unit = phase in ("search", "confirm") and self.stacks(configuration)
         return WorkItem(
             key=self.key(phase, identity, fold, seed, epochs),
             phase=phase,
@@ -160,6 +167,7 @@ class Bench:
             stop_below=stop_below,
             epochs=epochs,
             configuration_id=identity,
+            together=f"{phase} {identity} {seed}" if unit else "",
         )
 
     def random_key(self, fold: int, seed: int) -> int:

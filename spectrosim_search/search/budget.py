@@ -55,6 +55,12 @@ class Allowance:
                 return f"{usage.replicates} replicates are trained, {kept} are kept for the confirmation"
         return ""
 
+    def replicates_left(self, usage: Usage) -> int | None:
+        """Replicates that may still start; None: any number."""
+        if self.budget.replicates <= 0:
+            return None
+        return max(0, self.budget.replicates - self.reserve_replicates(usage) - usage.replicates)
+
     def only_time(self, usage: Usage) -> bool:
         """Whether nothing but the clock stands in the way."""
         return not replace(self, budget=replace(self.budget, minutes=0.0)).used_up(usage)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.search.bench import Bench
-from spectrosim_search.search.ladder import Climb
+from spectrosim_search.search.ladder import Climb, rungs
 from spectrosim_search.search.ladder_curves import Curves
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store_slots import Slot
@@ -64,6 +64,7 @@ class Field:
         self._needed: dict[str, list[int]] = {}  # replicate key → slots whose trials it belongs to
         self._climbs: list[Climb] = []  # in the order of slots, as `_order`
         self._order: list[int] = []
+        self._units = _units(bench)
 
     @property
     def cells(self) -> int:
@@ -129,6 +130,10 @@ class Field:
 
         configuration = trial.configuration
         return stack_key(configuration, configuration.preprocessing.channels(len(self._bench.spectra.axis)))
+
+    def unit(self, trial: Trial, cell: int) -> tuple[int, ...]:
+        """Cells that are trained together with a cell, itself among them; all of them, even where some are known."""
+        return self._units[cell] if self._bench.stacks(trial.configuration) else (cell,)
 
     def add_result(self, record: ReplicateRecord, epochs: int) -> None:
         """Take a stored replicate into the picture; `epochs` is the length of its schedule."""
@@ -213,3 +218,13 @@ class Field:
         climb = self._climbs[place]
         error = float(np.std(climb.scores, ddof=1)) / math.sqrt(n) if n > 1 else float("nan")
         return self.trials[self._order[place]].number, climb.mean(), error
+
+
+def _units(bench: Bench) -> tuple[tuple[int, ...], ...]:
+    """By cell: the cells of its seed that the ladder grants in the same step."""
+    steps = rungs(bench.study.ladder, len(bench.cells))
+    units: dict[tuple[int, int], list[int]] = {}
+    for place, cell in enumerate(bench.cells):
+        units.setdefault((bisect_left(steps, place + 1), cell.seed), []).append(place)
+    by_cell = {place: tuple(unit) for unit in units.values() for place in unit}
+    return tuple(by_cell[place] for place in range(len(bench.cells)))

@@ -45,12 +45,14 @@ def run_items(
     records = {r.key: r for phase in sorted(phases) for r in store.replicates(study, phase) if r.key in wanted}
     for record in records.values():
         on_result(record)
-    waiting = deque(item for key, item in wanted.items() if key not in records)
+    cut = {item.together for key, item in wanted.items() if key not in records and item.together}
+    # Of a unit that was cut short all is trained again, so that its stack, and with it every number, is what it was.
+    waiting = deque(item for key, item in wanted.items() if key not in records or item.together in cut)
     for item in waiting:
         store.add_configuration(item.configuration)
 
     def take(event: Finished | Fitted) -> None:
-        if isinstance(event, Finished):
+        if isinstance(event, Finished) and event.record.key not in records:
             record = event.record
             store.add_replicate(study, record, event.environment)
             records[record.key] = record
@@ -76,9 +78,9 @@ def work_through(
 ) -> Mapping[str, str]:
     """Keep the pool busy until nothing waits, `go_on` says no, or the user interrupts; `take` gets what ended.
 
-    `stack` takes from `waiting` what one worker does together; an item that lost its worker is tried again alone, so
-    that one that kills takes no others with it. Returns the items that killed two workers with the
-    reason. Raises Interrupted on Ctrl-C, after what runs has ended or the grace is over.
+    `stack` takes from `waiting` what one worker of that capacity does together; with capacity 0 (the next lost its
+    worker) no more than it must, so that one that kills takes no others with it. Returns the items that killed two
+    workers with the reason. Raises Interrupted on Ctrl-C, after what runs has ended or the grace is over.
     """
     running: dict[str, Item] = {}
     deaths: Counter[str] = Counter()
@@ -88,7 +90,7 @@ def work_through(
             while waiting or running:
                 more = not interruption.requested and go_on()
                 while more and waiting and pool.free > 0:
-                    batch = [waiting.popleft()] if deaths[waiting[0].key] else stack(waiting, pool.capacity)
+                    batch = stack(waiting, 0 if deaths[waiting[0].key] else pool.capacity)
                     running |= {item.key: item for item in batch}
                     pool.submit(batch)
                     more = go_on()
@@ -115,14 +117,16 @@ def work_through(
 
 
 def _stack(waiting: deque[WorkItem], capacity: int) -> list[WorkItem]:
-    """Take the next item and others that can be trained together with it."""
+    """Take the next item, the rest of its unit, and others that can be trained together with it."""
     first = waiting.popleft()
     batch = [first]
+    while waiting and first.together and waiting[0].together == first.together:
+        batch.append(waiting.popleft())
     if capacity > 1:
         # One configuration's replicates share a stack; looking further is not worth the search. Held-out parts differ
         # in the size of what they are trained on, and so in their steps.
         for item in [i for i in waiting if _alike(i, first)]:
-            if len(batch) == capacity:
+            if len(batch) >= capacity:
                 break
             waiting.remove(item)
             batch.append(item)

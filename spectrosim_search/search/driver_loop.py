@@ -261,18 +261,23 @@ class Driver:
 
     def _submit(self, waiting: list[tuple[Trial, int]]) -> None:
         items: list[WorkItem] = []
-        stack = self._field.stack_key(waiting[0][0]) if self._pool.capacity > 1 else ""
-        for trial, cell in waiting:
-            if len(items) == self._pool.capacity:
-                break
-            if items and self._field.stack_key(trial) != stack:
-                continue
+        for trial, cell in self._together(waiting):
             epochs = trial.configuration.training.epochs
             below = self._field.reference(cell, epochs) if self._study.ladder.curves else None
             items.append(self._bench.search_item(trial.configuration, trial.number, cell, below))
         self._busy |= {item.key: item for item in items}
         self._pool.submit(items)
         self._accounts.submitted()
+
+    def _together(self, waiting: list[tuple[Trial, int]]) -> list[tuple[Trial, int]]:
+        """What the next worker trains as one stack."""
+        first, cell = waiting[0]
+        if self._pool.capacity == 1:
+            unit = self._field.unit(first, cell)
+            left = self._allowance.replicates_left(self._usage())
+            return [(first, c) for c in (unit if left is None or left >= len(unit) else (cell,))]
+        stack = self._field.stack_key(first)
+        return [(t, c) for t, c in waiting if self._field.stack_key(t) == stack][: self._pool.capacity]
 
     def _ask(self) -> bool:
         """Ask for one more trial, or the rest of its batch where the study asks for several; False if none is left."""
@@ -321,8 +326,11 @@ class Driver:
 
     def _store_result(self, event: Finished) -> None:
         record = event.record
-        self._store.add_replicate(self._study.name, record, event.environment)
         item = self._busy.pop(record.key, None)
+        if record.key in self._field.results:  # its unit was cut short before and trained again as a whole
+            self._accounts.worked(record.total_seconds)
+            return
+        self._store.add_replicate(self._study.name, record, event.environment)
         epochs = item.configuration.training.epochs if item is not None else max(1, len(record.curve) - 1)
         self._field.add_result(record, epochs)
         self._accounts.worked(record.total_seconds)

@@ -26,18 +26,21 @@ def first_configuration(study: Study) -> Configuration:
 def seconds_a_replicate(bench: Workbench, configuration: Configuration) -> tuple[float, int]:
     """Seconds of a replicate that is not stopped early, and MiB of memory a worker needs.
 
-    Two epochs of the first cell are trained, one thread, and scaled to the full schedule.
+    Two epochs of the first cell, or of all cells of its seed where they train as one stack, are trained, one thread,
+    and scaled to the full schedule.
     """
     from spectrosim_search.learning.engine import single_thread, train_stack
 
-    item = bench.search_item(configuration, None, 0)
-    data = bench.data([item])
-    task = bench.task(item)
+    together = bench.folds if bench.stacks(configuration) else 1
+    items = [bench.search_item(configuration, None, cell) for cell in range(together)]
+    data = bench.data(items)
     short = replace(configuration, training=replace(configuration.training, epochs=PROBE_EPOCHS))
+    tasks = [replace(bench.task(item), configuration=short) for item in items]
     with single_thread():
-        train_stack([replace(task, configuration=short)], data)  # warm-up: first calls allocate
-        (result,) = train_stack([replace(task, configuration=short)], data)
-    seconds = result.total_seconds * configuration.training.epochs / PROBE_EPOCHS
+        train_stack(tasks, data)  # warm-up: first calls allocate
+        results = train_stack(tasks, data)
+    mean = sum(result.total_seconds for result in results) / together
+    seconds = mean * configuration.training.epochs / PROBE_EPOCHS
     spectra = sum(d.spectra.nbytes for d in data.values()) + bench.spectra.intensities.nbytes
     return seconds, PROCESS_MIB + 2 * spectra // 2**20
 

@@ -19,6 +19,7 @@ from spectrosim_search.config.fields import content_hash
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold, metrics, primary
+from spectrosim_search.learning.components import stack_key
 from spectrosim_search.learning.tasks import EvaluationPairs, ReplicateResult, ReplicateTask, TrainingData
 from spectrosim_search.protocol.cells import CellSplit, HoldOut
 from spectrosim_search.protocol.design import make_design
@@ -32,6 +33,7 @@ from spectrosim_search.spectra.spectra_set import SpectraSet
 __all__ = ["CHANCE", "CONFIRMATION_SEED", "Workbench"]
 
 CACHE_BYTES = 1 << 29  # preprocessed spectra kept at hand
+STACK_BYTES = 1 << 26  # of one fold's spectra, at most, where a core trains folds together
 
 
 class Workbench(Bench):
@@ -48,6 +50,7 @@ class Workbench(Bench):
         self._training_size = statistics.median(sizes)  # every fold's clock ticks alike
         self._splits: dict[tuple[int, int], CellSplit] = {}
         self._data: OrderedDict[str, TrainingData] = OrderedDict()
+        self._stacks: dict[str, bool] = {}
 
     def stop_on_test_item(self, configuration: Configuration) -> WorkItem:
         """Training whose epoch is chosen on the held-out pairs that judge it: what the first paper did, and nothing
@@ -56,6 +59,18 @@ class Workbench(Bench):
             raise RunError(f"an epoch chosen on judged pairs under {self.study.protocol.name} is no score")
         training = replace(configuration.training, checkpoint="best", patience=max(1, configuration.training.epochs))
         return self._item("stop-on-test", replace(configuration, training=training), None, 0, -1, CONFIRMATION_SEED)
+
+    def stacks(self, configuration: Configuration) -> bool:
+        """Small networks on small data; see :func:`spectrosim_search.learning.workload.gains_in_stack`."""
+        if self.spectra.intensities.nbytes > STACK_BYTES:
+            return False
+        channels = configuration.preprocessing.channels(len(self.spectra.axis))
+        key = stack_key(configuration, channels)
+        if key not in self._stacks:
+            from spectrosim_search.learning.workload import gains_in_stack
+
+            self._stacks[key] = gains_in_stack(configuration, channels)
+        return self._stacks[key]
 
     # --- tasks -------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from spectrosim_search.learning.components import resolve
 from spectrosim_search.learning.engine import embed
 from spectrosim_search.learning.model import Model
-from spectrosim_search.learning.workload import BATCH, Workload, count_inference, measure_inference
+from spectrosim_search.learning.workload import BATCH, Workload, count_inference, gains_in_stack, measure_inference
 from tests.learning.problems import configuration
 
 LENGTH = 96
@@ -65,3 +68,27 @@ def test_the_clock_agrees_on_what_is_much_slower() -> None:
     small = measure_inference(configuration(), spectra(), AXIS, repetitions=5)
     large = measure_inference(configuration(encoder={"width": 64, "depth": 4, "patch": 4}), spectra(), AXIS)
     assert large > small > 0
+
+
+@pytest.mark.parametrize(
+    ("encoder", "gains"),
+    [
+        ({"type": "whitened", "components": 20}, True),
+        ({"type": "whitened", "components": 20, "branch": "mlp"}, True),
+        ({"type": "whitened", "components": 20, "branch": "lstm"}, False),
+        ({"type": "kan"}, True),
+        ({"type": "transformer", "patch": 104, "width": 64, "depth": 1, "heads": 4}, True),
+        ({"type": "transformer", "patch": 32, "width": 256, "depth": 2, "heads": 4}, False),
+        ({"type": "resnet", "width": 128}, False),
+        ({"type": "lstm"}, False),
+        ({"type": "r-cnn"}, False),
+    ],
+)
+def test_small_networks_gain_in_a_stack(encoder: dict[str, str | int], gains: bool) -> None:
+    assert gains_in_stack(replace(configuration(), encoder=resolve("encoders", encoder)), 2080) is gains
+
+
+def test_members_and_batches_count() -> None:
+    small = {"type": "transformer", "patch": 104, "width": 64, "depth": 1, "heads": 4}
+    for training in ({"members": 20}, {"batch_size": 512}):
+        assert not gains_in_stack(configuration(encoder=small, training=training), 2080)

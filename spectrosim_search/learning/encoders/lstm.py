@@ -25,7 +25,9 @@ from spectrosim_search.learning.layers_transformer import (
 )
 from spectrosim_search.learning.parameters import Parameter, bias, gain, weight
 
-__all__ = ["Settings", "forward", "outputs", "parameters"]
+__all__ = ["FUSED_ALONE", "Settings", "forward", "outputs", "parameters"]
+
+FUSED_ALONE = True  # torch's own LSTM
 
 
 @dataclass(frozen=True)

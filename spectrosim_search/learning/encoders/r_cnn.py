@@ -26,7 +26,9 @@ from spectrosim_search.learning.layers_recurrent import recur, recurrence
 from spectrosim_search.learning.layers_transformer import pool, pooling
 from spectrosim_search.learning.parameters import Parameter, bias, weight
 
-__all__ = ["Settings", "forward", "outputs", "parameters"]
+__all__ = ["FUSED_ALONE", "Settings", "forward", "outputs", "parameters"]
+
+FUSED_ALONE = True  # torch's own LSTM
 
 
 @dataclass(frozen=True)

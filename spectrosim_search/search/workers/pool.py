@@ -67,14 +67,14 @@ class Pool(Protocol):
 
     @property
     def capacity(self) -> int:
-        """Replicates one worker trains together in a stack."""
+        """Replicates one worker trains together in a stack where more than a unit of one trial fills its device."""
 
     @property
     def free(self) -> int:
         """Workers that would start at once on what is submitted now."""
 
     def submit(self, items: Sequence[Work]) -> None:
-        """Hand one stack of at most `capacity` replicates, or fits of baselines, to a free worker."""
+        """Hand one stack (a unit, or at most `capacity` replicates), or fits of baselines, to a free worker."""
 
     def events(self, timeout: float) -> list[PoolEvent]:
         """What happened; waits up to `timeout` seconds for the first event."""

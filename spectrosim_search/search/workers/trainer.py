@@ -132,7 +132,7 @@ class Trainer:
         """Train a stack (all items share a stack key and a study) and yield its records.
 
         What a configuration is to blame for (data it cannot take, memory) becomes a record with status failed;
-        anything else is an error of the program and is raised.
+        anything else is an error of the program and is raised. A stack that memory does not hold is trained one by one.
         """
         import torch
 
@@ -146,6 +146,10 @@ class Trainer:
             tasks = [bench.task(item) for item in items]
             results = train_stack(tasks, bench.data(items), device=self._device, on_epoch=self._on_epoch)
         except (InputError, MemoryError, torch.OutOfMemoryError) as error:
+            if len(items) > 1 and not isinstance(error, InputError):
+                for item in items:
+                    yield from self._train(bench, [item])
+                return
             reason = str(error) if isinstance(error, InputError) else "out of memory"
             for item in items:
                 record = bench.failed(
@@ -153,7 +157,7 @@ class Trainer:
                     reason,
                     worker=self._worker,
                     started_at=started,
-                    seconds=time.perf_counter() - begun,
+                    seconds=(time.perf_counter() - begun) / len(items),
                     environment_id=self._environment.id,
                 )
                 yield Finished(record, self._environment)
@@ -163,7 +167,10 @@ class Trainer:
                 cancelled = self._stopped & keys
                 self._stopped -= keys
         by_key = {result.key: result for result in results}
+        # Preparing belongs to what a replicate costs; a stack shares it.
+        prepared = (time.perf_counter() - begun - sum(r.total_seconds for r in results)) / len(items)
         for item in items:
+            scoring = time.perf_counter()
             result = by_key[item.key]
             if result.status == "stopped" and item.key in cancelled:
                 result = replace(result, reason=CANCELLED)
@@ -174,9 +181,8 @@ class Trainer:
                 started_at=started,
                 environment_id=self._environment.id,
             )
-            if len(items) == 1:  # preparing and scoring belong to the replicate's cost; a stack shares them
-                record = replace(record, total_seconds=time.perf_counter() - begun)
-            yield Finished(record, self._environment)
+            seconds = result.total_seconds + prepared + time.perf_counter() - scoring
+            yield Finished(replace(record, total_seconds=seconds), self._environment)
 
     def _on_epoch(self, key: str, epoch: int, score: float) -> bool:
         del epoch, score
