@@ -4,8 +4,9 @@
 
 Each encoder with its default settings trains three folds one after the other and then as one stack, one thread, in
 turns; the shortest processor time of each counts. Beside the ratio stand what is counted of a step's forward pass
-(:func:`spectrosim_search.learning.workload.gains_in_stack`), whether the study would train folds together, and whether
-curves and similarities are equal bit for bit. Without --data the simulated fish: 72 spectra of 2,080 channels.
+(milliseconds of the nominal core of :mod:`spectrosim_search.learning.workload`), whether a study trains folds together,
+and whether curves and similarities are equal bit for bit. Without --data the simulated fish, 72 spectra of 2,080
+channels.
 """
 
 from __future__ import annotations
@@ -69,12 +70,12 @@ def measure(bench: Workbench, configuration: Configuration, rounds: int) -> str:
         alone, stacked = min(alone, sum(seconds for seconds, _ in ones)), min(stacked, together)
         same = all(equal(one[0], result) for (_, one), result in zip(ones, results))
     spectra = bench.spectra
-    counted = count_inference(configuration, spectra.intensities[:1], spectra.axis).flops / BATCH
+    counted = count_inference(configuration, spectra.intensities[:1], spectra.axis).milliseconds / BATCH
     forward = counted * 2 * configuration.training.batch_size
-    named = ", ".join(f"{key} {value}" for key, value in configuration.encoder.parameters if key == "branch")
+    named = ", ".join(f"{k} {v}" for k, v in configuration.encoder.parameters if k in ("branch", "width"))
     return (
         f"| {configuration.encoder.type}{f' ({named})' if named else ''} | {configuration.training.batch_size} | "
-        f"{forward / 1e6:.0f} | {alone / stacked:.2f} | {'yes' if bench.stacks(configuration) else 'no'} | "
+        f"{forward:.1f} | {alone / stacked:.2f} | {'yes' if bench.stacks(configuration) else 'no'} | "
         f"{'yes' if same else 'no'} |"
     )
 
@@ -90,7 +91,7 @@ def main() -> None:
     prepared = prepare_study("everything", **({"data": given.data} if given.data else {}))
     bench = Workbench(prepared.spectra, prepared.study)
     base = build_configuration(prepared.study, {})
-    print("| encoder | batch | forward, MFLOP a step | one after the other / stack of 3 | stacked | same bits |")
+    print("| encoder | batch | counted, ms | one after the other / stack of 3 | stacked | same bits |")
     print("|---|---|---|---|---|---|")
     with single_thread():
         for settings in ENCODERS:

@@ -39,7 +39,7 @@ BATCH = 64  # spectra
 FLOPS = 100e9  # nominal core: float32 operations a second in matrix products
 BYTES = 20e9  # nominal core: bytes a second read from and written to memory
 LONG_ENOUGH = 0.02  # seconds of a timed repetition
-STACK_FLOPS = 400e6  # forward, of a step's two views of a batch; docs/benchmarks.md has what is gained below and above
+STACK_SECONDS = 7e-3  # nominal core, forward pass of a step's two views; docs/benchmarks.md: gains below and above
 OPERATION = 5e-6  # nominal core: seconds that any operation takes
 
 
@@ -128,13 +128,17 @@ def gains_in_stack(configuration: Configuration, channels: int) -> bool:
         return False
     rows = 2 * configuration.training.batch_size
     members = configuration.training.members
-    if 2 * Model(configuration, channels).count * members * rows > STACK_FLOPS:  # each value is used once at least
+    if 2 * Model(configuration, channels).count * members * rows / FLOPS > STACK_SECONDS:  # each is used at least once
         return False
-    parameters, _ = _inputs(configuration, np.zeros((1, channels), dtype=np.float32))
-    counter = _Counter()
-    with counter:
-        embed(configuration, parameters, np.zeros((1, channels), np.float32), np.linspace(1.0, 2.0, channels))
-    return counter.flops * rows <= STACK_FLOPS
+    spectra = np.zeros((4, channels), dtype=np.float32)
+    parameters, _ = _inputs(configuration, spectra)
+    seconds = []
+    for batch in (2, 4):  # their difference is what two rows cost
+        counter = _Counter()
+        with counter:
+            embed(configuration, parameters, spectra[:batch], np.linspace(1.0, 2.0, channels))
+        seconds.append(counter.seconds)
+    return seconds[0] + (rows - 2) * (seconds[1] - seconds[0]) / 2 <= STACK_SECONDS
 
 
 def measure_inference(
