@@ -111,11 +111,15 @@ class Comparison:
             scaled.append(np.concatenate([some, np.full(min(width, _SCALED_BY) - some.size, -1)]))
         self.rows = torch.from_numpy(np.stack(table)).to(device)  # (R, n)
         self._codes = torch.from_numpy(np.stack(codes)).to(device)  # (R, n), -1 behind a place's own
-        self._scaled = torch.from_numpy(np.stack(scaled)).to(device)  # (R, ≤ 256) places in a row's own, -1 behind them
+        places = torch.from_numpy(np.stack(scaled)).to(device)  # (R, ≤ 256) places in a row's own, -1 behind them
+        self._scaled, known = places.clamp(min=0), places >= 0
+        scaled_codes = self._codes.gather(1, self._scaled)
+        different = (scaled_codes.unsqueeze(1) != scaled_codes.unsqueeze(2)) & known.unsqueeze(1) & known.unsqueeze(2)
+        self._different = different.double()  # (R, ≤ 256, ≤ 256), 1 where the scale is set by a pair
 
     def keep(self, places: list[int]) -> None:
         """Drop all places but those."""
-        for name in ("rows", "_codes", "_scaled", "_shrinkage"):
+        for name in ("rows", "_codes", "_scaled", "_different", "_shrinkage"):
             setattr(self, name, getattr(self, name)[places])
 
     def fit(self, z: Tensor) -> dict[str, Tensor]:
@@ -131,15 +135,12 @@ class Comparison:
 
     def _scale(self, p: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
         """Bring pairs of different groups to the mean and deviation of their cosines about the training mean."""
-        index = self._scaled.clamp(min=0)
-        some = x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))
-        code, known = self._codes.gather(1, index), self._scaled >= 0
-        different = (code.unsqueeze(1) != code.unsqueeze(2)) & known.unsqueeze(1) & known.unsqueeze(2)
+        some = x.gather(1, self._scaled.unsqueeze(-1).expand(-1, -1, x.shape[2]))
         unit = torch.nn.functional.normalize(some - p["mean"].unsqueeze(1), dim=-1, eps=1e-8)
         row = compared_rows(p, some)
         found = row[..., :-1] @ row[..., :-1].transpose(1, 2) + row[..., -1:] + row[..., -1:].transpose(1, 2)
-        mean, deviation = _moments(found, different)
-        wanted, spread = _moments(unit @ unit.transpose(1, 2), different)
+        mean, deviation = _moments(found, self._different)
+        wanted, spread = _moments(unit @ unit.transpose(1, 2), self._different)
         usable = (deviation > 0) & (spread > 0)
         slope = torch.where(usable, spread / torch.where(usable, deviation, 1.0), 1.0)
         half = (wanted - slope * mean) / 2  # of the intercept; each of the two spectra brings one
@@ -151,10 +152,10 @@ class Comparison:
 
 
 def _moments(values: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation ``(R,)`` of the values ``(R, m, m)`` kept; 0 where none is."""
+    """Mean and standard deviation ``(R,)`` of the finite values ``(R, m, m)`` whose `kept` is 1 and not 0."""
     count = kept.sum(dim=(1, 2)).clamp(min=1)
-    mean = torch.where(kept, values, 0.0).sum(dim=(1, 2)) / count
-    square = torch.where(kept, values - mean[:, None, None], 0.0).square().sum(dim=(1, 2)) / count
+    mean = (values * kept).sum(dim=(1, 2)) / count
+    square = ((values - mean[:, None, None]) * kept).square().sum(dim=(1, 2)) / count
     return mean, square.sqrt()
 
 

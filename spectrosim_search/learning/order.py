@@ -5,22 +5,53 @@ All batches are full. A plan is a function of (seed, epoch) and the replicate's 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectrosim_search.learning.randomness import Stream, permutations
+from spectrosim_search.learning.randomness import Stream
 
-__all__ = ["GroupOrder", "PlainOrder", "components_of"]
+__all__ = ["Draws", "GroupOrder", "PlainOrder", "components_of"]
 
 IntArray = NDArray[np.int64]
 _USES = 64  # passes over the training set with keys of their own within one epoch's first stream
 
 
-def _stream(seed: int, epoch: int, batch: int) -> Stream:
-    return Stream.of_seeds([seed], epoch * 4096 + batch // _USES, purpose="order")
+class Draws:
+    """What replicates draw for the passes of one epoch: hashed for all of them at once where one asks for it.
+
+    Hashing a few numbers costs calls, not arithmetic, so a stack's orders share them.
+    """
+
+    def __init__(self, seeds: Sequence[int], epoch: int) -> None:
+        """Prepare for the seeds of the replicates of a stack, and an epoch."""
+        self._seeds, self._epoch = seeds, epoch
+        self._streams: dict[int, Stream] = {}
+        self._words: dict[tuple[int, int], NDArray[np.int32]] = {}
+
+    def words(self, place: int, number: int, use: int, count: int) -> NDArray[np.int32]:
+        """Words ``(count,)`` of the replicate at a place for a use in a pass."""
+        known = self._words.get((number, use))
+        if known is None or known.shape[1] < count:  # the first words of a longer row are those of a shorter one
+            known = self._stream(number // _USES).words(use, count).numpy()
+            self._words[number, use] = known
+        return known[place, :count]
+
+    def permutation(self, place: int, number: int, count: int) -> IntArray:
+        """A permutation of ``range(count)`` for the replicate at a place: the order of hashed keys."""
+        return self.words(place, number, number % _USES, count).argsort(kind="stable")
+
+    def uniform(self, place: int, number: int, use: int, count: int) -> NDArray[np.float64]:
+        """Numbers in [0, 1) ``(count,)``, as :meth:`Stream.uniform` has them."""
+        return ((self.words(place, number, use, count) >> 8) & 0xFFFFFF).astype(np.float64) * 2.0**-24
+
+    def _stream(self, part: int) -> Stream:
+        if part not in self._streams:
+            self._streams[part] = Stream.of_seeds(self._seeds, self._epoch * 4096 + part, purpose="order")
+        return self._streams[part]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +62,11 @@ class PlainOrder:
 
     def plan(self, seed: int, epoch: int, slots: int) -> IntArray:
         """Return `slots` positions in the training rows; each pass is a new permutation, the last one cut."""
-        passes = []
-        for number in range(-(-slots // self.count)):
-            stream = _stream(seed, epoch, number)
-            passes.append(permutations(stream, number % _USES, self.count)[0].numpy())
+        return self.plan_of(Draws([seed], epoch), 0, slots)
+
+    def plan_of(self, draws: Draws, place: int, slots: int) -> IntArray:
+        """The same for the replicate at a place of a stack."""
+        passes = [draws.permutation(place, number, self.count) for number in range(-(-slots // self.count))]
         return np.concatenate(passes)[:slots]
 
 
@@ -58,14 +90,17 @@ class GroupOrder:
 
     def plan(self, seed: int, epoch: int, slots: int) -> IntArray:
         """Return `slots` positions in the training rows."""
+        return self.plan_of(Draws([seed], epoch), 0, slots)
+
+    def plan_of(self, draws: Draws, place: int, slots: int) -> IntArray:
+        """The same for the replicate at a place of a stack."""
         passes: list[IntArray] = []
         filled, number = 0, 0
         step = np.arange(self._per)
         while filled < slots:
-            stream, use = _stream(seed, epoch, number), 2 * (number % _USES)
-            shuffled = stream.words(use, self._group.size)[0].numpy()
-            members = np.lexsort((shuffled, self._group))
-            jitter = stream.uniform(use + 1, self._visit.size)[0].double().numpy()
+            use = 2 * (number % _USES)
+            members = np.lexsort((draws.words(place, number, use, self._group.size), self._group))
+            jitter = draws.uniform(place, number, use + 1, self._visit.size)
             order = np.argsort((self._visit + jitter) / self._visits[self._visited], kind="stable")
             group, visit = self._visited[order, None], self._visit[order, None]
             size = self._size[group]

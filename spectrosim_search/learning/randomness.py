@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["USES", "Purpose", "RowStream", "Stream", "permutations", "seed_words", "words"]
+__all__ = ["USES", "Purpose", "RowStream", "Stream", "seed_words", "words"]
 
 Purpose = Literal["step", "start", "order", "views"]
 _PURPOSES = ("step", "start", "order", "views")
@@ -168,8 +168,3 @@ class RowStream:
 
     def _at(self, element: Tensor) -> Tensor:
         return _uniform(_words_at(element, self.stream.first[:, self.use], self.stream.second[:, self.use]))
-
-
-def permutations(stream: Stream, use: int, size: int) -> Tensor:
-    """Return one permutation of ``range(size)`` a replicate, int64 ``(R, size)``: the order of hashed keys."""
-    return stream.words(use, size).argsort(dim=-1, stable=True)

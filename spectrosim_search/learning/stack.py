@@ -18,7 +18,7 @@ from spectrosim_search.learning.fitting import Fitter, training_groups
 from spectrosim_search.learning.model import Model, joined
 from spectrosim_search.learning.momentum import Momentum
 from spectrosim_search.learning.optimiser import AdamW
-from spectrosim_search.learning.order import GroupOrder, PlainOrder
+from spectrosim_search.learning.order import Draws, GroupOrder, PlainOrder
 from spectrosim_search.learning.partners import Partners
 from spectrosim_search.learning.precision import Precision, compute_dtype, master_dtype
 from spectrosim_search.learning.randomness import RowStream, Stream, seed_words
@@ -154,7 +154,11 @@ class Stack:
     def plan(self, epoch: int) -> Tensor:
         """Return the rows of an epoch's batches ``(steps, R, B)`` on the device."""
         slots = self.steps * self._training.batch_size
-        chosen = [train[order.plan(s, epoch, slots)] + f for (train, order, s), f in zip(self._plans, self._first)]
+        draws = Draws([seed for _, _, seed in self._plans], epoch)
+        chosen = [
+            train[order.plan_of(draws, place, slots)] + first
+            for place, ((train, order, _), first) in enumerate(zip(self._plans, self._first))
+        ]
         table = np.stack(chosen).reshape(len(chosen), self.steps, self._training.batch_size)
         return torch.from_numpy(table).to(self.device).transpose(0, 1).contiguous()
 

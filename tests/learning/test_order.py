@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectrosim_search.learning.order import GroupOrder, PlainOrder, components_of
+from spectrosim_search.learning.order import Draws, GroupOrder, PlainOrder, components_of
+
+PLAIN = [3, 4, 2, 5, 1, 6, 0, 2, 0, 1, 6, 3, 4, 5, 3, 0]
+GROUPED = [14, 13, 0, 1, 11, 10, 6, 7, 5, 4, 3, 5, 2, 0, 8, 6, 12, 14]
 
 
 def test_plain_order_wraps_round_with_new_permutations():
@@ -16,11 +19,42 @@ def test_plain_order_wraps_round_with_new_permutations():
     np.testing.assert_array_equal(plan[:10], order.plan(3, 1, 10))
 
 
+def test_permutations_are_permutations_and_differ():
+    draws = Draws([0, 1, 2], 1)
+    drawn = [draws.permutation(place, 0, 50).tolist() for place in range(3)]
+    assert all(sorted(row) == list(range(50)) for row in drawn)
+    assert len({tuple(row) for row in drawn}) == 3
+
+
+def test_every_position_of_a_permutation_is_equally_likely():
+    draws = Draws(range(4000), 0)
+    drawn = np.stack([draws.permutation(place, 0, 4) for place in range(4000)])
+    for place in range(4):
+        assert abs(np.bincount(drawn[:, place], minlength=4) - 1000).max() < 150
+
+
 @pytest.mark.parametrize("change", [{"seed": 4}, {"epoch": 2}])
 def test_order_changes_with_seed_and_epoch(change):
     for order in (PlainOrder(30), GroupOrder(np.repeat(np.arange(10), 3), 2)):
         base = {"seed": 3, "epoch": 1, "slots": 30}
         assert order.plan(**base).tolist() != order.plan(**{**base, **change}).tolist()
+
+
+def test_replicates_of_a_stack_share_what_is_drawn_and_not_what_comes_of_it():
+    """Folds differ in size and groups; passes beyond 64 have keys of another step."""
+    seeds = [3, 7, 11]
+    orders = (PlainOrder(5), GroupOrder(np.repeat(np.arange(4), 3), 2), GroupOrder(np.arange(15) // 2, 4))
+    for epoch in (1, 2):
+        draws = Draws(seeds, epoch)
+        for place, (order, seed) in enumerate(zip(orders, seeds)):
+            np.testing.assert_array_equal(order.plan_of(draws, place, 700), order.plan(seed, epoch, 700))
+
+
+def test_the_order_is_what_it_was():
+    """Batches are part of what a stored score rests on: these were drawn by the first version."""
+    groups = np.repeat(np.arange(5), 3)
+    assert PlainOrder(7).plan(3, 2, 16).tolist() == PLAIN
+    assert GroupOrder(groups, 2).plan(5, 1, 18).tolist() == GROUPED
 
 
 def test_chunks_hold_distinct_members_of_one_group():

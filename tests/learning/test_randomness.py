@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spectrosim_search.learning.randomness import USES, Stream, permutations, seed_words
+from spectrosim_search.learning.randomness import USES, Stream, seed_words
 
 
 def reference(seed: int, step: int, use: int, count: int) -> np.ndarray:
@@ -67,18 +67,6 @@ def test_uniform_and_normal_distributions():
 
 def test_all_words_of_a_stream_differ():
     assert Stream.of_seeds([0], 0).words(0, 100_000).unique().numel() == 100_000
-
-
-def test_permutations_are_permutations_and_differ():
-    drawn = permutations(Stream.of_seeds([0, 1, 2], 0), 0, 50)
-    assert torch.equal(drawn.sort(dim=1).values, torch.arange(50).expand(3, 50))
-    assert len({tuple(row.tolist()) for row in drawn}) == 3
-
-
-def test_every_position_of_a_permutation_is_equally_likely():
-    drawn = permutations(Stream.of_seeds(list(range(4000)), 0), 0, 4)
-    for place in range(4):
-        assert (torch.bincount(drawn[:, place], minlength=4) - 1000).abs().max() < 150
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
