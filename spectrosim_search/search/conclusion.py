@@ -51,13 +51,28 @@ class _Comparison:
 
     def reference_cells(self, reference: ReferenceScores, beside: Contender) -> Method:
         """The scored pairs that judge a reference beside a contender: cross-validated on the contender's own seeds,
-        so that both meet the same halves; on all of its own where it was fitted for none of them."""
+        as far as it was fitted for them; on all of its own where it was fitted for none of them."""
         if self.held_out:
             return reference.held_out
-        own = set(beside.complete_seeds(self.folds))
+        shared = self.shared_seeds(reference, beside)
         places = [seed for seed in reference.scored_seeds for _ in range(self.folds)]
-        shared = [cell for seed, cell in zip(places, reference.cells, strict=True) if seed in own]
-        return shared or reference.cells
+        kept = [cell for seed, cell in zip(places, reference.cells, strict=True) if seed in shared]
+        return kept or reference.cells
+
+    def shared_seeds(self, reference: ReferenceScores, contender: Contender) -> set[int]:
+        """Seeds on whose halves both were scored."""
+        return set(contender.complete_seeds(self.folds)) & set(reference.scored_seeds)
+
+    def lead(self, contender: Contender, reference: ReferenceScores) -> Difference:
+        """Corrected score of a contender minus that of a reference, on the halves that both have met.
+
+        A reference with fewer seeds has met fewer halves. Which these are moves a score by more than methods differ,
+        and no interval knows of it.
+        """
+        cells, shared = self.cells(contender), self.shared_seeds(reference, contender)
+        if not self.held_out and shared:
+            cells = contender.cells(self.folds, shared)
+        return self.difference(cells, self.reference_cells(reference, contender), -self.taken_off(contender))
 
     def score(self, cells: Method) -> float:
         """The study's metric."""
@@ -91,13 +106,14 @@ class _Comparison:
 
     @cached_property
     def best(self) -> ReferenceScores | None:
-        """The baseline that leads on the out-of-fold pairs of the searched groups, on the winner's seeds."""
+        """The baseline with the smallest distance to the winner on the out-of-fold pairs of the searched groups."""
         out_of_fold = replace(self, held_out=False)
 
-        def score(r: ReferenceScores) -> float:
-            return rankable(self.score(out_of_fold.reference_cells(r, self.winner)))
+        def ahead(r: ReferenceScores) -> float:
+            mine = self.winner.cells(self.folds, self.shared_seeds(r, self.winner) or None)
+            return rankable(self.score(out_of_fold.reference_cells(r, self.winner)) - self.score(mine))
 
-        return max(self.baselines, key=score, default=None)
+        return max(self.baselines, key=ahead, default=None)
 
 
 def conclude(
@@ -168,8 +184,7 @@ def _tests(compared: _Comparison) -> dict[tuple[str, str], tuple[Difference, flo
     differences: dict[tuple[str, str], Difference] = {}
     for c in judged:
         for r in compared.baselines:
-            cells = compared.reference_cells(r, c)
-            differences[c.name, r.name] = compared.difference(compared.cells(c), cells, -compared.taken_off(c))
+            differences[c.name, r.name] = compared.lead(c, r)
     adjusted = holm([d.p for d in differences.values()])
     return {key: (d, p) for (key, d), p in zip(differences.items(), adjusted)}
 
@@ -223,9 +238,11 @@ def _reference_rows(
             rows.append(method_row(r, [], compared.units))
             continue
         cells = compared.reference_cells(r, winner)
-        untested = compared.difference(compared.cells(winner), cells, -compared.taken_off(winner)), float("nan")
-        difference, p = tests.get((winner.name, r.name), untested)
-        rows.append(method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p))
+        difference, p = tests.get((winner.name, r.name), (compared.lead(winner, r), float("nan")))
+        row = method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p)
+        fewer, all_ = len(compared.shared_seeds(r, winner)), len(winner.complete_seeds(compared.folds))
+        note = "" if compared.held_out or fewer in (0, all_) else f"compared on {fewer} of the winner's {all_} seeds"
+        rows.append(replace(row, note=note) if note else row)
     return rows
 
 

@@ -17,6 +17,7 @@ from spectrosim_search import baselines
 from spectrosim_search.baselines import BaselineInput
 from spectrosim_search.config import registry
 from spectrosim_search.config.errors import InputError
+from spectrosim_search.evaluation.statistics import paired_difference
 from spectrosim_search.report.page import render
 from spectrosim_search.report.table import plain_text
 from spectrosim_search.search.baseline_items import BaselineItem, fit_baseline
@@ -362,6 +363,28 @@ def test_baselines_join_a_searched_study_which_is_concluded_again(tmp_path: Path
     again = run_study(prepared(), storage=storage, workers=0)
     assert repr(rows_of(again)["training-centroid"]) == repr(after["training-centroid"])
     assert {"drawn", "fussy"} <= set(rows_of(again))
+
+
+@pytest.mark.usefixtures("more")
+def test_a_baseline_with_fewer_seeds_is_compared_on_the_halves_it_has_met(tmp_path: Path) -> None:
+    storage, asked = place(tmp_path), prepared("drawn")
+    run_study(prepared(), storage=storage, workers=0)
+    record = compare_baselines(asked, storage=storage, workers=0, seeds=1).record
+    assert record.confirmation is not None
+    winner, metric = record.confirmation.winner_configuration_id, record.confirmation.metric
+    trained = [r for r in record.replicates if r.phase == "confirm" and r.configuration_id == winner]
+    fitted = [f for f in fits_of(storage).values() if f.baseline == "drawn"]
+    assert ({r.seed for r in trained}, {f.seed for f in fitted}) == ({1000, 1001}, {1000})
+    mine = {r.fold: r.pairs for r in trained if r.seed == 1000}
+    theirs = {f.fold: f.pairs for f in fitted}
+    units = Workbench(asked.spectra, asked.study).design.units
+    own = paired_difference([mine[f] for f in range(3)], [theirs[f] for f in range(3)], units, metric)
+    row = rows_of(record)["drawn"]
+    assert row.difference is not None
+    assert row.difference.value == pytest.approx(own.estimate.value - record.confirmation.verdict.optimism)
+    assert row.note == "compared on 1 of the winner's 2 seeds"
+    more = rows_of(compare_baselines(asked, storage=storage, workers=0, seeds=2).record)["drawn"]
+    assert (more.seeds, more.note) == (2, "")
 
 
 @pytest.mark.usefixtures("more")
