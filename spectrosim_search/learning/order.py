@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectrosim_search.learning.randomness import Stream
+from spectrosim_search.learning.randomness import Stream, uniform_of
 
 __all__ = ["Draws", "GroupOrder", "PlainOrder", "components_of"]
 
@@ -46,7 +46,7 @@ class Draws:
 
     def uniform(self, place: int, number: int, use: int, count: int) -> NDArray[np.float64]:
         """Numbers in [0, 1) ``(count,)``, as :meth:`Stream.uniform` has them."""
-        return ((self.words(place, number, use, count) >> 8) & 0xFFFFFF).astype(np.float64) * 2.0**-24
+        return uniform_of(torch.from_numpy(self.words(place, number, use, count))).double().numpy()
 
     def _stream(self, part: int) -> Stream:
         if part not in self._streams:

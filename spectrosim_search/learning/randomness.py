@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["USES", "Purpose", "RowStream", "Stream", "seed_words", "words"]
+__all__ = ["USES", "Purpose", "RowStream", "Stream", "seed_words", "uniform_of", "words"]
 
 Purpose = Literal["step", "start", "order", "views"]
 _PURPOSES = ("step", "start", "order", "views")
@@ -66,7 +66,7 @@ def _words_at(element: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return _mixed((element * _GOLDEN) ^ first.unsqueeze(-1), second.unsqueeze(-1))
 
 
-def _uniform(word: Tensor) -> Tensor:
+def uniform_of(word: Tensor) -> Tensor:
     """Return float32 in [0, 1) from the upper 24 bits."""
     return ((word >> 8) & 0xFFFFFF).to(torch.float32) * 2.0**-24
 
@@ -98,12 +98,12 @@ class Stream:
 
     def uniform(self, use: int, count: int) -> Tensor:
         """Return float32 ``(R, count)`` in [0, 1)."""
-        return _uniform(self.words(use, count))
+        return uniform_of(self.words(use, count))
 
     def normal(self, use: int, count: int) -> Tensor:
         """Return standard normals, float32 ``(R, count)`` (Box and Muller 1958)."""
         half = (count + 1) // 2
-        drawn = _uniform(self.words(use, 2 * half))
+        drawn = uniform_of(self.words(use, 2 * half))
         radius = (-2 * torch.log(1 - drawn[:, :half])).sqrt_()
         angle = drawn[:, half:] * (2 * math.pi)
         return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=-1)[:, :count]
@@ -167,4 +167,4 @@ class RowStream:
         return (picked.unsqueeze(-1) * count + torch.arange(count, device=picked.device)).view(-1).to(torch.int32)
 
     def _at(self, element: Tensor) -> Tensor:
-        return _uniform(_words_at(element, self.stream.first[:, self.use], self.stream.second[:, self.use]))
+        return uniform_of(_words_at(element, self.stream.first[:, self.use], self.stream.second[:, self.use]))

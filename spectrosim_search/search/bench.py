@@ -155,7 +155,7 @@ class Bench:
         epochs: int | None = None,
     ) -> WorkItem:
         identity = configuration.identity
-        unit = phase in ("search", "confirm") and self.stacks(configuration)
+        unit = phase == "confirm" and self.stacks(configuration)  # of a search the driver knows what the ladder grants
         return WorkItem(
             key=self.key(phase, identity, fold, seed, epochs),
             phase=phase,

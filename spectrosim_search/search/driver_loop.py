@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
@@ -277,7 +278,8 @@ class Driver:
             left = self._allowance.replicates_left(self._usage())
             return [(first, c) for c in (unit if left is None or left >= len(unit) else (cell,))]
         stack = self._field.stack_key(first)
-        return [(t, c) for t, c in waiting if self._field.stack_key(t) == stack][: self._pool.capacity]
+        alike = ((t, c) for t, c in waiting if self._field.stack_key(t) == stack)
+        return list(islice(alike, self._pool.capacity))
 
     def _ask(self) -> bool:
         """Ask for one more trial, or the rest of its batch where the study asks for several; False if none is left."""

@@ -25,8 +25,8 @@ class WorkItem:
     the hold-out as the first paper did it, its epoch chosen on the held-out pairs: under `random-pairs` alone.
 
     stop_below: ``(E,)``, see :class:`ReplicateTask`. epochs: fixed length of training (hold-out), else None. study:
-    whose cell it is, where that is not the study of the workers it is given to. together: names the unit that a worker
-    trains as one stack; empty where it stands alone.
+    whose cell it is, where that is not the study of the workers it is given to. together: of a confirmation, names the
+    unit that a worker trains as one stack; empty where it stands alone.
     """
 
     key: str
