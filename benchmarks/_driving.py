@@ -86,6 +86,7 @@ def made_up(bench: Workbench, item: WorkItem) -> ReplicateRecord:
 class TimedPool:
     """Workers that take `seconds` for a replicate and notice for how long they had nothing to do.
 
+    A stack takes as long as its replicates would one by one, and its records come together.
     With `seconds` 0 a replicate is done at the next look, so that the driver never waits.
     """
 
@@ -98,7 +99,7 @@ class TimedPool:
     done: int = 0
     _first: float = math.inf
     _last: float = 0.0
-    _running: list[tuple[float, WorkItem]] = field(default_factory=list)
+    _running: list[tuple[float, Sequence[WorkItem]]] = field(default_factory=list)
     _freed: list[float] = field(default_factory=list)
 
     @property
@@ -112,12 +113,13 @@ class TimedPool:
         return self.slots - len(self._running)
 
     def submit(self, items: Sequence[WorkItem]) -> None:
-        """Start one replicate."""
+        """Start one stack."""
         now = time.monotonic()
         self._first = min(self._first, now)
         if self._freed:
             self.idle += now - self._freed.pop(0)
-        self._running.append((now + self.seconds * (0.5 + 0.1 * (self.done % 11)), items[0]))
+        took = self.seconds * (0.5 + 0.1 * (self.done % 11)) * len(items)
+        self._running.append((now + took, tuple(items)))
 
     def events(self, timeout: float) -> list[PoolEvent]:
         """Replicates that are over by now; waits for the first."""
@@ -129,7 +131,7 @@ class TimedPool:
         self._freed += [end for end, _ in over]
         self._last = now if over else self._last
         events: list[PoolEvent] = []
-        for _, item in over:
+        for item in (item for _, stack in over for item in stack):
             began = time.process_time()
             record = made_up(self.bench, item)
             self.making += time.process_time() - began

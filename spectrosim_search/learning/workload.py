@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -31,6 +32,7 @@ from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.learning.engine import embed
 from spectrosim_search.learning.model import Model
+from spectrosim_search.learning.network import Network
 from spectrosim_search.learning.precision import single_thread
 
 __all__ = ["BATCH", "Workload", "count_inference", "gains_in_stack", "measure_inference"]
@@ -59,10 +61,14 @@ class Workload:
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's __init_subclass__ has no types
-    """Adds up what every operation computes and moves; views and empty buffers cost nothing."""
+    """Adds up what every operation computes and moves; views and empty buffers cost nothing.
 
-    def __init__(self) -> None:
+    `times`: of how many such batches at once the seconds are, parameters moved as often.
+    """
+
+    def __init__(self, times: float = 1.0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # nor has its constructor
+        self._times = times
         self.operations = self.flops = self.bytes = 0
         self.seconds = 0.0
 
@@ -77,7 +83,7 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's _
         self.operations += 1
         self.flops += flops
         self.bytes += moved
-        self.seconds += OPERATION + max(flops / FLOPS, moved / BYTES)
+        self.seconds += OPERATION + self._times * max(flops / FLOPS, moved / BYTES)
         return out
 
 
@@ -130,15 +136,13 @@ def gains_in_stack(configuration: Configuration, channels: int) -> bool:
     members = configuration.training.members
     if 2 * Model(configuration, channels).count * members * rows / FLOPS > STACK_SECONDS:  # each is used at least once
         return False
-    spectra = np.zeros((4, channels), dtype=np.float32)
-    parameters, _ = _inputs(configuration, spectra)
-    seconds = []
-    for batch in (2, 4):  # their difference is what two rows cost
-        counter = _Counter()
-        with counter:
-            embed(configuration, parameters, spectra[:batch], np.linspace(1.0, 2.0, channels))
-        seconds.append(counter.seconds)
-    return seconds[0] + (rows - 2) * (seconds[1] - seconds[0]) / 2 <= STACK_SECONDS
+    few = np.zeros((4, channels), dtype=np.float32)  # of the rows: the driver has to wait for this
+    axis = np.linspace(1.0, 2.0, channels)
+    network = Network(configuration, _inputs(configuration, few)[0], axis, torch.device("cpu"))
+    counter = _Counter(rows / len(few))
+    with torch.no_grad(), counter:
+        network(network.tensor(few))
+    return counter.seconds <= STACK_SECONDS
 
 
 def measure_inference(

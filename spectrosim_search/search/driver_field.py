@@ -82,6 +82,7 @@ class Field:
         self.failures += slot.attempt
         if trial.open:
             self._open[slot.slot] = trial
+            self._bench.stacks(configuration)  # counted now, while workers train, and not when one is free
         for key in keys:
             self._needed.setdefault(key, []).append(slot.slot)
         place = bisect_left(self._order, slot.slot)
