@@ -32,6 +32,7 @@ from spectrosim_search.config.study import Budget, Sampler
 from spectrosim_search.search import store_slots
 from spectrosim_search.search.driver import search
 from spectrosim_search.search.driver_trials import TrialBook
+from spectrosim_search.search.plan import first_configuration
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench
 
@@ -84,6 +85,7 @@ def drive(store: Store, bench: Workbench, size: int, trials: int, workers: int, 
     """Let the driver go on from `size` trials for `trials` more."""
     ongoing = Workbench(bench.spectra, replace(bench.study, budget=Budget(trials=size + trials)))
     pool = TimedPool(ongoing, slots=workers, seconds=seconds)
+    ongoing.stacks(first_configuration(ongoing.study))  # the first pass in a process loads code, while workers start
     began = time.process_time()
     with watched() as (asks, joins):
         outcome = search(store, ongoing, pool)
