@@ -43,6 +43,7 @@ class _Result:
     score: float
     status: str
     reason: str
+    seconds: float
 
 
 class Field:
@@ -64,6 +65,7 @@ class Field:
         self._needed: dict[str, list[int]] = {}  # replicate key → slots whose trials it belongs to
         self._climbs: list[Climb] = []  # in the order of slots, as `_order`
         self._order: list[int] = []
+        self._mean_seconds: float | None = None  # None: to be found anew
         self._units = _units(bench)
 
     @property
@@ -88,6 +90,7 @@ class Field:
         place = bisect_left(self._order, slot.slot)
         self._order.insert(place, slot.slot)
         self._climbs.insert(place, self._climb(trial))
+        self._costs_change(place)
         return trial
 
     def drop(self, slot: int) -> None:
@@ -101,6 +104,7 @@ class Field:
         for key in trial.keys:
             self._needed[key].remove(slot)
         place = bisect_left(self._order, slot)
+        self._costs_change(place)
         del self._order[place], self._climbs[place]
 
     def change(self, trial: Trial, slot: Slot) -> None:
@@ -140,7 +144,7 @@ class Field:
         """Take a stored replicate into the picture; `epochs` is the length of its schedule."""
         if record.phase != "search" or record.key in self.results:
             return
-        self.results[record.key] = _Result(record.score, record.status, record.reason)
+        self.results[record.key] = _Result(record.score, record.status, record.reason, record.total_seconds)
         self._seconds += record.total_seconds
         ended_by_itself = record.status == "finished" or (record.status == "stopped" and record.reason != CANCELLED)
         if ended_by_itself and len(record.curve) > 1:
@@ -157,7 +161,9 @@ class Field:
         return self._climbs
 
     def _refresh(self, slot: int) -> None:
-        self._climbs[bisect_left(self._order, slot)] = self._climb(self.trials[slot])
+        place = bisect_left(self._order, slot)
+        self._climbs[place] = self._climb(self.trials[slot])
+        self._costs_change(place)
 
     def _climb(self, trial: Trial) -> Climb:
         scores: list[float] = []
@@ -203,8 +209,29 @@ class Field:
         return self._curves[cell].reference(epochs) if cell in self._curves else None
 
     def mean_seconds(self) -> float:
-        """Mean cost of a replicate; NaN before the first."""
+        """Mean cost of a replicate of what a confirmation would take now; NaN before the first.
+
+        These are the best trials with all cells, as many as it confirms; before there is one, all replicates. (A
+        search that begins with fits of milliseconds would else keep seconds for networks that need minutes.)
+        """
+        finished = [p for p, c in enumerate(self._climbs) if self._whole(c)] if self._mean_seconds is None else []
+        if finished:
+            asked = self._bench.study.confirmation
+            finished.sort(key=lambda p: (-self._climbs[p].mean(), p))
+            best = finished[: max(1, asked.finalists, asked.committee)]
+            keys = [key for place in best for key in self.trials[self._order[place]].keys]
+            self._mean_seconds = sum(self.results[key].seconds for key in keys) / len(keys)
+        if self._mean_seconds is not None:
+            return self._mean_seconds
         return self._seconds / len(self.results) if self.results else float("nan")
+
+    def _whole(self, climb: Climb) -> bool:
+        return len(climb.scores) == self.cells and not climb.broken
+
+    def _costs_change(self, place: int) -> None:
+        """Note that the climb at a place has changed, or is about to go."""
+        if self._whole(self._climbs[place]):
+            self._mean_seconds = None
 
     def best(self) -> tuple[int | None, float, float]:
         """(number, mean, standard error over cells) of the best among the trials with the most cells.

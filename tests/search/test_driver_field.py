@@ -25,7 +25,7 @@ def bench() -> Workbench:
 
 
 def replicate(
-    key: str, cell: int, score: float, status: Literal["finished", "stopped"] = "finished"
+    key: str, cell: int, score: float, status: Literal["finished", "stopped"] = "finished", seconds: float = 2.0
 ) -> ReplicateRecord:
     curve = np.full((3, 2), score, dtype=np.float32)
     empty = np.zeros(0, dtype=np.float32)
@@ -48,7 +48,7 @@ def replicate(
         "w",
         0.0,
         1.0,
-        2.0,
+        seconds,
         "e",
     )
 
@@ -69,10 +69,22 @@ def naive(field: Field, slot: int) -> Climb:
     return Climb(tuple(scores), trial.slot.granted, broken[0] if broken else "")
 
 
+def naive_seconds(field: Field, count: int) -> float:
+    """Of a replicate of the best trials with all cells; of all where there is none."""
+    whole = [
+        (-climb.mean(), place, field.trials[slot])
+        for place, (slot, climb) in enumerate(zip(sorted(field.trials), field.climbs(), strict=True))
+        if len(climb.scores) == field.cells and not climb.broken
+    ]
+    best = [trial for _, _, trial in sorted(whole, key=lambda w: w[:2])[:count]]
+    seconds = [field.results[key].seconds for trial in best for key in trial.keys]
+    return float(np.mean(seconds or [r.seconds for r in field.results.values()]))
+
+
 def test_climbs_states_and_costs_stay_right_under_random_changes(bench: Workbench) -> None:
     rng = np.random.default_rng(5)
     field = Field(bench)
-    stored = 0
+    stored = whole = 0
     for _ in range(400):
         action = rng.integers(5)
         if action == 0 or not field.trials:
@@ -92,7 +104,9 @@ def test_climbs_states_and_costs_stay_right_under_random_changes(bench: Workbenc
             cell = int(rng.integers(len(chosen.keys)))
             status: Literal["finished", "stopped"] = "stopped" if rng.random() < 0.1 else "finished"
             stored += chosen.keys[cell] not in field.results
-            field.add_result(replicate(chosen.keys[cell], cell, float(rng.random()), status), 2)
+            score, seconds = float(rng.random()), float(rng.integers(1, 100))
+            field.add_result(replicate(chosen.keys[cell], cell, score, status, seconds), 2)
+            whole += any(len(c.scores) == field.cells and not c.broken for c in field.climbs())
         expected = [naive(field, slot) for slot in sorted(field.trials)]
         found = list(field.climbs())
         assert [(c.scores, c.granted, bool(c.broken)) for c in found] == [
@@ -103,5 +117,27 @@ def test_climbs_states_and_costs_stay_right_under_random_changes(bench: Workbenc
         assert field.open_trials() == [t for _, t in sorted(field.trials.items()) if t.open]
         for place, climb in zip(sorted(field.trials), found, strict=True):
             assert field.climb(field.trials[place]) is climb
+        if field.results:
+            assert field.mean_seconds() == pytest.approx(naive_seconds(field, bench.study.confirmation.finalists))
     assert len(field.results) == stored > 50
-    assert field.mean_seconds() == 2.0
+    assert whole > 10  # looks at which a trial had all cells
+
+
+def test_a_confirmation_is_reckoned_by_its_finalists_and_not_by_what_was_cheap(bench: Workbench) -> None:
+    field = Field(
+        Workbench(bench.spectra, replace(bench.study, confirmation=replace(bench.study.confirmation, finalists=1)))
+    )
+    assert np.isnan(field.mean_seconds())
+    drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    trials = [
+        field.add_trial(
+            Slot(n, n, "running", "me", n, 1, "", None, ""), n, suggest(drawn.ask(), bench.study), mine=True
+        )
+        for n in range(2)
+    ]
+    for trial, score, seconds in zip(trials, (0.6, 0.9), (0.01, 30.0), strict=True):
+        for cell, key in enumerate(trial.keys):
+            field.add_result(replicate(key, cell, score, seconds=seconds), 2)
+    assert field.mean_seconds() == 30.0
+    field.drop(1)
+    assert field.mean_seconds() == 0.01

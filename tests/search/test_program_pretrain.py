@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from spectrosim_search.baselines.classifiers import ClassInput
@@ -226,3 +227,24 @@ def test_the_linear_branch_is_averaged_with_the_network() -> None:
     assert named.metrics["labelled"] == 3 and (named.predicted == TRUTH[JUDGED]).mean() > 0.6
     only = dataclasses.replace(both, classes=np.where(both.classes == 1, 1, -1))
     assert (pretrain.run(only).predicted == 1).all()  # one class is known: the branch says so, whatever is read
+
+
+def test_the_branch_alone_is_that_of_both_with_its_axes_and_shrinkage(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {"branch_axes": 3, "branch_shrinkage": 0.3}
+    both = task(configuration(pretext="none", epochs=2, branch="discriminant", **chosen))
+    alone = task(configuration(pretext="transformations", branch="alone", **chosen))
+    of_both = pretrain.fit(both)
+    monkeypatch.setattr(_pretrain_training, "_shared", None)  # nothing is pretrained
+    own = pretrain.fit(alone)
+    assert set(own) == {"branch.weight", "branch.bias"}
+    assert all(np.array_equal(v, of_both[n]) for n, v in own.items())
+    usual = pretrain.fit(task(configuration(branch="alone")))
+    assert not np.array_equal(own["branch.weight"], usual["branch.weight"])
+    x = alone.spectra[JUDGED]
+    shares = pretrain.predict(alone.configuration, own, x, alone.axis)
+    np.testing.assert_allclose(shares, softmax(x @ own["branch.weight"] + own["branch.bias"], axis=1), atol=1e-5)
+    done = pretrain.run(alone)
+    assert done.status == "finished" and done.loss.size == 0 and "recognition" not in done.metrics
+    np.testing.assert_array_equal(done.predicted, shares.argmax(axis=1))
+    assert pretrain.counterpart(alone.configuration) is None
+    assert pretrain.counterpart(both.configuration) is not None

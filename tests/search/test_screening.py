@@ -12,6 +12,7 @@ from spectrosim_search.config.study import Study
 from spectrosim_search.search import progress
 from spectrosim_search.search.documents import load_study
 from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.run import prepare_study, run_study
 from spectrosim_search.search.samplers import FilteredSampler
 from spectrosim_search.search.screening import Screening
 from tests.search.searching import numbers, run_small
@@ -165,3 +166,66 @@ def test_bundled_studies_can_climb_from_any_start() -> None:
     assert rules.fixed(len(one.known_good))["training.epochs"] == 0
     for way in one.climb:
         assert dict(way)["training.epochs"] != 0
+
+
+@pytest.mark.parametrize(
+    ("given", "vary", "ways"),
+    [
+        ("encoder.shrinkage=0.2", ("preprocessing",), 2),  # fixed: it is not screened
+        ("preprocessing.intensity=snv", ("preprocessing", "encoder.shrinkage"), 2),  # a part of a beginning is left
+        ("encoder.type=cnn", (), 0),  # what is screened is gone
+        ("screening.trials=0", (), 0),
+    ],
+)
+def test_options_leave_of_the_screening_what_still_has_a_meaning(
+    given: str, vary: tuple[str, ...], ways: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "screened.yaml"
+    path.write_text(
+        DOCUMENT.replace(
+            "encoder.branch: [none, mlp]\n", "encoder.branch: [none, mlp]\n  head.type: [identity, linear]\n"
+        )
+    )
+    asked = load_study(path, set_=[given])
+    assert asked.screening.vary == vary and len(asked.climb) == ways
+    assert asked.screening.trials == (SCREENED if vary else 0)
+
+
+def test_what_options_say_of_the_screening_is_taken_by_its_word(tmp_path: Path) -> None:
+    path = tmp_path / "screened.yaml"
+    path.write_text(DOCUMENT)
+    with pytest.raises(ConfigurationError, match="nothing that varies is, or begins with, 'nonsense'"):
+        load_study(path, set_=["screening.vary=[nonsense]"])
+    with pytest.raises(ConfigurationError, match=r"screening\.vary: names nothing"):
+        load_study("quick", set_=["screening.trials=5"])
+
+
+def test_a_study_that_names_a_class_screens_and_goes_on_from_the_best(tmp_path: Path) -> None:
+    path = tmp_path / "named.yaml"
+    path.write_text(
+        """
+task: pretrain
+data: {simulator: nir, simulator_parameters: {batches: 12, batch_size: 4, channels: 60}}
+protocol: {folds: 2, seeds: 1}
+baselines: [majority]
+vary:
+  program.branch: [alone, discriminant]
+  program.branch_axes: 2..10
+  preprocessing.intensity: [none, snv]
+base:
+  encoder: {type: block-cnn, width: 4}
+  training: {epochs: 1}
+  program: {branch: alone, pretext: none, epochs: 2}
+known_good: [{program.branch_axes: 3}]
+screening: {trials: 3, vary: [preprocessing, program.branch_axes], starts: 1}
+climb: [{program.branch: discriminant}]
+ladder: {rungs: [2], curves: false}
+budget: {trials: 5}
+"""
+    )
+    prepared = prepare_study(path)
+    done = run_study(prepared, storage=f"sqlite:///{tmp_path / 'a.db'}", workers=0, confirm=False)
+    values = [dict(t.parameters) for t in done.trials]
+    assert [v["program.branch"] for v in values] == ["alone"] * 4 + ["discriminant"]
+    # whichever led when it was asked for: the next trial is asked for while others still train
+    assert values[4] in [{**v, "program.branch": "discriminant"} for v in values[:4]]

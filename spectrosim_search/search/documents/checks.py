@@ -97,8 +97,6 @@ def _task_problems(study: Study) -> list[str]:
         )
     if len(study.objectives) > 1:
         found.append(f"objectives: task {study.task} is searched for its score alone: give [score]")
-    if study.screening.trials:
-        found.append("screening.trials: screening is made for task same-batch: give 0")
     return found
 
 

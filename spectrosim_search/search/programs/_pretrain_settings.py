@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from spectrosim_search.baselines.classifiers._linear import AXES, SHRINKAGE
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError, nearest
 from spectrosim_search.config.fields import field
@@ -60,10 +61,14 @@ class Settings:
     label_fraction: float = field(
         1.0, "share of the training spectra, class by class, whose class is known", low=0.001, high=1.0
     )
-    branch: Literal["none", "discriminant"] = field(
+    branch: Literal["none", "discriminant", "alone"] = field(
         "none",
         "discriminant: the network's probabilities are averaged with those of a linear discriminant analysis of the "
-        "preprocessed spectra (40 principal axes, shrinkage .01), fitted on the same labelled spectra",
+        "preprocessed spectra, fitted on the same labelled spectra; alone: the analysis answers, no network is trained",
+    )
+    branch_axes: int = field(AXES, "principal axes that the analysis reads", low=1, high=2000)
+    branch_shrinkage: float = field(
+        SHRINKAGE, "of the analysis's covariance inside classes, towards equal variances", low=1e-6, high=1.0
     )
     transductive: bool = field(False, "pretraining also sees the judged spectra, without their classes")
 

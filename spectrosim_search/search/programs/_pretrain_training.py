@@ -1,4 +1,4 @@
-"""Training one network of the program pretrain: pretext, then classifier, then the linear branch beside it.
+"""Training one network of the program pretrain: pretext, then classifier, the linear branch beside it or alone.
 
 Runs that differ in fine-tuning alone (labels, blocks, schedule) share one pretraining: a process keeps its latest.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.baselines.classifiers._linear import AXES, SHRINKAGE, discriminant
+from spectrosim_search.baselines.classifiers._linear import discriminant
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.fields import content_hash
@@ -35,7 +35,7 @@ _STAGE = 0x5851F42D4C957F2D  # between the seeds of pretraining and fine-tuning
 _NEVER = -1e4  # log probability that leaves nothing
 _LATER = (
     *("trainable", "from_block", "epochs", "learning_rate", "batch_size", "augment"),
-    *("label_fraction", "branch", "transductive"),
+    *("label_fraction", "branch", "branch_axes", "branch_shrinkage", "transductive"),
 )  # settings that pretraining does not read; what is seen shows in the spectra
 _KEPT = 12  # pretrained encoders at hand: two for each of five folds, and some
 _recent: OrderedDict[str, tuple[Pretrained, float]] = OrderedDict()
@@ -92,7 +92,7 @@ class Trained:
 
 
 def train(task: ProgramTask, seed: int, device: str, on_epoch: OnEpoch | None) -> Trained:
-    """Train one network. Raises Diverged."""
+    """Train one network, with or without the linear branch, or the branch alone. Raises Diverged."""
     from spectrosim_search.learning.engine import device_of
     from spectrosim_search.learning.fine_tuning import fine_tune
     from spectrosim_search.learning.pretraining import Unlabelled
@@ -100,10 +100,16 @@ def train(task: ProgramTask, seed: int, device: str, on_epoch: OnEpoch | None) -
     from spectrosim_search.learning.trunk import Trunk
 
     settings, configuration = settings_of(task.configuration), task.configuration
+    labelled = task.train[task.classes[task.train] >= 0]
+    data = TrainingData(np.ascontiguousarray(task.spectra[labelled]), task.axis, task.classes[labelled])
+    branch: dict[str, NDArray[np.float32]] = {}
+    if settings.branch != "none":
+        branch = _branch(data.spectra, data.groups, len(task.class_names), settings)
+    if settings.branch == "alone":
+        return Trained(branch, [], labelled.size, {}, "")
     place = device_of(device)
     trunk = Trunk(configuration.encoder, task.spectra.shape[1], settings.features)
     plan = _plan(settings, trunk)
-    labelled = task.train[task.classes[task.train] >= 0]
     seen = np.concatenate([task.train, task.judged]) if settings.transductive else task.train
     stopped: list[str] = []
     done = 0
@@ -121,19 +127,19 @@ def train(task: ProgramTask, seed: int, device: str, on_epoch: OnEpoch | None) -
     if stopped:  # no classifier was trained: one step of its schedule, so that there is one
         plan = dataclasses.replace(plan, epochs=1)
     done = len(curve)
-    data = TrainingData(np.ascontiguousarray(task.spectra[labelled]), task.axis, task.classes[labelled])
     # the clock does not depend on how many classes are known: few spectra are seen more often
     steps = math.ceil(len(task.train) / plan.batch_size)
     tensors, tuned = fine_tune(
         configuration, trunk, found, data, len(task.class_names), (seed + _STAGE) % (1 << 63), plan, steps, place, stop
     )
     named = {(n if n.startswith("classifier.") else f"encoder.{n}"): v[0].cpu().numpy() for n, v in tensors.items()}
-    if settings.branch == "discriminant":
-        named |= _branch(data.spectra, data.groups, len(task.class_names))
-    return Trained(named, curve + tuned, labelled.size, pretrained.recognition, stopped[0] if stopped else "", seconds)
+    asked = stopped[0] if stopped else ""
+    return Trained(named | branch, curve + tuned, labelled.size, pretrained.recognition, asked, seconds)
 
 
-def _branch(x: NDArray[np.float32], y: NDArray[np.int64], classes: int) -> dict[str, NDArray[np.float32]]:
+def _branch(
+    x: NDArray[np.float32], y: NDArray[np.int64], classes: int, settings: Settings
+) -> dict[str, NDArray[np.float32]]:
     """Weights ``(L, C)`` and offsets ``(C,)`` of the log probabilities of a linear discriminant analysis."""
     weight = np.zeros((x.shape[1], classes), dtype=np.float32)
     bias = np.full(classes, _NEVER, dtype=np.float32)  # a class without a labelled spectrum
@@ -141,7 +147,8 @@ def _branch(x: NDArray[np.float32], y: NDArray[np.int64], classes: int) -> dict[
     if present.size < 2:
         bias[present] = 0.0
     else:
-        weight[:, present], bias[present] = discriminant(x.astype(np.float64), y, AXES, SHRINKAGE)
+        wide, axes, shrinkage = x.astype(np.float64), settings.branch_axes, settings.branch_shrinkage
+        weight[:, present], bias[present] = discriminant(wide, y, axes, shrinkage)
     return {"branch.weight": weight, "branch.bias": bias}
 
 

@@ -102,7 +102,7 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
 
 def fit(task: ProgramTask, *, device: str = "cpu") -> Mapping[str, NDArray[np.float32]]:
     """Train as :func:`run`; return ``encoder.…``, ``classifier.…`` and, with a branch, ``branch.weight`` and
-    ``branch.bias``; an ensemble's with its networks in front.
+    ``branch.bias``, the branch alone where nothing else answers; an ensemble's with its networks in front.
 
     Raises learning's Diverged where training fails.
     """
@@ -123,19 +123,20 @@ def predict(
     from spectrosim_search.learning.precision import single_thread
     from spectrosim_search.learning.trunk import Trunk
 
-    trunk = Trunk(configuration.encoder, spectra.shape[1], settings_of(configuration).features)
-    count = configuration.training.members
+    settings, count = settings_of(configuration), configuration.training.members
+    trunk = None if settings.branch == "alone" else Trunk(configuration.encoder, spectra.shape[1], settings.features)
     shares = []
     with single_thread():
         for member in range(count):
             own = {n: v if count == 1 else v[member] for n, v in parameters.items()}
             weight, bias = own.pop("branch.weight", None), own.pop("branch.bias", None)
-            tensors = {n.removeprefix("encoder."): torch.from_numpy(np.asarray(v)).unsqueeze(0) for n, v in own.items()}
-            share = classify(trunk, tensors, spectra, axis)
+            answers = []
+            if trunk is not None:
+                tensors = {n.removeprefix("encoder."): torch.from_numpy(np.asarray(v)) for n, v in own.items()}
+                answers.append(classify(trunk, {n: v.unsqueeze(0) for n, v in tensors.items()}, spectra, axis))
             if weight is not None and bias is not None:
-                linear = softmax(spectra.astype(np.float64) @ weight + bias, axis=1)
-                share = np.asarray((share + linear) / 2, dtype=np.float32)
-            shares.append(share)
+                answers.append(softmax(spectra.astype(np.float64) @ weight + bias, axis=1))
+            shares.append(np.mean(answers, axis=0))
     return np.asarray(np.mean(shares, axis=0), dtype=np.float32)
 
 
@@ -147,9 +148,11 @@ def label_share(configuration: Configuration) -> float:
 def counterpart(configuration: Configuration) -> tuple[str, Configuration] | None:
     """The same without pretraining; of a configuration without, the same after recognising transformations.
 
-    None where it names no transformation to recognise.
+    None where it names no transformation to recognise, and where no network is trained.
     """
     assert configuration.program is not None
+    if settings_of(configuration).branch == "alone":
+        return None
     off = settings_of(configuration).pretext != "none"
     changed = {**dict(configuration.program.parameters), "pretext": "none" if off else "transformations"}
     other = replace(configuration, program=Component.of(configuration.program.type, **changed))
