@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.search.baseline_runs import fit_items
+from spectrosim_search.search.budget import label_replicates
 from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_conclusion import choose_winner, conclude_classes
@@ -46,7 +47,14 @@ def confirm_classes(
     )
     if not candidates:
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
-    go_on = within_budget(study, record, started, candidates, folds)
+
+    def curve_seconds() -> float:
+        """What the curve over labels takes in any case, at the pace of the slowest finalist."""
+        paces = [[r.total_seconds for r in c.replicates.values()] for c in candidates if c.replicates]
+        slowest = max((sum(own) / len(own) for own in paces), default=0.0)
+        return label_replicates(asked, folds) * slowest / pool.slots
+
+    go_on = within_budget(study, record, started, candidates, folds, curve_seconds)
     if any(r.phase == "hold-out" for r in record.replicates):
         go_on = never  # with more seeds another winner might be scored on the held-out spectra
     say(f"confirmation: {len(candidates)} configurations with fresh seeds")

@@ -35,12 +35,22 @@ def allowed(study: Study, record: StudyRecord, candidates: int, bench: Bench, *,
     return max(left, asked.minimum_seeds * candidates * folds)
 
 
+def _no_seconds() -> float:
+    return 0.0
+
+
 def within_budget(
-    study: Study, record: StudyRecord, started: float, contenders: Sequence[Contender], folds: int
+    study: Study,
+    record: StudyRecord,
+    started: float,
+    contenders: Sequence[Contender],
+    folds: int,
+    later: Callable[[], float] = _no_seconds,
 ) -> Callable[[], bool]:
     """Whether the budget allows one more replicate of the choice of the winner.
 
-    Below the smallest number of seeds that a confirmation may be shown with, training goes on all the same.
+    Below the smallest number of seeds that a confirmation may be shown with, training goes on all the same. `later`:
+    seconds to keep for what is trained after the choice.
     """
     if study.budget.minutes <= 0:
         return lambda: True
@@ -49,17 +59,19 @@ def within_budget(
     def enough() -> bool:
         return all(len(c.tried_seeds(folds)) >= study.confirmation.minimum_seeds for c in finalists)
 
-    in_time = time_left(study, record, started)
+    in_time = time_left(study, record, started, later)
     return lambda: in_time() or not enough()
 
 
-def time_left(study: Study, record: StudyRecord, started: float) -> Callable[[], bool]:
-    """Whether the budget of minutes is not used up."""
+def time_left(
+    study: Study, record: StudyRecord, started: float, later: Callable[[], float] = _no_seconds
+) -> Callable[[], bool]:
+    """Whether the budget of minutes is not used up but for the seconds to keep for `later`."""
     if study.budget.minutes <= 0:
         return lambda: True
     used = sum(s for s in (record.search_seconds, record.confirmation_seconds) if s == s)
     deadline = started + study.budget.minutes * 60 - used
-    return lambda: time.monotonic() < deadline
+    return lambda: time.monotonic() < deadline - later()
 
 
 def never() -> bool:

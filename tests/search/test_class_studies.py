@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_fits import class_items
+from spectrosim_search.search.confirm_budget import time_left, within_budget
 from spectrosim_search.search.documents import load_study
 from spectrosim_search.search.records import EVERY_SEED, StudyRecord
 from spectrosim_search.search.run import Prepared, plan_study, prepare_study, run_study
@@ -341,3 +343,14 @@ def test_near_duplicates_of_a_compound_are_kept_together() -> None:
     assert any("near-duplicates" in w for w in given.warnings)
     own = replace(copied, split=np.array([f"s{i}" for i in range(len(copied))], dtype=np.str_))
     assert np.array_equal(prepare_study("synthesis", spectra=own).spectra.split, own.split)
+
+
+def test_a_choice_of_the_winner_leaves_time_for_the_curve_after_it(runs: dict[str, tuple[StudyRecord, str]]) -> None:
+    record, _ = runs["pretrain"]
+    study = replace(record.study, budget=replace(record.study.budget, minutes=10.0))
+    fresh = replace(record, search_seconds=500.0, confirmation_seconds=0.0)
+    now = time.monotonic()
+    assert time_left(study, fresh, now)() and not time_left(study, fresh, now - 101.0)()
+    assert time_left(study, fresh, now, lambda: 60.0)() and not time_left(study, fresh, now, lambda: 101.0)()
+    done = within_budget(study, fresh, now, [], 2, lambda: 101.0)
+    assert not done()  # nobody is short of seeds, and the curve needs what is left
