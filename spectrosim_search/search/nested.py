@@ -1,9 +1,9 @@
 """Nested scoring: the procedure is judged, not one configuration (Varma and Simon 2006, BMC Bioinformatics 7:91).
 
 For each outer fold a whole study is run on the spectra of the other groups alone: search, finalists with fresh seeds,
-baselines. Its winner is trained again on all of them and its leading baseline fitted on all of them; both then score
-the fold's pairs. Nothing is left to correct for: whatever the search chose, it chose without the groups that judge
-it. A last search on all groups gives the configuration to take away; its own score is not shown.
+baselines. Its winner (of a committee every member) is trained again on all of them and its leading baseline fitted on
+all of them; both then score the fold's pairs. Nothing is left to correct for: whatever the search chose, it chose
+without the groups that judge it. A last search on all groups gives what to take away; its own score is not shown.
 
 Each search asks for all the study's trials, for the procedure that is judged must be the one whose winner is exported.
 Minutes and replicates are limits of cost, so the searches share them evenly.
@@ -20,11 +20,15 @@ import numpy as np
 from spectrosim_search.baselines import title
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Study
+from spectrosim_search.evaluation.committee import average
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold
 from spectrosim_search.protocol.cells import check_disjoint
 from spectrosim_search.protocol.design import Design
 from spectrosim_search.search.baseline_items import run_part
+from spectrosim_search.search.budget import committee_seeds
+from spectrosim_search.search.candidates import Candidate
+from spectrosim_search.search.committee import Committee
 from spectrosim_search.search.driver_items import run_items
 from spectrosim_search.search.nested_conclusion import InnerSearch, conclude_nested
 from spectrosim_search.search.progress import Listener
@@ -37,11 +41,12 @@ from spectrosim_search.search.reference import (
 )
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_question import inner_name
+from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["inner_spectra", "inner_study", "is_finished", "judge", "last_study", "searches"]
+__all__ = ["inner_spectra", "inner_study", "is_finished", "judge", "last_study", "outer_replicates", "searches"]
 
 
 def searches(study: Study) -> int:
@@ -49,15 +54,22 @@ def searches(study: Study) -> int:
     return study.protocol.outer_folds + 1
 
 
+def outer_replicates(study: Study) -> int:
+    """Replicates that score the outer folds, at most: seeds of a single winner, or of every member of a committee."""
+    asked = study.confirmation
+    several = asked.committee * committee_seeds(asked, asked.committee) if asked.committee else 0
+    return study.protocol.outer_folds * max(asked.seeds, several)
+
+
 def last_study(study: Study) -> Study:
     """The last search, on all groups, with its share of the budget; presets have no place in the table and are left
-    out, and so is a committee, which would take its members' training once more in every outer fold."""
-    budget, outer = study.budget, study.protocol.outer_folds * study.confirmation.seeds
-    left = max(0, budget.replicates - outer) // searches(study)
+    out."""
+    budget = study.budget
+    left = max(0, budget.replicates - outer_replicates(study)) // searches(study)
     share = replace(
         budget, minutes=budget.minutes / searches(study), replicates=max(1, left) if budget.replicates else 0
     )
-    return replace(study, budget=share, confirmation=replace(study.confirmation, presets=(), committee=0))
+    return replace(study, budget=share, confirmation=replace(study.confirmation, presets=()))
 
 
 def inner_study(study: Study, fold: int) -> Study:
@@ -111,35 +123,61 @@ def judge(
     inner = [_read(store, inner_name(study.name, fold)) for fold in range(len(outer))]
     seeds = min(i.winner.seeds for i in inner)
     say("the outer folds are scored once")
-    items = [
-        item
-        for fold, i in enumerate(inner)
-        for item in bench.hold_out_items(i.configuration, seeds, i.confirmation.epochs, fold=fold)
-    ]
-    trained: dict[int, dict[int, ReplicateRecord]] = {item.seed: {} for item in items}
-
-    def take(record: ReplicateRecord) -> None:
-        if record.pairs:
-            trained[record.seed][record.fold] = record
-
-    run_items(pool, items, store, take, study=study.name, listener=listener)
-    complete = [folds for folds in trained.values() if len(folds) == len(outer)]
+    cells, complete = _scored(store, bench, pool, inner, seeds, listener)
     if not complete:
         raise RunError("no seed was trained on every outer fold: look at the replicates that failed")
-    cells = [
-        tuple(replace(p, threshold=i.confirmation.threshold) for p in folds[fold].pairs)
-        for folds in complete
-        for fold, i in enumerate(inner)
-    ]
     references = [_reference(name, bench, inner, say) for name in reference_names(study, bench.spectra)]
     say("intervals and verdict of the procedure")
     found = conclude_nested(bench, last, inner, cells, references)
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
-    if len(complete) < seeds:
-        warning = f"{seeds - len(complete)} of {seeds} seeds failed on some outer fold and are left out"
+    if complete < seeds:
+        warning = f"{seeds - complete} of {seeds} seeds failed on some outer fold and are left out"
         found = replace(found, warnings=(*found.warnings, warning))
     return found
+
+
+def _scored(
+    store: Store, bench: Workbench, pool: Pool, inner: Sequence[InnerSearch], seeds: int, listener: Listener
+) -> tuple[list[tuple[PairScores, ...]], int]:
+    """The scored pairs of the inner winners, in the order seeds, then outer folds, and the number of these seeds.
+
+    A winner, or every member of a committee that won, is trained on all that its search was given, for the epochs that
+    its own validation chose; a committee's similarities are averaged. A seed that failed in some fold is left out.
+    """
+    work: list[WorkItem] = []
+    places: dict[str, tuple[int, int]] = {}
+    asked = [
+        (fold, bench.hold_out_items(member.configuration, seeds, member.epochs(), fold=fold))
+        for fold, i in enumerate(inner)
+        for member in i.trained
+    ]
+    for place in range(seeds):  # seed by seed, so that what is interrupted has whole seeds
+        for fold, items in asked:
+            work.append(items[place])
+            places[items[place].key] = (place, fold)
+    found: dict[tuple[int, int], list[tuple[PairScores, ...]]] = {}
+
+    def take(record: ReplicateRecord) -> None:
+        if record.pairs:
+            found.setdefault(places[record.key], []).append(record.pairs)
+
+    run_items(pool, work, store, take, study=bench.study.name, listener=listener)
+    whole = [
+        place
+        for place in range(seeds)
+        if all(len(found.get((place, fold), ())) == len(i.trained) for fold, i in enumerate(inner))
+    ]
+    cells = [
+        tuple(replace(p, threshold=i.confirmation.threshold) for p in _together(found[place, fold]))
+        for place in whole
+        for fold, i in enumerate(inner)
+    ]
+    return cells, len(whole)
+
+
+def _together(pairs: Sequence[tuple[PairScores, ...]]) -> tuple[PairScores, ...]:
+    return average(pairs) if len(pairs) > 1 else pairs[0]
 
 
 def _read(store: Store, name: str) -> InnerSearch:
@@ -147,11 +185,23 @@ def _read(store: Store, name: str) -> InnerSearch:
     confirmation = record.confirmation
     if confirmation is None:
         raise RunError(f"the search '{name}' has not ended: run the study again")
-    trial = next((t for t in record.trials if t.number == confirmation.winner_trial), None)
+    trials = {t.number: t.configuration for t in record.trials if t.configuration is not None}
+    numbers = confirmation.winner_members or (confirmation.winner_trial,)
     winner = next((row for row in confirmation.rows if row.kind == "winner"), None)
-    if trial is None or trial.configuration is None or winner is None:
+    if winner is None or any(number not in trials for number in numbers):
         raise RunError(f"the search '{name}' has no winner that could be trained again")
-    return InnerSearch(record, confirmation, trial.configuration, winner)
+    members = tuple(
+        Candidate(f"trial-{n}", f"Trial {n}", "finalist", trials[n], n, record.study.confirmation.seeds)
+        for n in numbers
+    )
+    for replicate in record.replicates:
+        for member in members:
+            if replicate.phase == "confirm" and replicate.configuration_id == member.identity:
+                member.add(replicate)
+    if len(members) == 1:
+        return InnerSearch(record, confirmation, members[0], members, winner)
+    committee = Committee("committee", winner.title, "finalist", members, confirmation.metric)
+    return InnerSearch(record, confirmation, committee, members, winner)
 
 
 def _reference(

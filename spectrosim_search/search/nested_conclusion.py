@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.evaluation.posterior import effect_size, posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import ExportKind, decide
 from spectrosim_search.evaluation.verification import METRICS
+from spectrosim_search.search.candidates import Candidate
+from spectrosim_search.search.contenders import Contender
 from spectrosim_search.search.records import (
     CHOSEN,
     ConfirmationRecord,
@@ -34,11 +35,16 @@ Method = list[tuple[PairScores, ...]]
 
 @dataclass(frozen=True)
 class InnerSearch:
-    """How the search in one outer fold ended; `winner` is the row of its own table."""
+    """How the search in one outer fold ended.
+
+    `contender` is who won, with its replicates; `trained` what that trains, itself or the members of a committee;
+    `winner` the row of its own table.
+    """
 
     record: StudyRecord
     confirmation: ConfirmationRecord
-    configuration: Configuration
+    contender: Contender
+    trained: tuple[Candidate, ...]
     winner: MethodRow
 
 
@@ -168,11 +174,7 @@ def _fold(bench: Workbench, inner: InnerSearch, fold: int, cells: Method, chosen
     """How the search of one outer fold carried over; its score outside is a mean over seeds."""
     units, outer, folds = bench.design.units, bench.design.outer, len(bench.design.outer)
     confirmation = inner.confirmation
-    scores = [
-        r.score
-        for r in inner.record.replicates
-        if r.phase == "confirm" and r.configuration_id == confirmation.winner_configuration_id and r.score == r.score
-    ]
+    inner_folds = 1 + max(fold for _, fold in inner.contender.places())
     best = confirmation.verdict.best_baseline
     title = next((row.title for row in confirmation.rows if row.name == best), "")
     held = np.setdiff1d(bench.design.codes.usable(), outer[fold].train)
@@ -185,7 +187,7 @@ def _fold(bench: Workbench, inner: InnerSearch, fold: int, cells: Method, chosen
             (t.value for t in inner.record.trials if t.state == "COMPLETE" and t.value is not None),
             default=float("nan"),
         ),
-        inner=statistics.fmean(scores) if scores else float("nan"),
+        inner=inner.contender.score(inner_folds),
         outer=jackknife(cells[fold::folds], units, metric).value,
         baseline=best,
         baseline_title=title,

@@ -112,7 +112,7 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
     of the data.
     """
     from spectrosim_search.search.budget import confirmation_replicates
-    from spectrosim_search.search.nested import last_study, searches
+    from spectrosim_search.search.nested import last_study, outer_replicates, searches
     from spectrosim_search.search.plan import costs, expected_replicates, first_configuration, seconds_a_replicate
     from spectrosim_search.search.run_classes import plan_classes
     from spectrosim_search.search.workbench import Workbench
@@ -130,7 +130,7 @@ def plan_study(prepared: Prepared, *, workers: int | None = None) -> dict[str, A
     confirmed = confirmation_replicates(study, bench.design.folds)
     if bench.design.outer:
         confirmed = confirmation_replicates(last_study(study), bench.design.folds) * searches(study)
-        confirmed += len(bench.design.outer) * study.confirmation.seeds
+        confirmed += outer_replicates(study)
         searched *= searches(study)
     return {
         "study": study.name,

@@ -12,8 +12,10 @@ import pytest
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Budget, Confirmation, Dimension, Ladder, Protocol, Sampler, Study
 from spectrosim_search.deploy.export import export
+from spectrosim_search.evaluation.committee import average
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.statistics import jackknife
+from spectrosim_search.evaluation.verification import metrics
 from spectrosim_search.protocol.design import make_design
 from spectrosim_search.report.page import render
 from spectrosim_search.report.table import markdown, plain_text
@@ -249,3 +251,72 @@ def test_outer_folds_change_no_other_question() -> None:
     plain = study_of(protocol=Protocol(scoring="corrected-cv"))
     assert plain.question == study_of(protocol=Protocol(scoring="corrected-cv", outer_folds=7)).question
     assert study_of().question != study_of(protocol=Protocol(scoring="nested", outer_folds=4, seeds=1)).question
+
+
+@pytest.fixture(scope="module")
+def committees(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRecord]:
+    """Six trials and a committee of three in each search, on spectra where it wins in a fold at least."""
+    folder = tmp_path_factory.mktemp("committees")
+    asked = Confirmation(finalists=1, seeds=2, minimum_seeds=1, committee=3)
+    return folder, run(folder, study_of(budget=Budget(trials=6), confirmation=asked))
+
+
+def test_a_committee_that_wins_inside_is_judged_outside(committees: tuple[Path, StudyRecord]) -> None:
+    folder, record = committees
+    confirmation = record.confirmation
+    assert confirmation is not None
+    with Store(f"sqlite:///{folder}/n.db", read_only=True) as store:
+        inner = [store.record(f.study) for f in confirmation.outer]
+    several = [i.confirmation.winner_members for i in inner if i.confirmation is not None]
+    assert any(several)  # what follows speaks of committees
+    held = [r for r in record.replicates if r.phase == "hold-out"]
+    cells: dict[tuple[int, int], tuple[PairScores, ...]] = {}
+    for fold, search in enumerate(inner):
+        c = search.confirmation
+        assert c is not None
+        numbers = c.winner_members or (c.winner_trial,)
+        identities = [t.configuration_id for n in numbers for t in search.trials if t.number == n]
+        own = [r for r in held if r.fold == fold]
+        assert {r.configuration_id for r in own} == set(identities) and len(set(identities)) == len(numbers)
+        for seed in {r.seed for r in own}:
+            pairs = [next(r for r in own if r.seed == seed and r.configuration_id == i).pairs for i in identities]
+            cells[seed, fold] = average(pairs) if len(pairs) > 1 else pairs[0]
+        assert confirmation.outer[fold].configuration_id == c.winner_configuration_id
+        assert search.study.confirmation.committee == 3
+    seeds = sorted({seed for seed, _ in cells})
+    design = Workbench(spectra_of(), record.study).design
+    expected = jackknife([cells[s, f] for s in seeds for f in range(FOLDS)], design.units, "matched_auc")
+    winner = next(row for row in confirmation.rows if row.kind == "winner")
+    assert winner.metrics["matched_auc"] == expected and winner.seeds == len(seeds)
+    assert "nested" in render(record) and "members:" in export(record, committee=True)
+
+
+def test_what_an_inner_winner_scored_inside_is_told(committees: tuple[Path, StudyRecord]) -> None:
+    folder, record = committees
+    assert record.confirmation is not None
+    with Store(f"sqlite:///{folder}/n.db", read_only=True) as store:
+        for told in record.confirmation.outer:
+            inner = store.record(told.study)
+            c = inner.confirmation
+            assert c is not None
+            fresh = [r for r in inner.replicates if r.phase == "confirm"]
+            if c.winner_members:
+                members = [t.configuration_id for n in c.winner_members for t in inner.trials if t.number == n]
+                pairs = [{(r.seed, r.fold): r.pairs for r in fresh if r.configuration_id == m} for m in members]
+                places = set.intersection(*(set(own) for own in pairs))  # a single finalist has more seeds
+                scores = [metrics(average([own[p] for own in pairs]))["matched_auc"] for p in sorted(places)]
+            else:
+                scores = [r.score for r in fresh if r.configuration_id == c.winner_configuration_id]
+            assert told.inner == pytest.approx(statistics.fmean(scores))
+
+
+def test_a_committee_is_reckoned_with() -> None:
+    alone = study_of(budget=Budget(trials=4, replicates=200))
+    several = study_of(
+        budget=Budget(trials=4, replicates=200),
+        confirmation=Confirmation(finalists=2, seeds=2, minimum_seeds=1, committee=10),
+    )
+    assert nested.outer_replicates(alone) == FOLDS * 2
+    assert nested.outer_replicates(several) == FOLDS * 10
+    assert nested.last_study(several).budget.replicates == (200 - FOLDS * 10) // 4
+    assert nested.last_study(several).confirmation.committee == 10
