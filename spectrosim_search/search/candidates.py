@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.evaluation.class_statistics import ClassMethod
 from spectrosim_search.evaluation.scores import PairScores
@@ -183,8 +184,14 @@ def held_out_items(candidates: Sequence[Candidate], bench: Bench) -> list[tuple[
 
 def _summary(c: Configuration) -> str:
     if c.program is not None:
-        chosen = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in c.program]
-        return ", ".join([c.program.type, c.encoder.type, describe(c.preprocessing), *chosen])
+        program = registry.load("search.programs", c.program.type)
+        usual = program.Settings()  # what stands at its default is left out
+        changed = [(name, value) for name, value in c.program if value != getattr(usual, name)]
+        chosen = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in changed]
+        network = [c.encoder.type] if getattr(program, "trains_encoder", lambda configuration: True)(c) else []
+        if network and c.training.epochs == 0 and not hasattr(usual, "epochs"):  # with epochs it trains once more
+            chosen.append("not trained")
+        return ", ".join([c.program.type, *network, describe(c.preprocessing), *chosen])
     encoder = c.encoder.type
     if c.encoder.get("branch", "none") != "none":
         encoder += f" + {c.encoder['branch']}"

@@ -20,10 +20,12 @@ from spectrosim_search.deploy.named_model import load_named
 from spectrosim_search.deploy.retrain_named import train_named
 from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
+from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_fits import class_items
 from spectrosim_search.search.confirm_budget import time_left, within_budget
 from spectrosim_search.search.documents import load_study
+from spectrosim_search.search.plan import first_configuration
 from spectrosim_search.search.records import EVERY_SEED, StudyRecord
 from spectrosim_search.search.run import Prepared, plan_study, prepare_study, run_study
 from spectrosim_search.search.run_baselines import compare_baselines
@@ -354,3 +356,25 @@ def test_a_choice_of_the_winner_leaves_time_for_the_curve_after_it(runs: dict[st
     assert time_left(study, fresh, now, lambda: 60.0)() and not time_left(study, fresh, now, lambda: 101.0)()
     done = within_budget(study, fresh, now, [], 2, lambda: 101.0)
     assert not done()  # nobody is short of seeds, and the curve needs what is left
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "told"),
+    [
+        (
+            "pretrain",
+            ["program.branch_axes=7"],
+            "pretrain, raw, channels scaled, branch alone, branch_axes 7, features 3",
+        ),
+        ("pretrain", ["program.branch=none"], "pretrain, block-cnn, raw, channels scaled, features 3"),
+        ("identify", [], "identify, whitened, sqrt, not trained"),
+        ("identify", ["training.epochs=2", "program.readout=nearest"], "identify, whitened, sqrt, readout nearest"),
+        ("synthesis", ["program.blend=0.0"], "synthesis, sqrt, spectra_per_class 2"),
+        ("synthesis", ["program.blend=0.5"], "synthesis, stepped, sqrt, blend 0.5, spectra_per_class 2"),
+    ],
+)
+def test_a_configuration_is_told_by_what_takes_part_and_is_not_as_usual(
+    task: str, settings: list[str], told: str
+) -> None:
+    configuration = first_configuration(load_study(task, set_=settings))
+    assert Candidate("a", "a", "finalist", configuration, 0, 1).settings() == told

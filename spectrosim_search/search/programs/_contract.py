@@ -17,6 +17,8 @@ A program is a module of this package with
     share of the training spectra whose class is known; without it all of them;
 ``counterpart(configuration) -> tuple[str, Configuration] | None`` (with ``label_share``)
     what a curve over labels sets a configuration against, with its title;
+``trains_encoder(configuration) -> bool`` (optional)
+    whether the configuration's encoder has a part in it; without it always;
 ``prepare(spectra) -> SpectraSet`` (optional)
     what becomes of the spectra before anything is split, near-duplicates put into one block for instance;
 ``side(study, spectra, class_names) -> Mapping[str, NDArray[np.float32]]`` (optional)

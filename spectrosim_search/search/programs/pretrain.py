@@ -37,6 +37,7 @@ __all__ = [
     "label_share",
     "predict",
     "run",
+    "trains_encoder",
 ]
 
 BASELINES = "baselines.classifiers"
@@ -145,13 +146,18 @@ def label_share(configuration: Configuration) -> float:
     return settings_of(configuration).label_fraction
 
 
+def trains_encoder(configuration: Configuration) -> bool:
+    """Whether a network answers at all."""
+    return settings_of(configuration).branch != "alone"
+
+
 def counterpart(configuration: Configuration) -> tuple[str, Configuration] | None:
     """The same without pretraining; of a configuration without, the same after recognising transformations.
 
     None where it names no transformation to recognise, and where no network is trained.
     """
     assert configuration.program is not None
-    if settings_of(configuration).branch == "alone":
+    if not trains_encoder(configuration):
         return None
     off = settings_of(configuration).pretext != "none"
     changed = {**dict(configuration.program.parameters), "pretext": "none" if off else "transformations"}

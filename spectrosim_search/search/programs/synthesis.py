@@ -46,11 +46,18 @@ __all__ = [
     "run",
     "side",
     "synthesise",
+    "trains_encoder",
 ]
 
 BASELINES = "baselines.generators"
 REFERENCES = ("none", "duplicates", "noise", "peak-removal", "class-mean", "mixup", "vae")
 ROWS_DRAW = True  # every reference row trains the same classifier, which draws
+
+
+def trains_encoder(configuration: Configuration) -> bool:
+    """Whether an autoencoder takes part."""
+    settings = settings_of(configuration)
+    return settings.use != "real" and settings.blend > 0
 
 
 def prepare(spectra: SpectraSet) -> SpectraSet:
