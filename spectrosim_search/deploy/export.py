@@ -15,6 +15,7 @@ from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.search.candidates import best_trials
 from spectrosim_search.search.label_free import CRITERIA, ranking
 from spectrosim_search.search.pareto import pareto_trials
+from spectrosim_search.search.programs import trains_encoder
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, StudyRecord, TrialRecord
 
 __all__ = ["export", "export_document", "export_front"]
@@ -248,6 +249,8 @@ def _header(document: ExportDocument, record: StudyRecord) -> str:
         recommended = {"linear-metric": "the linear metric", "plda": "PLDA"}.get(record.confirmation.export_kind)
         if asked and recommended:
             lines.append(f"The study recommends {recommended} instead: export without {asked}.")
+    if document.configuration is not None and not trains_encoder(document.configuration):
+        lines.append("No encoder is trained: what stands below of encoder, head, objective and optimiser has no part.")
     if study.protocol.name == "random-pairs":
         lines.append("Protocol random-pairs leaks: its scores say nothing about new batches.")
     lines += ["", "Train it:  spectrosim-search train THIS_FILE --data YOUR_SPECTRA --out MODEL"]

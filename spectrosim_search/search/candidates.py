@@ -12,6 +12,7 @@ from spectrosim_search.evaluation.class_statistics import ClassMethod
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.contenders import Contender, ScoredCell
+from spectrosim_search.search.programs import trains_encoder
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.spectra.preprocessing import describe
@@ -188,7 +189,7 @@ def _summary(c: Configuration) -> str:
         usual = program.Settings()  # what stands at its default is left out
         changed = [(name, value) for name, value in c.program if value != getattr(usual, name)]
         chosen = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in changed]
-        network = [c.encoder.type] if getattr(program, "trains_encoder", lambda configuration: True)(c) else []
+        network = [c.encoder.type] if trains_encoder(c) else []
         if network and c.training.epochs == 0 and not hasattr(usual, "epochs"):  # with epochs it trains once more
             chosen.append("not trained")
         return ", ".join([c.program.type, *network, describe(c.preprocessing), *chosen])

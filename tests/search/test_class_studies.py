@@ -378,3 +378,22 @@ def test_a_configuration_is_told_by_what_takes_part_and_is_not_as_usual(
 ) -> None:
     configuration = first_configuration(load_study(task, set_=settings))
     assert Candidate("a", "a", "finalist", configuration, 0, 1).settings() == told
+
+
+def test_an_exported_discriminant_analysis_says_that_no_encoder_is_trained(
+    runs: dict[str, tuple[StudyRecord, str]], tmp_path: Path
+) -> None:
+    record, _ = runs["pretrain"]
+    assert "No encoder is trained" not in export(record)
+    prepared = _prepared("pretrain")
+    base = tuple((path, "alone" if path == "program.branch" else value) for path, value in prepared.study.base)
+    asked = replace(prepared.study.confirmation, label_fractions=())
+    prepared = replace(prepared, study=replace(prepared.study, base=base, confirmation=asked))
+    with single_thread():
+        alone = run_study(prepared, storage=f"sqlite:///{tmp_path / 'a.db'}", workers=0)
+        path = tmp_path / "best.yaml"
+        path.write_text(export(alone), encoding="utf-8")
+        assert "No encoder is trained" in path.read_text(encoding="utf-8")
+        model = train_named(load_export(path), prepared.spectra, tmp_path / "model", seeds=1)
+    found = load_named(tmp_path / "model", ("pretrain",)).identify(prepared.spectra)
+    assert np.array_equal(found.scores, model.identify(prepared.spectra).scores)

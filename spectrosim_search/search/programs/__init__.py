@@ -4,6 +4,6 @@ A member holds its ``Settings`` (frozen dataclass: the ``program`` section of a 
 :mod:`spectrosim_search.search.programs._contract` describes.
 """
 
-from spectrosim_search.search.programs._contract import ProgramResult, ProgramTask
+from spectrosim_search.search.programs._contract import ProgramResult, ProgramTask, trains_encoder
 
-__all__ = ["ProgramResult", "ProgramTask"]
+__all__ = ["ProgramResult", "ProgramTask", "trains_encoder"]

@@ -44,9 +44,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
 
-__all__ = ["OnEpoch", "ProgramResult", "ProgramTask"]
+__all__ = ["OnEpoch", "ProgramResult", "ProgramTask", "trains_encoder"]
 
 OnEpoch = Callable[[int, float], bool]  # (epoch, training loss) → whether to stop
 
@@ -84,3 +85,12 @@ class ProgramResult:
     train_seconds: float
     metrics: Mapping[str, float] = field(default_factory=dict)  # beside accuracy and macro F1, by name
     components: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)  # k → (M, k) classes of the mixtures
+
+
+def trains_encoder(configuration: Configuration) -> bool:
+    """Whether a configuration's encoder has a part in what its program does; without a program it has."""
+    if configuration.program is None:
+        return True
+    program = registry.load("search.programs", configuration.program.type)
+    asked: Callable[[Configuration], bool] | None = getattr(program, "trains_encoder", None)
+    return asked is None or asked(configuration)
