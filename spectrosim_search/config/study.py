@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -136,6 +136,11 @@ class Screening:
     trials: int = field(0, "trials in which only `vary` varies, after the known good ones; 0: no screening", low=0)
     vary: tuple[str, ...] = field((), "keys, or beginnings of keys (preprocessing), that vary while screening")
     starts: int = field(3, "best screened trials that go on in each way that `climb` names", low=1)
+
+    @staticmethod
+    def means(key: str, paths: Iterable[str]) -> bool:
+        """Whether a key of `vary` is, or is the beginning of, one of these dotted paths."""
+        return any(path == key or path.startswith(key + ".") for path in paths)
 
 
 @dataclass(frozen=True)

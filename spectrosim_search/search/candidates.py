@@ -190,8 +190,8 @@ def _summary(c: Configuration) -> str:
         changed = [(name, value) for name, value in c.program if value != getattr(usual, name)]
         chosen = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in changed]
         network = [c.encoder.type] if trains_encoder(c) else []
-        if network and c.training.epochs == 0 and not hasattr(usual, "epochs"):  # with epochs it trains once more
-            chosen.append("not trained")
+        if network and c.training.epochs == 0:
+            chosen.append("training.epochs 0")
         return ", ".join([c.program.type, *network, describe(c.preprocessing), *chosen])
     encoder = c.encoder.type
     if c.encoder.get("branch", "none") != "none":

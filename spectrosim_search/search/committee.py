@@ -20,7 +20,7 @@ from spectrosim_search.search.candidates import Candidate, best_trials
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 
-__all__ = ["Committee", "averaged_cells", "choose_committee", "committee_bias"]
+__all__ = ["Committee", "averaged_cells", "choose_committee", "committee_bias", "trained_by"]
 
 
 @dataclass
@@ -83,6 +83,13 @@ class Committee(Contender):
     def epochs(self) -> int:
         """Median over the members; each is trained for its own."""
         return round(statistics.median(m.epochs() for m in self.members))
+
+
+def trained_by(contender: Contender) -> tuple[Candidate, ...]:
+    """What a contender trains: itself, or its members."""
+    if isinstance(contender, Committee):
+        return contender.members
+    return (contender,) if isinstance(contender, Candidate) else ()
 
 
 def choose_committee(

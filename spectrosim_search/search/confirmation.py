@@ -16,8 +16,8 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.search.axis_view import SEEDS, axis_view
 from spectrosim_search.search.baseline_runs import score_baselines
-from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
-from spectrosim_search.search.committee import Committee, choose_committee
+from spectrosim_search.search.candidates import choose_candidates, confirm_items, held_out_items, within
+from spectrosim_search.search.committee import choose_committee, trained_by
 from spectrosim_search.search.conclusion import conclude
 from spectrosim_search.search.confirm_budget import allowed, never, time_left, train, within_budget
 from spectrosim_search.search.contenders import Contender
@@ -112,7 +112,7 @@ def confirm(
         if baselines is None:
             say("the held-out groups are scored once")
         last = [c for c in finished if c is winner or c.kind == "preset" or c.labels_choose]
-        alone = [one for c in last for one in _alone(c)]
+        alone = [one for c in last for one in trained_by(c)]
         train(held_out_items(alone, bench), study, store, pool, go_on if baselines else lambda: True, listener)
     names = reference_names(record.study, bench.spectra)
     say(f"reference rows: {', '.join(names)}")
@@ -139,13 +139,6 @@ def confirm(
     for reference in references:
         store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
     store.set_confirmation(study.name, conclusion if finish is None else finish(conclusion))
-
-
-def _alone(contender: Contender) -> tuple[Candidate, ...]:
-    """What it trains: itself, or its members."""
-    if isinstance(contender, Committee):
-        return contender.members
-    return (contender,) if isinstance(contender, Candidate) else ()
 
 
 def _shown(conclusion: ConfirmationRecord, bench: Workbench, winner: Contender) -> ConfirmationRecord:

@@ -20,7 +20,6 @@ import numpy as np
 from spectrosim_search.baselines import title
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Study
-from spectrosim_search.evaluation.committee import average
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold
 from spectrosim_search.protocol.cells import check_disjoint
@@ -28,11 +27,11 @@ from spectrosim_search.protocol.design import Design
 from spectrosim_search.search.baseline_items import run_part
 from spectrosim_search.search.budget import committee_seeds
 from spectrosim_search.search.candidates import Candidate
-from spectrosim_search.search.committee import Committee
-from spectrosim_search.search.driver_items import run_items
+from spectrosim_search.search.committee import Committee, trained_by
+from spectrosim_search.search.confirm_budget import train
 from spectrosim_search.search.nested_conclusion import InnerSearch, conclude_nested
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import ConfirmationRecord, ReplicateRecord
+from spectrosim_search.search.records import ConfirmationRecord
 from spectrosim_search.search.reference import (
     ReferenceScores,
     baseline_record,
@@ -41,7 +40,6 @@ from spectrosim_search.search.reference import (
 )
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_question import inner_name
-from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
 from spectrosim_search.spectra.spectra_set import SpectraSet
@@ -145,39 +143,22 @@ def _scored(
     A winner, or every member of a committee that won, is trained on all that its search was given, for the epochs that
     its own validation chose; a committee's similarities are averaged. A seed that failed in some fold is left out.
     """
-    work: list[WorkItem] = []
-    places: dict[str, tuple[int, int]] = {}
-    asked = [
-        (fold, bench.hold_out_items(member.configuration, seeds, member.epochs(), fold=fold))
+    each = [
+        (member, bench.hold_out_items(member.configuration, seeds, member.epochs(), fold=fold))
         for fold, i in enumerate(inner)
-        for member in i.trained
+        for member in trained_by(i.contender)
     ]
-    for place in range(seeds):  # seed by seed, so that what is interrupted has whole seeds
-        for fold, items in asked:
-            work.append(items[place])
-            places[items[place].key] = (place, fold)
-    found: dict[tuple[int, int], list[tuple[PairScores, ...]]] = {}
-
-    def take(record: ReplicateRecord) -> None:
-        if record.pairs:
-            found.setdefault(places[record.key], []).append(record.pairs)
-
-    run_items(pool, work, store, take, study=bench.study.name, listener=listener)
-    whole = [
-        place
-        for place in range(seeds)
-        if all(len(found.get((place, fold), ())) == len(i.trained) for fold, i in enumerate(inner))
-    ]
+    # seed by seed, so that what is interrupted has whole seeds
+    work = [(member, items[place]) for place in range(seeds) for member, items in each]
+    train(work, bench.study, store, pool, lambda: True, listener)
+    parts = [i.contender.held_out_parts() for i in inner]
+    whole = sorted(set.intersection(*(set(own) for own in parts)))
     cells = [
-        tuple(replace(p, threshold=i.confirmation.threshold) for p in _together(found[place, fold]))
-        for place in whole
-        for fold, i in enumerate(inner)
+        tuple(replace(p, threshold=i.confirmation.threshold) for p in own[seed])
+        for seed in whole
+        for i, own in zip(inner, parts, strict=True)
     ]
     return cells, len(whole)
-
-
-def _together(pairs: Sequence[tuple[PairScores, ...]]) -> tuple[PairScores, ...]:
-    return average(pairs) if len(pairs) > 1 else pairs[0]
 
 
 def _read(store: Store, name: str) -> InnerSearch:
@@ -199,9 +180,9 @@ def _read(store: Store, name: str) -> InnerSearch:
             if replicate.phase == "confirm" and replicate.configuration_id == member.identity:
                 member.add(replicate)
     if len(members) == 1:
-        return InnerSearch(record, confirmation, members[0], members, winner)
+        return InnerSearch(record, confirmation, members[0], winner)
     committee = Committee("committee", winner.title, "finalist", members, confirmation.metric)
-    return InnerSearch(record, confirmation, committee, members, winner)
+    return InnerSearch(record, confirmation, committee, winner)
 
 
 def _reference(

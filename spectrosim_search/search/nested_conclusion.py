@@ -15,7 +15,6 @@ from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import ExportKind, decide
 from spectrosim_search.evaluation.verification import METRICS
-from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.contenders import Contender
 from spectrosim_search.search.records import (
     CHOSEN,
@@ -37,14 +36,12 @@ Method = list[tuple[PairScores, ...]]
 class InnerSearch:
     """How the search in one outer fold ended.
 
-    `contender` is who won, with its replicates; `trained` what that trains, itself or the members of a committee;
-    `winner` the row of its own table.
+    `contender` is who won, with its replicates; `winner` the row of its own table.
     """
 
     record: StudyRecord
     confirmation: ConfirmationRecord
     contender: Contender
-    trained: tuple[Candidate, ...]
     winner: MethodRow
 
 

@@ -34,7 +34,8 @@ class Screening:
         self._moving = {d.path for d in study.dimensions if self._varies(d)}
 
     def _varies(self, dimension: Dimension) -> bool:
-        return any(dimension.path == key or dimension.path.startswith(key + ".") for key in self._study.screening.vary)
+        screening = self._study.screening
+        return any(screening.means(key, [dimension.path]) for key in screening.vary)
 
     @property
     def active(self) -> bool:

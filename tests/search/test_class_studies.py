@@ -367,7 +367,7 @@ def test_a_choice_of_the_winner_leaves_time_for_the_curve_after_it(runs: dict[st
             "pretrain, raw, channels scaled, branch alone, branch_axes 7, features 3",
         ),
         ("pretrain", ["program.branch=none"], "pretrain, block-cnn, raw, channels scaled, features 3"),
-        ("identify", [], "identify, whitened, sqrt, not trained"),
+        ("identify", [], "identify, whitened, sqrt, training.epochs 0"),
         ("identify", ["training.epochs=2", "program.readout=nearest"], "identify, whitened, sqrt, readout nearest"),
         ("synthesis", ["program.blend=0.0"], "synthesis, sqrt, spectra_per_class 2"),
         ("synthesis", ["program.blend=0.5"], "synthesis, stepped, sqrt, blend 0.5, spectra_per_class 2"),

@@ -29,7 +29,7 @@ def study_problems(study: Study, where: str) -> list[str]:
         found += [
             f"{where}: screening.vary: nothing that varies is, or begins with, '{key}'"
             for key in screening.vary
-            if not any(path == key or path.startswith(key + ".") for path in paths)
+            if not screening.means(key, paths)
         ]
         if not screening.vary:
             found.append(f"{where}: screening.vary: names nothing, so every screened trial would be the same")

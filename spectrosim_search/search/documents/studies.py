@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -16,7 +15,7 @@ from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Scalar
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.presets import preset_names
-from spectrosim_search.config.study import Dimension, Screening, Study
+from spectrosim_search.config.study import Dimension, Study
 from spectrosim_search.search.documents.bundled import bundled_names, find, read
 from spectrosim_search.search.documents.catalogue import COMPONENTS, DEFAULT_TYPES, FAMILIES
 from spectrosim_search.search.documents.checks import search_problems, study_problems
@@ -25,6 +24,7 @@ from spectrosim_search.search.documents.dimensions import VarySection, domain_pr
 from spectrosim_search.search.documents.layers import Layers, active, complete, order
 from spectrosim_search.search.documents.models import StrictText, build, problems_of, strict
 from spectrosim_search.search.documents.options import Overrides, read_overrides
+from spectrosim_search.search.documents.screened import left_to_screen
 from spectrosim_search.search.documents.spaces import (
     Space,
     compose,
@@ -142,7 +142,7 @@ def load_study(
         problems += [] if overrides else _misfits(way, dimensions, document.place(("climb", i)))
         ways.append(tuple(sorted((path, value) for path, value in way.items() if path in varied)))
     if overrides:
-        fields["screening"], ways = _left_to_screen(fields["screening"], ways, varied, overrides)
+        fields["screening"], ways = left_to_screen(fields["screening"], ways, varied, overrides)
     for family in COMPONENTS:
         if f"{family}.type" not in varied and family != PROGRAM:
             layers.base.setdefault(f"{family}.type", DEFAULT_TYPES[family])
@@ -295,27 +295,6 @@ def _without_effect(layers: Layers, dimensions: tuple[Dimension, ...]) -> list[s
             when = ", ".join(f"{p} in {{{', '.join(map(str, v))}}}" for p, v in layers.vary[path].when)
             problems.append(f"{who} {path}: varies only where {when}, which never holds here")
     return problems
-
-
-def _left_to_screen(
-    screening: Screening, ways: list[tuple[tuple[str, Scalar], ...]], varied: Collection[str], overrides: Overrides
-) -> tuple[Screening, list[tuple[tuple[str, Scalar], ...]]]:
-    """What the caller's options leave of a document's screening, and of the ways on from it.
-
-    A key that an option fixes is not screened. Where a key has lost its meaning (another encoder was fixed), what the
-    screening stands on is gone: nothing is screened then, as with ``screening.trials=0``.
-    """
-
-    def meets(key: str, paths: Collection[str]) -> bool:
-        return any(path == key or path.startswith(key + ".") for path in paths)
-
-    own = "screening.vary" in overrides.study or not screening.vary
-    if own or not (screening.trials or "screening.trials" in overrides.study):  # taken by its word, right or wrong
-        return screening, ways
-    left = tuple(key for key in screening.vary if meets(key, varied))
-    if not left or not all(key in left or meets(key, overrides.fixed) for key in screening.vary):
-        screening = replace(screening, trials=0)
-    return (replace(screening, vary=left), ways) if screening.trials else (Screening(), [])
 
 
 def _misfits(entry: Mapping[str, Scalar], dimensions: tuple[Dimension, ...], where: str) -> list[str]:
