@@ -1,4 +1,5 @@
-"""How should embeddings be compared: by cosine, distance, or a log likelihood ratio of same against different group?
+"""How should embeddings be compared: by cosine, distance, or a log likelihood ratio of same against different group,
+and less the similarity with how many neighbours?
 
     python -m benchmarks.comparing --data spectra.csv.gz [--set preprocessing.intensity=snv …] [--splits 3] [--scratch]
 
@@ -34,7 +35,17 @@ from spectrosim_search.search.space import build_configuration
 from spectrosim_search.search.workbench import Workbench
 
 AXES, SHRINKAGE = 60, 0.1  # of the whitened encoder and of the baselines
-COMPARISONS = (("cosine", 0.1), ("euclidean", 0.1), ("plda", 0.1), ("plda", 0.5), ("plda", 1.0))
+COMPARISONS = (  # kind, shrinkage, neighbours
+    ("cosine", 0.1, 0),
+    ("cosine", 0.1, 1),
+    ("cosine", 0.1, 3),
+    ("cosine", 0.1, 8),
+    ("euclidean", 0.1, 0),
+    ("plda", 0.1, 0),
+    ("plda", 0.5, 0),
+    ("plda", 0.5, 3),
+    ("plda", 1.0, 0),
+)
 SCRATCH: Mapping[str, int | str] = {"type": "transformer", "width": 32, "depth": 2}
 Scores = dict[str, list[tuple[float, float]]]
 
@@ -57,15 +68,21 @@ def compared(task: ReplicateTask, data: TrainingData) -> Iterator[tuple[str, lis
     alone = dataclasses.replace(task, halves=None, return_parameters=True)
     (result,) = train_stack([alone], {task.data: data}, precision="fp32")
     z = torch.from_numpy(embed(task.configuration, result.parameters, data.spectra, data.axis))
-    for kind, shrinkage in COMPARISONS:
-        own = dataclasses.replace(task.configuration.training, comparison=kind, comparison_shrinkage=shrinkage)
+    for kind, shrinkage, neighbours in COMPARISONS:
+        own = dataclasses.replace(
+            task.configuration.training,
+            comparison=kind,
+            comparison_shrinkage=shrinkage,
+            comparison_neighbours=neighbours,
+        )
         rows = z
-        if kind != "cosine":
+        if own.own_terms:
             configuration = dataclasses.replace(task.configuration, training=own)
             fitter = Comparison([configuration], [task.train], [training_groups(task, data)], z.device)
-            rows = compared_rows(fitter.fit(z[None, task.train]), z[None])[0]
-        halves = [pair_similarity(rows[p.left], rows[p.right], kind != "cosine") for p in task.halves]
-        yield kind + (f" {shrinkage:g}" if kind == "plda" else ""), [h.float().numpy() for h in halves]
+            rows = compared_rows(fitter.fit(z[None, task.train]), z[None], neighbours)[0]
+        halves = [pair_similarity(rows[p.left], rows[p.right], own.own_terms) for p in task.halves]
+        name = kind + (f" {shrinkage:g}" if kind == "plda" else "") + (f" less {neighbours}" if neighbours else "")
+        yield name, [h.float().numpy() for h in halves]
 
 
 def scored(halves: Sequence[PairSet], similarities: Sequence[NDArray[np.float32]]) -> tuple[float, float]:

@@ -173,6 +173,17 @@ class Training:
     comparison_shrinkage: float = field(
         0.1, "share of the mean variance mixed into the covariance within groups (comparison plda)", low=0.0, high=1.0
     )
+    comparison_neighbours: int = field(
+        0,
+        "nearest training groups whose mean similarity to a spectrum is taken off its similarities (local scaling); 0: "
+        "none",
+        low=0,
+        high=100,
+        shapes=True,
+    )
+    comparison_locality: float = field(
+        1.0, "how much of that mean is taken off (comparison_neighbours above 0)", low=0.0, high=2.0
+    )
     members: int = field(
         1,
         "networks of an ensemble: trained from seeds of their own, their similarities averaged",
@@ -186,6 +197,11 @@ class Training:
         low=0,
         high=30,
     )
+
+    @property
+    def own_terms(self) -> bool:
+        """Whether what is compared are rows that end with a spectrum's own term, and not vectors compared by cosine."""
+        return self.comparison != "cosine" or self.comparison_neighbours > 0
 
 
 @dataclass(frozen=True)
@@ -221,8 +237,11 @@ class Configuration:
         kept = self.to_dict()
         if self.training.comparison != "plda":
             del kept["training"]["comparison_shrinkage"]
-        if self.training.comparison == "cosine":  # so that configurations older than this choice keep their identity
+        # so that configurations older than these choices keep their identity
+        if self.training.comparison == "cosine":
             del kept["training"]["comparison"]
+        if not self.training.comparison_neighbours:
+            del kept["training"]["comparison_neighbours"], kept["training"]["comparison_locality"]
         return content_hash(kept)
 
 

@@ -1,9 +1,9 @@
 """From intensities to rows whose products are similarities, for every kind of model.
 
 Most models compare by cosine: their rows have length one, and the similarity of two spectra is the dot product. Models
-that compare otherwise (`training.comparison`, or PLDA as a linear metric) give rows of one number more, the spectrum's
-own term, last: the similarity is the dot product of the other numbers plus the two own terms. So does a committee with
-such a member.
+that compare otherwise (`training.comparison` or `comparison_neighbours`; PLDA as a linear metric) give rows of one
+number more, the spectrum's own term, last: the similarity is the dot product of the other numbers plus the two own
+terms. So does a committee with such a member.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Part:
         """Whether its rows end with an own term."""
         if self.configuration is None:
             return "weight" in self.parameters
-        return self.configuration.training.comparison != "cosine"
+        return self.configuration.training.own_terms
 
 
 def has_own(parts: Sequence[Part]) -> bool:

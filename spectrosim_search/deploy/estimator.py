@@ -38,6 +38,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     learning_rate, weight_decay, batch_size, epochs : training
     similarity : "head" or "encoder", what is embedded and compared
     comparison : "cosine", "euclidean" or "plda", how embeddings are compared (the last two are fitted on the groups)
+    comparison_neighbours : nearest training groups whose mean similarity is taken off a similarity; 0: none
     device : "cpu" or "cuda"
     random_state : seed of initialisation, order and views
 
@@ -69,6 +70,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         epochs: int = 30,
         similarity: Literal["head", "encoder"] = "head",
         comparison: Literal["cosine", "euclidean", "plda"] = "cosine",
+        comparison_neighbours: int = 0,
         device: str = "cpu",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -89,6 +91,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.epochs = epochs
         self.similarity = similarity
         self.comparison = comparison
+        self.comparison_neighbours = comparison_neighbours
         self.device = device
         self.random_state = random_state
 
@@ -171,14 +174,14 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             if table.min() < 0 or table.max() >= len(z):
                 raise InputError(f"pairs name rows outside 0 to {len(z) - 1}")
             left, right = table[:, 0], table[:, 1]
-        return row_similarity(z, left, right, self.configuration_.training.comparison != "cosine")
+        return row_similarity(z, left, right, self.configuration_.training.own_terms)
 
     def _embed(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         from spectrosim_search.deploy.embedding import unit_rows
         from spectrosim_search.learning.engine import embed
 
         rows = embed(self.configuration_, self._parameters, prepared, self._axis, device=self.device)
-        return unit_rows(rows) if self.configuration_.training.comparison == "cosine" else rows
+        return rows if self.configuration_.training.own_terms else unit_rows(rows)
 
     def _configuration(self, negative: bool, labelled: bool) -> Configuration:
         """The complete configuration; ConfigurationError lists every parameter that is wrong."""
@@ -209,6 +212,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     "epochs": self.epochs,
                     "similarity": self.similarity,
                     "comparison": self.comparison,
+                    "comparison_neighbours": self.comparison_neighbours,
                 },
             },
             "SpectroSim",

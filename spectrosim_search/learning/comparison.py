@@ -1,4 +1,5 @@
-"""How two embeddings are compared: by cosine, by distance, or by the odds that they are of one group.
+"""How two embeddings are compared: by cosine, by distance, or by the odds that they are of one group; and to whom else
+they are similar.
 
 A cosine throws the distance from the mean away. That is right where the size of a spectrum says nothing, and wrong
 where a spectrum far from all others is better evidence. So the comparison is a choice of its own, made after training:
@@ -19,6 +20,15 @@ AUC of a model alone is what it would be without.
 
 In the coordinates t of the fit both similarities are ``t·t' + own + own'``, where own = offset - Σ weight t² is a
 spectrum's own term. What is compared is therefore a row ``(t, own)``, of one number more than the embedding has.
+
+A spectrum that is like everything is weak evidence: its similarities are high whoever the other is, which ranks its
+pairs too high. With `comparison_neighbours` k above 0 the mean similarity μ of a spectrum with the k training groups
+nearest to it is taken off, s - w (μ + μ') / 2: cross-domain similarity local scaling (Conneau et al. 2018, section
+2.3, where w is 1 and the neighbours are words), in the verification of speakers the mean of adaptive symmetric score
+normalisation (Matějka et al. 2017). A group stands for its spectra by the row of their mean embedding. -w μ / 2 goes
+into the own term, so that the form of the row stays; w is the setting `comparison_locality`. Neighbours are looked for
+among training groups alone: what a spectrum is compared with may not depend on the other spectra that are judged.
+The scale stays: what is taken off lowers the pairs of a model all alike, and changes their spread little.
 """
 
 from __future__ import annotations
@@ -34,26 +44,46 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.parameters import Parameter, fitted
 
-__all__ = ["Comparison", "compared_rows", "declared", "has_own", "joined_rows", "pair_similarity"]
+__all__ = ["Comparison", "compared_rows", "declared", "joined_rows", "pair_similarity"]
 
 _SCALED_BY = 256  # training spectra whose pairs set the scale at most, spread evenly
+_COHORT = 256  # training groups among which neighbours are looked for at most, spread evenly
+_NOBODY = -1e30  # own term of places in the cohort that no group takes: no similarity is as low
 _FLOOR = 1e-12  # smallest variance, as a share of the mean one, that whitening divides by
 
 
-def has_own(configuration: Configuration) -> bool:
-    """Whether what is compared are rows ``(t, own)`` and not vectors compared by cosine."""
-    return configuration.training.comparison != "cosine"
-
-
 def declared(configuration: Configuration, size: int) -> dict[str, Parameter]:
-    """Declare the fitted tensors of the comparison of embeddings of `size` numbers; none for the cosine."""
-    if not has_own(configuration):
-        return {}
-    return {"mean": fitted(size), "projection": fitted(size, size), "weight": fitted(size), "offset": fitted(1)}
+    """Declare the fitted tensors of the comparison of embeddings of `size` numbers; none for the cosine alone."""
+    training, out = configuration.training, dict[str, Parameter]()
+    if training.comparison != "cosine":
+        out |= {"mean": fitted(size), "projection": fitted(size, size), "weight": fitted(size), "offset": fitted(1)}
+    if training.comparison_neighbours:
+        out |= {"cohort": fitted(_COHORT, size + 1), "locality": fitted(1)}
+    return out
 
 
-def compared_rows(p: Mapping[str, Tensor], z: Tensor) -> Tensor:
-    """Return rows ``(R, V, D + 1)``, the own term last, of embeddings z ``(R, V, D)``, in the type of the constants."""
+def compared_rows(p: Mapping[str, Tensor], z: Tensor, neighbours: int = 0) -> Tensor:
+    """Return rows ``(R, V, D + 1)``, the own term last, of embeddings z ``(R, V, D)``, in the type of the constants.
+
+    neighbours: training groups whose mean similarity is taken off; 0 even where `p` has a cohort: none.
+    """
+    rows = _plain_rows(p, z)
+    if not neighbours:
+        return rows
+    cohort = p["cohort"]
+    similarity = rows[..., :-1] @ cohort[..., :-1].transpose(1, 2) + rows[..., -1:] + cohort[..., -1].unsqueeze(1)
+    near = similarity.topk(min(neighbours, _COHORT), dim=-1).values
+    somebody = near > _NOBODY / 2  # a training set may have fewer groups than neighbours are asked for
+    mean = torch.where(somebody, near, 0.0).sum(dim=-1) / somebody.sum(dim=-1)
+    own = rows[..., -1] - p["locality"] * mean / 2
+    return torch.cat([rows[..., :-1], own.unsqueeze(-1)], dim=-1)
+
+
+def _plain_rows(p: Mapping[str, Tensor], z: Tensor) -> Tensor:
+    """Rows before anything is taken off for neighbours; of the cosine unit vectors, whose own terms are 0."""
+    if "projection" not in p:
+        t = torch.nn.functional.normalize(z.to(p["cohort"].dtype), dim=-1, eps=1e-8)
+        return torch.cat([t, torch.zeros_like(t[..., :1])], dim=-1)
     t = (z.to(p["mean"].dtype) - p["mean"].unsqueeze(1)) @ p["projection"]
     own = p["offset"].unsqueeze(1) - (t.square() * p["weight"].unsqueeze(1)).sum(dim=-1, keepdim=True)
     return torch.cat([t, own], dim=-1)
@@ -72,7 +102,7 @@ def joined_rows(rows: Tensor, members: int) -> Tensor:
 
 
 def pair_similarity(left: Tensor, right: Tensor, own: bool) -> Tensor:
-    """Return the similarity of what is compared, row by row ``(…, D)`` → ``(…)``; own: see :func:`has_own`."""
+    """Return the similarity of what is compared, row by row ``(…, D)`` → ``(…)``; own: rows end with own terms."""
     if not own:
         return torch.nn.functional.cosine_similarity(left, right, dim=-1)
     out: Tensor = (left[..., :-1] * right[..., :-1]).sum(dim=-1) + left[..., -1] + right[..., -1]
@@ -91,17 +121,21 @@ class Comparison:
     ) -> None:
         """Take of each place the rows ``(n,)`` of its training spectra and a group code for each.
 
-        Raises DataError where there is but one training group or, for plda, no group of two spectra.
+        Places differ in how much is taken off for neighbours and in shrinkage, in nothing else. Raises DataError where
+        there is but one training group or, for plda, no group of two spectra.
         """
         self._kind = configurations[0].training.comparison
+        self._neighbours = configurations[0].training.comparison_neighbours
+        locality = [c.training.comparison_locality for c in configurations]
+        self._locality = torch.tensor(locality, dtype=torch.float64, device=device).unsqueeze(1)
         shrinkage = [c.training.comparison_shrinkage for c in configurations]
         self._shrinkage = torch.tensor(shrinkage, dtype=torch.float64, device=device)
         width = max(r.shape[0] for r in rows)
-        table, codes, scaled = [], [], []
+        table, codes, scaled, cohort = [], [], [], []
         for own, group in zip(rows, groups):
             kinds, code = np.unique(group, return_inverse=True)
             if kinds.size < 2:
-                raise DataError(f"comparison '{self._kind}' is fitted on training groups: at least two are needed")
+                raise DataError(f"comparison '{self._named()}' is fitted on training groups: at least two are needed")
             if self._kind == "plda" and kinds.size == code.size:
                 raise DataError("comparison 'plda' needs a training group of two spectra; use 'cosine'")
             fill = width - own.size
@@ -109,8 +143,11 @@ class Comparison:
             codes.append(np.concatenate([code, np.full(fill, -1)]))
             some = np.linspace(0, own.size - 1, min(own.size, _SCALED_BY)).round().astype(np.int64)
             scaled.append(np.concatenate([some, np.full(min(width, _SCALED_BY) - some.size, -1)]))
+            met = np.linspace(0, kinds.size - 1, min(kinds.size, _COHORT)).round().astype(np.int64)
+            cohort.append(np.concatenate([met, np.full(_COHORT - met.size, -1)]))
         self.rows = torch.from_numpy(np.stack(table)).to(device)  # (R, n)
         self._codes = torch.from_numpy(np.stack(codes)).to(device)  # (R, n), -1 behind a place's own
+        self._cohort = torch.from_numpy(np.stack(cohort)).to(device)  # (R, 256) codes of groups, -1 behind them
         places = torch.from_numpy(np.stack(scaled)).to(device)  # (R, ≤ 256) places in a row's own, -1 behind them
         self._scaled, known = places.clamp(min=0), places >= 0
         scaled_codes = self._codes.gather(1, self._scaled)
@@ -119,7 +156,7 @@ class Comparison:
 
     def keep(self, places: list[int]) -> None:
         """Drop all places but those."""
-        for name in ("rows", "_codes", "_scaled", "_different", "_shrinkage"):
+        for name in ("rows", "_codes", "_cohort", "_scaled", "_different", "_shrinkage", "_locality"):
             setattr(self, name, getattr(self, name)[places])
 
     def fit(self, z: Tensor) -> dict[str, Tensor]:
@@ -129,9 +166,27 @@ class Comparison:
         """
         sound = torch.isfinite(z).flatten(1).all(dim=1)
         x = torch.where(sound[:, None, None], z, 0.0).double()
-        p = _plda(x, self._codes, self._shrinkage) if self._kind == "plda" else _distance(x, self._codes)
-        p = self._scale(p, x)
+        p: dict[str, Tensor] = {}
+        if self._kind != "cosine":
+            p = _plda(x, self._codes, self._shrinkage) if self._kind == "plda" else _distance(x, self._codes)
+            p = self._scale(p, x)
+        if self._neighbours:
+            p |= {"cohort": self._met(p, x), "locality": self._locality}
         return {n: torch.where(sound.view(-1, *[1] * (v.dim() - 1)), v, torch.nan) for n, v in p.items()}
+
+    def _named(self) -> str:
+        return self._kind + (f" less {self._neighbours} neighbours" if self._neighbours else "")
+
+    def _met(self, p: dict[str, Tensor], x: Tensor) -> Tensor:
+        """Rows ``(R, 256, D + 1)`` of the training groups among which neighbours are looked for."""
+        if self._kind == "cosine":  # the mean direction: a long embedding is no more of a neighbour than a short one
+            x = torch.nn.functional.normalize(x, dim=-1, eps=1e-8)
+        means = _group_means(x, self._codes)[0]
+        index = self._cohort.clamp(min=0).unsqueeze(-1).expand(-1, -1, x.shape[2])
+        rows = _plain_rows(p or {"cohort": x}, means.gather(1, index))
+        nobody = (self._cohort < 0).unsqueeze(-1)
+        own = torch.where(nobody, _NOBODY, rows[..., -1:])
+        return torch.cat([torch.where(nobody, 0.0, rows[..., :-1]), own], dim=-1)
 
     def _scale(self, p: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
         """Bring pairs of different groups to the mean and deviation of their cosines about the training mean."""
@@ -166,6 +221,21 @@ def _centred(x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.where(known, x - mean.unsqueeze(1), 0.0)
 
 
+def _group_means(x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Means ``(R, G + 1, D)`` of groups, their sizes ``(R, G + 1)`` and for each row ``(R, n)`` where its mean stands.
+
+    What lies behind a place's own rows has the last place, a group of nobody: mean and size are 0.
+    """
+    groups = int(codes.max()) + 1
+    known = codes >= 0
+    index = torch.where(known, codes, groups)
+    several = index.unsqueeze(-1).expand(-1, -1, x.shape[2])
+    count = x.new_zeros(x.shape[0], groups + 1).scatter_add_(1, index, known.to(x.dtype))
+    sums = x.new_zeros(x.shape[0], groups + 1, x.shape[2])
+    sums.scatter_add_(1, several, torch.where(known.unsqueeze(-1), x, 0.0))
+    return sums / count.clamp(min=1).unsqueeze(-1), count, index
+
+
 def _distance(x: Tensor, codes: Tensor) -> dict[str, Tensor]:
     """Constants of -|u - v|² = 2 u·v - |u|² - |v|²."""
     mean, _ = _centred(x, codes)
@@ -185,21 +255,13 @@ def _plda(x: Tensor, codes: Tensor, shrinkage: Tensor) -> dict[str, Tensor]:
     - ½ w ψ / (1 + ψ) (u² + v²), w = ψ / (1 + 2ψ); directions with ψ ≤ 0, along which groups differ no more than their
     spectra do within, give nothing.
     """
-    places, size = x.shape[0], x.shape[2]
     mean, centred = _centred(x, codes)
-    groups = int(codes.max()) + 1
-    index = torch.where(codes < 0, groups, codes)  # what lies behind a place's own rows gets a group of zeros
-    count = x.new_zeros(places, groups + 1).scatter_add_(1, index, (codes >= 0).to(x.dtype))
-    several = index.unsqueeze(-1).expand(-1, -1, size)
-
-    def means(values: Tensor) -> Tensor:
-        return x.new_zeros(places, groups + 1, size).scatter_add_(1, several, values) / count.clamp(min=1).unsqueeze(-1)
-
+    middle, count, index = _group_means(centred, codes)
     total, kinds = count.sum(dim=1), (count > 0).sum(dim=1)
-    residual = centred - means(centred).gather(1, several)
+    residual = centred - middle.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))
     within = residual.transpose(1, 2) @ residual / (total - kinds)[:, None, None]
     white = _whitening(within, shrinkage)
-    middle = means(centred @ white)
+    middle = middle @ white
     moment = (middle * count.unsqueeze(-1)).transpose(1, 2) @ middle / (kinds - 1)[:, None, None]
     usual = (total - count.square().sum(dim=1) / total) / (kinds - 1)
     value, turn = torch.linalg.eigh(moment)

@@ -95,6 +95,7 @@ class Model:
         self._head_settings = settings_of("heads", configuration.head)
         self._objective_settings = settings_of("objectives", configuration.objective)
         self._of_head = configuration.training.similarity == "head"
+        self._neighbours = configuration.training.comparison_neighbours
         self._silent = silent or {}
         inside = self._encoder.outputs(self._encoder_settings, length)
         declared = self._encoder.parameters(self._encoder_settings, length)
@@ -221,11 +222,11 @@ class Model:
     def compared(self, z: Tensor, comparison: Tensor, members: int) -> Tensor:
         """Return what similarity compares ``(T, V, …)`` from the networks' embeddings z ``(T·E, V, D)``.
 
-        comparison: the fitted constants ``(T·E, comparison.size)``. Embeddings compared by cosine are only joined.
+        comparison: the fitted constants ``(T·E, comparison.size)``. What cosine alone compares is only joined.
         """
         if not self.comparison.entries:
             return joined(z, members)
-        return joined_rows(compared_rows(self.comparison.views(comparison), z), members)
+        return joined_rows(compared_rows(self.comparison.views(comparison), z, self._neighbours), members)
 
 
 def joined(z: Tensor, members: int) -> Tensor:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import InputError
-from spectrosim_search.learning.comparison import has_own
 from spectrosim_search.learning.model import Model
 from spectrosim_search.learning.precision import Precision, compute_dtype
 from spectrosim_search.learning.stack import values_of
@@ -36,7 +35,7 @@ class Network:
         """
         self.members = members = configuration.training.members
         self.device = device
-        self.own = has_own(configuration)
+        self.own = configuration.training.own_terms
         self.model = model = Model(configuration, axis.shape[0])
         flat, fitted, compared = model.blank(members)
         for name, view in model.named(flat, fitted, compared).items():

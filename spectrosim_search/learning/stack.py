@@ -12,7 +12,7 @@ from spectrosim_search.config.configuration import Component
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.learning.augmentations._spread import deviation
 from spectrosim_search.learning.batch import Batch
-from spectrosim_search.learning.comparison import Comparison, has_own
+from spectrosim_search.learning.comparison import Comparison
 from spectrosim_search.learning.components import settings_of, varying
 from spectrosim_search.learning.fitting import Fitter, training_groups
 from spectrosim_search.learning.model import Model, joined
@@ -113,7 +113,7 @@ class Stack:
         self._momentum: Momentum | None = None
         if self.model.wants_target:
             self._momentum = Momentum(self.model, self.parameters, self.compute)
-        self.own = has_own(first)
+        self.own = first.training.own_terms
         self._comparison: Comparison | None = None
         if self.own:
             rows, groups = [t.train for t in places], [training_groups(t, data[t.data]) for t in places]

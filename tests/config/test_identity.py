@@ -28,10 +28,16 @@ def test_what_is_compared_otherwise_has_a_name_of_its_own() -> None:
         compared(comparison=kind, comparison_shrinkage=share).identity
         for kind, share in (("cosine", 0.1), ("euclidean", 0.1), ("plda", 0.1), ("plda", 0.2))
     ]
-    assert len(set(names)) == 4
+    names += [
+        compared(comparison=kind, comparison_neighbours=near, comparison_locality=share).identity
+        for kind, near, share in (("cosine", 1, 1.0), ("cosine", 3, 1.0), ("cosine", 3, 0.5), ("plda", 3, 1.0))
+    ]
+    assert len(set(names)) == 8
 
 
 def test_a_shrinkage_that_has_no_say_does_not_count() -> None:
     for kind in ("cosine", "euclidean"):
         first, second = (compared(comparison=kind, comparison_shrinkage=s).identity for s in (0.1, 0.9))
         assert first == second
+    first, second = (compared(comparison_locality=share).identity for share in (0.5, 1.0))
+    assert first == second

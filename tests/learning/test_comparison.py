@@ -18,7 +18,9 @@ from spectrosim_search.learning.scores import auc
 from tests.learning.problems import all_pairs, configuration, grouped, task
 
 CPU = torch.device("cpu")
-KINDS = ("euclidean", "plda")
+PLAIN = ("euclidean", "plda")
+LOCAL = ("cosine less 3", "euclidean less 1", "plda less 2")
+KINDS = PLAIN + LOCAL
 Floats = NDArray[np.float64]
 
 
@@ -29,7 +31,10 @@ def one_thread():
 
 
 def compared_by(kind: str, shrinkage: float = 0.1, **training: object) -> Configuration:
-    return configuration(training={"comparison": kind, "comparison_shrinkage": shrinkage, "epochs": 2, **training})
+    """`kind` with or without " less K" of so many neighbours."""
+    name, _, neighbours = kind.partition(" less ")
+    own = {"comparison": name, "comparison_neighbours": int(neighbours or 0), "comparison_shrinkage": shrinkage}
+    return configuration(training={**own, "epochs": 2, **training})
 
 
 def embeddings(groups: int = 9, size: int = 4, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -41,11 +46,12 @@ def embeddings(groups: int = 9, size: int = 4, seed: int = 0) -> tuple[NDArray[n
     return rng.normal(size=(groups, 5))[codes] * (3, 2, 1, 0.5, 0) + own + (4, -2, 0, 1, 3), codes
 
 
-def similarities(kind: str, shrinkage: float, x: NDArray[np.float64], codes: NDArray[np.int64], z: Floats) -> Floats:
-    fitted = Comparison([compared_by(kind, shrinkage)], [np.arange(codes.size)], [codes], CPU).fit(
-        torch.from_numpy(x)[None]
-    )
-    rows = compared_rows(fitted, torch.from_numpy(z)[None])[0].numpy()
+def similarities(
+    kind: str, shrinkage: float, x: NDArray[np.float64], codes: NDArray[np.int64], z: Floats, locality: float = 1.0
+) -> Floats:
+    one = compared_by(kind, shrinkage, comparison_locality=locality)
+    fitted = Comparison([one], [np.arange(codes.size)], [codes], CPU).fit(torch.from_numpy(x)[None])
+    rows = compared_rows(fitted, torch.from_numpy(z)[None], one.training.comparison_neighbours)[0].numpy()
     return np.asarray(rows[:, :-1] @ rows[:, :-1].T + rows[:, -1:] + rows[:, -1])
 
 
@@ -90,7 +96,50 @@ def test_euclidean_is_minus_the_squared_distance_on_a_line():
     np.testing.assert_allclose(got, slope * expected + intercept, atol=1e-10)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("locality", [0.5, 1.0])
+@pytest.mark.parametrize("kind", LOCAL)
+def test_the_mean_similarity_with_the_nearest_groups_is_taken_off(kind, locality):
+    x, codes = embeddings()
+    z = embeddings(seed=1)[0][:12]
+    name, neighbours = kind.split(" less ")
+    if name == "cosine":
+        x, z = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (x, z))
+    groups = np.array([x[codes == code].mean(axis=0) for code in np.unique(codes)])
+    if name == "cosine":
+        groups /= np.linalg.norm(groups, axis=1, keepdims=True)
+        whole = np.concatenate([z, groups]) @ np.concatenate([z, groups]).T
+    else:
+        whole = similarities(name, 0.1, x, codes, np.concatenate([z, groups]))
+    near = np.sort(whole[:12, 12:], axis=1)[:, ::-1][:, : int(neighbours)].mean(axis=1)
+    expected = whole[:12, :12] - locality * (near[:, None] + near) / 2
+    np.testing.assert_allclose(similarities(kind, 0.1, x, codes, z, locality), expected, atol=1e-10)
+
+
+def test_with_fewer_groups_than_neighbours_all_of_them_are_neighbours():
+    x, codes = embeddings(groups=4)
+    found = [similarities(f"cosine less {k}", 0.1, x, codes, x) for k in (3, 4, 9, 100)]
+    np.testing.assert_allclose(found[1], found[2])
+    np.testing.assert_allclose(found[1], found[3])
+    assert not np.allclose(found[0], found[1])
+
+
+def test_with_many_groups_neighbours_are_looked_for_among_some():
+    x, codes = embeddings(groups=700, size=2)
+    assert np.isfinite(similarities("cosine less 3", 0.1, x, codes, x[:20])).all()
+
+
+def test_a_spectrum_that_is_like_everything_is_like_nothing_in_particular():
+    """Two directions tell groups apart, a third is common: a spectrum along it is similar to all others."""
+    x = np.repeat(np.array([[1, 0, 0.5], [0, 1, 0.5]]), 4, axis=0)
+    codes = np.repeat([0, 1], 4)
+    hub, own, fellow = np.array([0.2, 0.2, 1.0]), np.array([1.0, 0.0, 0.5]), np.array([1.0, 0.4, 0.0])
+    z = np.stack([hub, own, fellow])
+    cosine = similarities("cosine less 2", 0.1, x, codes, z, locality=0.0)
+    local = similarities("cosine less 2", 0.1, x, codes, z)
+    assert local[0, 2] - local[1, 2] < cosine[0, 2] - cosine[1, 2]
+
+
+@pytest.mark.parametrize("kind", PLAIN)
 def test_training_pairs_of_two_groups_have_the_scale_of_their_centred_cosines(kind):
     x, codes = embeddings()
     different = codes[:, None] != codes
@@ -104,7 +153,8 @@ def test_training_pairs_of_two_groups_have_the_scale_of_their_centred_cosines(ki
 def test_places_of_a_stack_do_not_touch_each_other(kind):
     sets = [embeddings(groups, seed=groups) for groups in (6, 9, 7)]
     width = max(codes.size for _, codes in sets)
-    configurations = [compared_by(kind, s) for s in (0.0, 0.3, 0.9)]
+    configurations = [compared_by(kind, s, comparison_locality=1.0 - s) for s in (0.0, 0.3, 0.9)]
+    near = configurations[0].training.comparison_neighbours
     z = torch.zeros(3, width, 5, dtype=torch.float64)
     for row, (x, codes) in enumerate(sets):
         z[row, : codes.size] = torch.from_numpy(x)
@@ -115,12 +165,16 @@ def test_places_of_a_stack_do_not_touch_each_other(kind):
     for row, (x, codes) in enumerate(sets):
         alone = Comparison([configurations[row]], [rows[row]], [codes], CPU).fit(torch.from_numpy(x)[None])
         probe = torch.from_numpy(x[:7])[None]
-        pair = [compared_rows({n: v[i : i + 1] for n, v in p.items()}, probe) for p, i in ((together, row), (alone, 0))]
+        pair = [
+            compared_rows({n: v[i : i + 1] for n, v in p.items()}, probe, near)
+            for p, i in ((together, row), (alone, 0))
+        ]
         first, second = (pair_similarity(r[:, :3], r[:, 3:6], True) for r in pair)
         torch.testing.assert_close(first, second, rtol=1e-9, atol=1e-9)
     stack.keep([2])
     kept = stack.fit(z[2:])
-    torch.testing.assert_close(kept["offset"][0], together["offset"][2])
+    for name, values in together.items():
+        torch.testing.assert_close(kept[name][0], values[2])
 
 
 def test_an_embedding_that_is_not_finite_spoils_its_own_place_alone():
@@ -139,8 +193,9 @@ def test_equal_spectra_in_a_group_and_a_collapsed_embedding_give_finite_numbers(
 
 
 def test_what_cannot_be_fitted_is_said():
-    with pytest.raises(DataError, match="two are needed"):
-        Comparison([compared_by("euclidean")], [np.arange(3)], [np.zeros(3, np.int64)], CPU)
+    for kind in ("euclidean", "cosine less 3"):
+        with pytest.raises(DataError, match=f"'{kind}{' neighbours' if 'less' in kind else ''}' .* two are needed"):
+            Comparison([compared_by(kind)], [np.arange(3)], [np.zeros(3, np.int64)], CPU)
     with pytest.raises(DataError, match="group of two"):
         Comparison([compared_by("plda")], [np.arange(3)], [np.arange(3)], CPU)
 
@@ -192,9 +247,9 @@ def test_training_is_that_of_cosine_and_the_comparison_repeats_to_the_bit(kind):
     np.testing.assert_array_equal(first.similarities[0], second.similarities[0])
     np.testing.assert_array_equal(first.loss, cosine.loss)
     assert first.embedding_rank == cosine.embedding_rank
-    assert {n for n in first.parameters if n not in cosine.parameters} == {
-        f"comparison.{n}" for n in ("mean", "projection", "weight", "offset")
-    }
+    constants = {"mean", "projection", "weight", "offset"} if not kind.startswith("cosine") else set()
+    constants |= {"cohort", "locality"} if " less " in kind else set()
+    assert {n for n in first.parameters if n not in cosine.parameters} == {f"comparison.{n}" for n in constants}
     assert not np.allclose(first.similarities[0], cosine.similarities[0])
 
 
@@ -243,6 +298,8 @@ def test_a_whitened_encoder_that_is_not_trained_compared_by_plda_is_the_plda_bas
 def test_comparisons_do_not_share_a_stack_and_shrinkages_do():
     keys = [stack_key(compared_by(k, s), 70) for k, s in (("cosine", 0.1), ("plda", 0.1), ("plda", 0.5))]
     assert keys[0] != keys[1] == keys[2]
+    near = [stack_key(compared_by("plda less 2", comparison_locality=w), 70) for w in (0.5, 1.0)]
+    assert keys[1] != near[0] == near[1] != stack_key(compared_by("plda less 3"), 70)
 
 
 def test_auc_takes_any_real_similarity():
