@@ -86,7 +86,7 @@ def train(
     from spectrosim_search.spectra.load import load
 
     document = load_export(configuration)
-    names_class = document.configuration is not None and document.configuration.program is not None
+    names_class = bool(document.task)
     simulated = {} if data else simulator_of(document)
     source = DataSource(
         **simulated,
@@ -111,8 +111,7 @@ def train(
         check_onnx(onnx)  # before the training, which may take long
     with single_thread():  # bit-equal results for equal seeds
         if names_class:
-            assert document.configuration is not None and document.configuration.program is not None
-            spectra = prepared_for(document.configuration.program.type, spectra)
+            spectra = prepared_for(document.task, spectra)
             named = train_named(document, spectra, out, source=source, seeds=seeds, force=force, progress=show)
             typer.echo(str(named.path))
             return

@@ -168,7 +168,11 @@ class Confirmation:
         "validation embeddings that sees no group; the trial that labels would choose is then confirmed beside them",
     )
     committee: int = field(
-        0, "best trials whose similarities are averaged, as one more finalist (3 at least); 0: none", low=0, high=100
+        0,
+        "best trials as one more finalist (3 at least): their similarities averaged, or the classes they name put to "
+        "the vote; 0: none",
+        low=0,
+        high=100,
     )
     mixtures: int = field(
         0,

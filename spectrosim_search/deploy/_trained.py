@@ -17,7 +17,7 @@ from spectrosim_search.deploy._folder_writing import write_folder
 from spectrosim_search.deploy.alignment import IntensityRange
 from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
 
-__all__ = ["Trained", "read_trained", "write_trained"]
+__all__ = ["Trained", "part_files", "read_trained", "write_trained"]
 
 _DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
 Arrays = Mapping[str, NDArray[Any]]
@@ -61,6 +61,12 @@ class Trained:
             "packages": dict(self.packages),
             "notes": list(self.notes),
         }
+
+
+def part_files(count: int) -> list[tuple[str, str]]:
+    """Names of the weights and of the preprocessing of each part."""
+    ends = [""] if count == 1 else [f"-{i}" for i in range(1, count + 1)]
+    return [(f"weights{end}.safetensors", f"preprocessing{end}.safetensors") for end in ends]
 
 
 def write_trained(

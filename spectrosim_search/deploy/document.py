@@ -1,9 +1,9 @@
 """The document that `export` writes and `train` reads: what to train, and where that came from.
 
 Three kinds. ``kind: model`` holds a configuration of a contrastive model, key for key as a configuration file has it;
-``kind: committee`` holds a list of such configurations under ``members``, whose similarities are averaged; ``kind:
-linear-metric`` holds the settings of a linear metric, compared by cosine or by PLDA. All may carry a ``provenance``
-section. A plain configuration file without `kind` is a model without provenance.
+``kind: committee`` holds a list of such configurations under ``members``, whose similarities are averaged (of a task
+that names a class: that vote); ``kind: linear-metric`` holds the settings of a linear metric, compared by cosine or by
+PLDA. All may carry a ``provenance`` section. A plain configuration file without `kind` is a model without provenance.
 """
 
 from __future__ import annotations
@@ -91,11 +91,22 @@ class ExportDocument:
             raise InputError(f"a document of kind '{self.kind}' holds exactly what that kind needs")
         if self.kind == "committee" and len(self.members) < 2:
             raise InputError("a committee has two members at least: train one configuration as kind 'model'")
+        tasks = {c.program.type if c.program is not None else "same-batch" for c in self.members}
+        if len(tasks) > 1:
+            raise InputError(f"the members of a committee are of several tasks ({', '.join(sorted(tasks))}): give one")
+        if tasks == {"synthesis"}:
+            raise InputError("made spectra are of one generator: task synthesis has no committee")
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
         """What is trained: the one of a model, those of a committee, none of a linear metric."""
         return self.members if self.configuration is None else (self.configuration,)
+
+    @property
+    def task(self) -> str:
+        """The task that names a class which this document's program is of; empty for models of batches."""
+        programs = [c.program.type for c in self.configurations if c.program is not None]
+        return programs[0] if programs else ""
 
     @property
     def identity(self) -> str:

@@ -151,7 +151,8 @@ def _committee(record: StudyRecord, trials: Sequence[TrialRecord]) -> ExportDocu
     identity = committee_identity([c.identity for c in members])
     rows = record.confirmation.rows if record.confirmation else ()
     row = next((r for r in rows if r.configuration_id == identity), None)
-    how = f"the {len(members)} best of {_counted(record)} trials{_by(record)}, their similarities averaged"
+    joined = "their similarities averaged" if record.study.task == "same-batch" else "which vote"
+    how = f"the {len(members)} best of {_counted(record)} trials{_by(record)}, {joined}"
     how += ", confirmed with fresh seeds" if row is not None else "; not confirmed"
     provenance = _provenance(record, how, row)
     provenance["members"] = [

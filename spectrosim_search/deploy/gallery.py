@@ -6,13 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.deploy.named_model import NamedModel
+from spectrosim_search.evaluation.class_committee import vote_components
 from spectrosim_search.evaluation.mixtures import name_components
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["enrolled", "name_mixtures"]
+
+IntArray = NDArray[np.int64]
 
 
 def enrolled(model: NamedModel, spectra: SpectraSet) -> NamedModel:
@@ -22,30 +26,42 @@ def enrolled(model: NamedModel, spectra: SpectraSet) -> NamedModel:
     """
     if (spectra.groups == "").any():
         raise DataError(f"{int((spectra.groups == '').sum())} spectra of '{spectra.name}' have no group to enrol under")
-    prepared, axis, told = model.prepare(spectra)
+    given, told = model.prepare(spectra)
     names = [*model.class_names, *sorted(set(spectra.groups.tolist()) - set(model.class_names))]
     codes = np.array([names.index(g) for g in spectra.groups.tolist()], dtype=np.int64)
-    parameters = model.program.enrol(model.configuration, model.parameters, prepared, axis, codes)
-    return replace(model, parameters=parameters, class_names=tuple(names), notes=(*model.notes, *told))
+    larger = [model.program.enrol(p.configuration, p.parameters, p.spectra, p.axis, codes) for p in given]
+    parts = tuple(replace(p.part, parameters=learnt) for p, learnt in zip(given, larger, strict=True))
+    return replace(model, parts=parts, class_names=tuple(names), notes=(*model.notes, *told))
 
 
 def name_mixtures(
     model: NamedModel, spectra: SpectraSet, components: int
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    """One mapping a spectrum: the `components` classes whose summed centres it is most like, and the cosine.
+    """One mapping a spectrum: the `components` classes whose summed centres it is most like, and the cosine; of a
+    committee the classes that most members count among them, and the share of members that do.
 
     Score of a set K: Σ aᵢ / √(Σ G_ij over K×K), a the query's cosines with the class centres, G those of the centres;
     sets are searched by beam search with swap refinement. Raises InputError for more components than classes. Also
     returns warnings about the spectra.
     """
-    prepared, axis, told = model.prepare(spectra)
-    z = model.program.embed(model.configuration, model.parameters, prepared, axis)
-    sets, scores = name_components(z, model.program.gallery(model.parameters).centroids, components)
+    given, told = model.prepare(spectra)
+    found: list[IntArray] = []
+    scores = np.empty(0)
+    for p in given:
+        z = model.program.embed(p.configuration, p.parameters, p.spectra, p.axis)
+        sets, own = name_components(z, model.program.gallery(p.parameters).centroids, components)
+        found.append(sets[-1])
+        scores = own[-1]
+    named = found[0]
+    if len(found) > 1:
+        named = vote_components(found, len(model.class_names))
+        agreed = [(one[:, :, None] == named[:, None, :]).any(axis=1).mean(axis=1) for one in found]
+        scores = np.mean(agreed, axis=0)
     return [
         {
             "sample_id": name,
-            **{f"component {k + 1}": model.class_names[code] for k, code in enumerate(found)},
+            **{f"component {k + 1}": model.class_names[code] for k, code in enumerate(codes)},
             "score": round(float(score), 6),
         }
-        for name, found, score in zip(spectra.sample_ids.tolist(), sets[-1].tolist(), scores[-1], strict=True)
+        for name, codes, score in zip(spectra.sample_ids.tolist(), named.tolist(), scores, strict=True)
     ], told

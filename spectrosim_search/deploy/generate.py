@@ -22,9 +22,10 @@ def generate(model: NamedModel, classes: Sequence[str] = (), *, count: int = 10,
         if name not in model.class_names:
             raise InputError(f"the model knows no class '{name}'{nearest(name, model.class_names)}")
     chosen = [model.class_names.index(name) for name in classes or model.class_names]
-    axis = model.preprocessing.axis(model.axis)
+    (part,) = model.parts
+    axis = part.preprocessing.axis(model.axis)
     made = [
-        model.program.generate(model.configuration, model.parameters, code, count, seed + place, axis)
+        model.program.generate(part.configuration, part.parameters, code, count, seed + place, axis)
         for place, code in enumerate(chosen)
     ]
     names = np.repeat([model.class_names[code] for code in chosen], count).astype(np.str_)

@@ -29,13 +29,13 @@ from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import plain
 from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts, read_file, unpack
-from spectrosim_search.deploy._trained import Arrays, Trained, read_trained, write_trained
+from spectrosim_search.deploy._trained import Arrays, Trained, part_files, read_trained, write_trained
 from spectrosim_search.deploy.decision import Decision
 from spectrosim_search.deploy.document import ExportDocument
 from spectrosim_search.deploy.embedding import Part, embed_prepared
 from spectrosim_search.spectra.preprocessing import State
 
-__all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "save"]
+__all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "read_parts", "save"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,7 +69,7 @@ def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> Model
 
     path = Path(path)
     arrays: dict[str, Arrays] = {}
-    for part, (weights, prepared) in zip(folder.parts, _part_files(len(folder.parts)), strict=True):
+    for part, (weights, prepared) in zip(folder.parts, part_files(len(folder.parts)), strict=True):
         arrays[weights] = part.parameters
         arrays[prepared] = part.preprocessing.to_arrays()
     write_trained(folder, path, folder.facts(), arrays, model_card(folder), force=force)
@@ -94,7 +94,7 @@ def load(path: str | Path) -> ModelFolder:
         shared = read_trained(path, facts)
         folder = ModelFolder(
             **shared,
-            parts=_read_parts(shared["document"], facts["preprocessing"], arrays),
+            parts=read_parts(shared["document"], facts["preprocessing"], arrays),
             decision=Decision.from_dict(facts["decision"]) if facts["decision"] is not None else None,
         )
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
@@ -103,13 +103,7 @@ def load(path: str | Path) -> ModelFolder:
     return folder
 
 
-def _part_files(count: int) -> list[tuple[str, str]]:
-    """Names of the weights and of the preprocessing of each part."""
-    ends = [""] if count == 1 else [f"-{i}" for i in range(1, count + 1)]
-    return [(f"weights{end}.safetensors", f"preprocessing{end}.safetensors") for end in ends]
-
-
-def _read_parts(
+def read_parts(
     document: ExportDocument, settings: Any, arrays: Callable[[str], dict[str, NDArray[Any]]]
 ) -> tuple[Part, ...]:
     """The parts a document asks for; `settings` of their preprocessing are one mapping, or a list of them."""
@@ -119,7 +113,7 @@ def _read_parts(
         raise KeyError(f"{len(given)} preprocessings for {len(configurations)} members")
     parts = tuple(
         Part(configuration, arrays(weights), State.from_arrays(Preprocessing(**one), arrays(prepared)))
-        for configuration, one, (weights, prepared) in zip(configurations, given, _part_files(len(given)), strict=True)
+        for configuration, one, (weights, prepared) in zip(configurations, given, part_files(len(given)), strict=True)
     )
     metric = document.linear_metric
     if metric is not None and parts[0].own != (metric.comparison == "plda"):
@@ -133,7 +127,7 @@ def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:
     where = f"'{folder.path}'"
     found = facts["axis"].get("channels")
     wrong = [f"{MARKER} has {found} channels"] if found != length else []
-    files = _part_files(len(folder.parts))
+    files = part_files(len(folder.parts))
     for part, (_, name) in zip(folder.parts, files, strict=True):
         if part.preprocessing.channels != length:
             wrong.append(f"{name} has {part.preprocessing.channels} channels")

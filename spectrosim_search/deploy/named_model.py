@@ -4,8 +4,8 @@
 
     model.json               facts: kind, task, classes, axis, out-of-fold scores, threshold below which it says unknown
     configuration.yaml       the document it was trained from; `train` takes it again
-    weights.safetensors      everything that was learnt
-    preprocessing.safetensors  fitted preprocessing
+    weights.safetensors      everything that was learnt; of a committee weights-1.safetensors and so on
+    preprocessing.safetensors  fitted preprocessing, likewise
     axis.safetensors         the axis the model knows, float64 (L,)
     README.md                the same for a person to read
 
@@ -23,21 +23,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.config.configuration import Configuration, Preprocessing
+from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import DataError, InputError
 from spectrosim_search.config.fields import plain
 from spectrosim_search.config.registry import load as load_member
 from spectrosim_search.deploy._folder_reading import MARKER, read_facts, read_file, unpack
-from spectrosim_search.deploy._trained import Trained, read_trained, write_trained
+from spectrosim_search.deploy._trained import Trained, part_files, read_trained, write_trained
 from spectrosim_search.deploy.alignment import align
-from spectrosim_search.spectra.preprocessing import State
+from spectrosim_search.deploy.embedding import Part
+from spectrosim_search.deploy.model_folder import read_parts
+from spectrosim_search.evaluation.class_committee import votes
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
-__all__ = ["KIND", "NamedModel", "NamedSpectra", "load_named", "save_named"]
+__all__ = ["KIND", "NamedModel", "NamedSpectra", "Prepared", "joined_scores", "load_named", "save_named"]
 
 KIND = "program"
 UNKNOWN = ""
-_WEIGHTS, _PREPROCESSING = "weights.safetensors", "preprocessing.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,57 +77,82 @@ class NamedSpectra:
         return out
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Spectra as one part of a model takes them: preprocessed ``(K, L')`` over an axis ``(L',)``."""
+
+    part: Part
+    spectra: NDArray[np.float32]
+    axis: NDArray[np.float64]
+
+    @property
+    def configuration(self) -> Configuration:
+        """The part's; a program has one."""
+        assert self.part.configuration is not None
+        return self.part.configuration
+
+    @property
+    def parameters(self) -> Mapping[str, NDArray[Any]]:
+        """The part's."""
+        return self.part.parameters
+
+
+def joined_scores(scores: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Scores ``(K, C)`` of a model from those of its parts: the one's own, or the votes of several."""
+    if len(scores) == 1:
+        return scores[0]
+    table = np.stack(scores)
+    return votes(table.argmax(axis=2), table.max(axis=2), table.shape[2])
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class NamedModel(Trained):
-    """A trained program with all that is known of it. L channels, C classes.
+    """A trained program, or a committee of them, with all that is known of it. L channels, C classes.
 
     `scores`: out-of-fold accuracy and macro F1 with intervals. `reject_below`: threshold on the best score, that 95 %
     of the spectra named rightly out of fold reach.
     """
 
     class_names: tuple[str, ...]
-    parameters: Mapping[str, NDArray[Any]]
-    preprocessing: State
+    parts: tuple[Part, ...]
     scores: Mapping[str, Any]
     reject_below: float
 
     @property
-    def configuration(self) -> Configuration:
-        """What was trained. Raises DataError where the document holds no program."""
-        found = self.document.configuration
-        if found is None or found.program is None:
-            raise DataError(f"model '{self.name}' holds no program: verify and embed are for models of batches")
-        return found
-
-    @property
     def task(self) -> str:
-        """identify, pretrain or synthesis."""
-        assert self.configuration.program is not None
-        return self.configuration.program.type
+        """identify, pretrain or synthesis. Raises DataError where the document holds no program."""
+        if not self.document.task:
+            raise DataError(f"model '{self.name}' holds no program: verify and embed are for models of batches")
+        return self.document.task
 
     @property
     def program(self) -> ModuleType:
         """The module that knows what to do with the parameters."""
         return load_member("search.programs", self.task)
 
-    def prepare(self, spectra: SpectraSet) -> tuple[NDArray[np.float32], NDArray[np.float64], tuple[str, ...]]:
-        """Spectra over the model's axis, preprocessed ``(K, L')``, the axis they then have, and warnings."""
+    def prepare(self, spectra: SpectraSet) -> tuple[list[Prepared], tuple[str, ...]]:
+        """What each part is given of spectra over the model's axis, and warnings."""
         values, done = align(spectra, self.axis, self.axis_unit)
         unlike = self.intensities.warnings(values, spectra.name)
-        return self.preprocessing.transform(values), self.preprocessing.axis(self.axis), (*done, *unlike)
+        given = [Prepared(p, p.preprocessing.transform(values), p.preprocessing.axis(self.axis)) for p in self.parts]
+        return given, (*done, *unlike)
 
     def identify(self, spectra: SpectraSet) -> NamedSpectra:
-        """Name the class of each spectrum. Raises DataError where the spectra do not cover the model's axis."""
-        prepared, axis, told = self.prepare(spectra)
-        scores = self.program.predict(self.configuration, self.parameters, prepared, axis)
+        """Name the class of each spectrum; of a committee the scores are its members' votes.
+
+        Raises DataError where the spectra do not cover the model's axis.
+        """
+        given, told = self.prepare(spectra)
+        scores = joined_scores([self.program.predict(p.configuration, p.parameters, p.spectra, p.axis) for p in given])
         return NamedSpectra(spectra.sample_ids, self.class_names, scores, self.reject_below, told)
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes."""
+        several = [plain(part.preprocessing.settings) for part in self.parts]
         own = {
             "task": self.task,
             "classes": list(self.class_names),
-            "preprocessing": plain(self.preprocessing.settings),
+            "preprocessing": several[0] if len(several) == 1 else several,
             "scores": dict(self.scores),
             "reject_below": self.reject_below,
         }
@@ -136,7 +162,9 @@ class NamedModel(Trained):
 def save_named(model: NamedModel, path: str | Path, *, force: bool = False) -> NamedModel:
     """Write a model folder in one rename. Raises InputError where something is in the way."""
     path = Path(path)
-    arrays = {_WEIGHTS: model.parameters, _PREPROCESSING: model.preprocessing.to_arrays()}
+    arrays: dict[str, Mapping[str, NDArray[Any]]] = {}
+    for part, (weights, preprocessing) in zip(model.parts, part_files(len(model.parts)), strict=True):
+        arrays |= {weights: part.parameters, preprocessing: part.preprocessing.to_arrays()}
     write_trained(model, path, model.facts(), arrays, _card(model), force=force)
     return replace(model, path=path)
 
@@ -157,26 +185,27 @@ def load_named(path: str | Path, tasks: Sequence[str] = ()) -> NamedModel:
         return unpack(read_file(path, name, facts["files"]), path / name)
 
     try:
+        found = read_trained(path, facts)
         model = NamedModel(
-            **read_trained(path, facts),
+            **found,
             class_names=tuple(str(c) for c in facts["classes"]),
-            parameters=arrays(_WEIGHTS),
-            preprocessing=State.from_arrays(Preprocessing(**facts["preprocessing"]), arrays(_PREPROCESSING)),
+            parts=read_parts(found["document"], facts["preprocessing"], arrays),
             scores=dict(facts["scores"]),
             reject_below=float(facts["reject_below"]),
         )
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error
-    if model.preprocessing.channels != len(model.axis) or model.task != facts["task"]:
+    if any(p.preprocessing.channels != len(model.axis) for p in model.parts) or model.task != facts["task"]:
         raise DataError(f"'{path}': the files do not belong together: copy the whole folder or train the model again")
     return model
 
 
 def _card(model: NamedModel) -> str:
+    voting = f", a committee of {len(model.parts)} that vote" if len(model.parts) > 1 else ""
     lines = [
         f"# {model.name}",
         "",
-        f"Task {model.task}: names {len(model.class_names)} classes of spectra over {len(model.axis)} channels "
+        f"Task {model.task}{voting}: names {len(model.class_names)} classes of spectra over {len(model.axis)} channels "
         f"({model.axis[0]:g} to {model.axis[-1]:g} {model.axis_unit}).".replace(" )", ")"),
         "",
         f"Trained on {model.data['spectra']} spectra of {model.data['name']} ({model.created_at}).",

@@ -18,11 +18,13 @@ from spectrosim_search.deploy._folder_reading import MARKER
 from spectrosim_search.deploy._folder_writing import check_target
 from spectrosim_search.deploy.alignment import IntensityRange
 from spectrosim_search.deploy.document import ExportDocument
-from spectrosim_search.deploy.named_model import NamedModel, save_named
+from spectrosim_search.deploy.embedding import Part
+from spectrosim_search.deploy.named_model import NamedModel, joined_scores, save_named
 from spectrosim_search.deploy.retrain import packages
 from spectrosim_search.evaluation.class_statistics import CLASS_METRICS, ClassMethod, class_jackknife
 from spectrosim_search.evaluation.scores import Estimate
 from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.programs import ProgramTask
 from spectrosim_search.spectra import preprocessing
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -45,7 +47,7 @@ def train_named(
     force: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> NamedModel:
-    """Train a program on all spectra and write its folder.
+    """Train a program, or every member of a committee, on all spectra and write the folder.
 
     First grouped folds × `seeds` training runs name every spectrum out of fold: expected accuracy and the threshold
     below which the model says *unknown* come from them. Then one model is trained on every spectrum that has a class.
@@ -54,13 +56,13 @@ def train_named(
     """
     started = time.time()
     tell = progress or _silent
-    configuration = document.configuration
-    if configuration is None or configuration.program is None:
+    if not document.task:
         raise DataError("the document holds no program: it is trained as a model of batches")
+    configurations = document.configurations
     check_target(Path(out), force=force, marker=MARKER)
     study = Study(
         name=Path(out).name,
-        task=configuration.program.type,  # type: ignore[arg-type]  # the registry's names are the tasks
+        task=document.task,  # type: ignore[arg-type]  # the registry's names are the tasks
         data=source or DataSource(),
         protocol=Protocol(scoring="corrected-cv", folds=folds, seeds=seeds),
         metric="accuracy",
@@ -71,30 +73,35 @@ def train_named(
     confidences: list[NDArray[np.float32]] = []
     total = seeds * bench.folds
     for s in range(seeds):
-        parts = []
+        named = []
         for fold in range(bench.folds):
             tell(
                 f"fold {fold + 1} of {bench.folds}, seed {s + 1}", _CROSS_VALIDATION * (s * bench.folds + fold) / total
             )
-            task = bench.task(bench.confirmation_items(configuration, seeds)[s * bench.folds + fold])
-            learnt = bench.program.fit(task, device=device)
-            scores = bench.program.predict(configuration, learnt, task.spectra[task.judged], task.axis)
-            part = bench.scores(task.judged, scores.argmax(axis=1), scores.max(axis=1).astype(np.float32))
-            parts.append(part)
+            place = s * bench.folds + fold
+            tasks = [bench.task(bench.confirmation_items(c, seeds)[place]) for c in configurations]
+            scores = joined_scores([_out_of_fold(bench, task, device) for task in tasks])
+            judged = tasks[0].judged
+            part = bench.scores(judged, scores.argmax(axis=1), scores.max(axis=1).astype(np.float32))
+            named.append(part)
             confidences.append(part.confidence[part.truth == part.predicted])
-        method.append(tuple(parts))
+        method.append(tuple(named))
     tell("training on all spectra", _CROSS_VALIDATION)
-    everything = bench.everything(configuration, seed)
-    learnt = bench.program.fit(everything, device=device)
-    rows = everything.train
-    state = preprocessing.fit(configuration.preprocessing, spectra.intensities[rows])
+    rows = bench.everything(configurations[0], seed).train
+    parts = tuple(
+        Part(
+            c,
+            bench.program.fit(bench.everything(c, seed), device=device),
+            preprocessing.fit(c.preprocessing, spectra.intensities[rows]),
+        )
+        for c in configurations
+    )
     right = np.concatenate(confidences)
     model = NamedModel(
         name=Path(out).name,
         document=document,
         class_names=bench.design.class_names,
-        parameters=learnt,
-        preprocessing=state,
+        parts=parts,
         axis=spectra.axis,
         axis_unit=spectra.axis_unit,
         intensities=IntensityRange.of(spectra.intensities[rows]),
@@ -114,6 +121,13 @@ def train_named(
     saved = save_named(model, out, force=force)
     tell("done", 1.0)
     return saved
+
+
+def _out_of_fold(bench: ClassBench, task: ProgramTask, device: str) -> NDArray[np.float32]:
+    """Scores ``(m, C)`` of the judged spectra by a model of the others."""
+    learnt = bench.program.fit(task, device=device)
+    found: NDArray[np.float32] = bench.program.predict(task.configuration, learnt, task.spectra[task.judged], task.axis)
+    return found
 
 
 def _scores(method: ClassMethod, bench: ClassBench) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from spectrosim_search.evaluation.statistics import Difference, difference_of, i
 
 __all__ = [
     "CLASS_METRICS",
+    "ClassLayout",
     "ClassMethod",
     "class_difference",
     "class_jackknife",
@@ -75,15 +76,16 @@ class _Counts:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layout:
-    """Units that any of the methods is judged on, numbered from 0; `unit_of` ``(N,)``, -1 elsewhere."""
+class ClassLayout:
+    """Units that any of some methods is judged on, numbered from 0; `unit_of` ``(N,)``, -1 elsewhere."""
 
     unit_of: IntArray
     count: int
     classes: int
 
     @classmethod
-    def of(cls, methods: Sequence[ClassMethod], units: IntArray) -> _Layout:
+    def of(cls, methods: Sequence[ClassMethod], units: IntArray) -> ClassLayout:
+        """Lay out what these methods judged, by ``(N,)`` codes of what is independent."""
         parts = [p for method in methods for seed in method for p in seed]
         rows = np.unique(np.concatenate([p.rows for p in parts])) if parts else np.zeros(0, np.int64)
         if (units[rows] < 0).any():
@@ -105,6 +107,12 @@ class _Layout:
         """All units, then all but each one ``(1 + U, U)``."""
         return np.concatenate([np.ones((1, self.count)), 1.0 - np.eye(self.count)])
 
+    def resampled(self, repeats: int, seed: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+        """How often units are drawn in each bootstrap sample of them, and 1 where they are not: two ``(R, U)``."""
+        chance = np.full(self.count, 1.0 / self.count)
+        drawn = np.random.default_rng(list(seed)).multinomial(self.count, chance, size=repeats).astype(np.float64)
+        return drawn, (drawn == 0).astype(np.float64)
+
 
 def class_metrics(parts: Sequence[ClassScores]) -> dict[str, float]:
     """Accuracy and macro F1 of parts put together; NaN without a judged spectrum.
@@ -116,7 +124,7 @@ def class_metrics(parts: Sequence[ClassScores]) -> dict[str, float]:
     if rows == 0:
         return dict.fromkeys(CLASS_METRICS, float("nan"))
     size = 1 + max(int(p.rows.max()) for p in parts if len(p.rows))
-    layout = _Layout.of([[parts]], np.zeros(size, dtype=np.int64))
+    layout = ClassLayout.of([[parts]], np.zeros(size, dtype=np.int64))
     one = np.ones((1, 1))
     return {metric: float(layout.under([parts], one, metric)[0]) for metric in CLASS_METRICS}
 
@@ -134,7 +142,7 @@ def class_jackknife(method: ClassMethod, units: IntArray, metric: str) -> Estima
     """
     if not any(len(p.rows) for seed in method for p in seed):
         return Estimate(float("nan"), note="no spectrum was judged")
-    layout = _Layout.of([method], units)
+    layout = ClassLayout.of([method], units)
     values = layout.under(method, layout.each_without(), metric)
     return interval_of(float(values[0]), values[1:])
 
@@ -143,7 +151,7 @@ def class_difference(a: ClassMethod, b: ClassMethod, units: IntArray, metric: st
     """Score of `a` minus score of `b` with its 95 % interval, paired by leaving out the same units."""
     if not a or not b:
         return Difference(Estimate(float("nan"), note="no spectrum was judged"), float("nan"), 0.0, 0)
-    layout = _Layout.of([a, b], units)
+    layout = ClassLayout.of([a, b], units)
     without = layout.each_without()
     values = layout.under(a, without, metric) - layout.under(b, without, metric)
     return difference_of(float(values[0]), values[1:])
@@ -161,10 +169,8 @@ def class_optimism(
     known = {name: method for name, method in trials.items() if method}
     if len(known) < 2:
         return 0.0
-    layout = _Layout.of(list(known.values()), units)
-    rng = np.random.default_rng([seed, 601])
-    drawn = rng.multinomial(layout.count, np.full(layout.count, 1.0 / layout.count), size=repeats).astype(np.float64)
-    weights = np.concatenate([np.ones((1, layout.count)), drawn, (drawn == 0).astype(np.float64)])
+    layout = ClassLayout.of(list(known.values()), units)
+    weights = np.concatenate([np.ones((1, layout.count)), *layout.resampled(repeats, [seed, 601])])
     table = np.array([layout.under(method, weights, metric) for method in known.values()])
     full, inside, outside = table[:, 0], table[:, 1 : 1 + repeats], table[:, 1 + repeats :]
     bound = float(full.max() - full.mean())

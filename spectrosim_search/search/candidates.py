@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.evaluation.class_statistics import ClassMethod
-from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.class_statistics import CLASS_METRICS, ClassMethod
+from spectrosim_search.evaluation.scores import MixtureScores, PairScores
 from spectrosim_search.search.bench import Bench
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.programs import trains_encoder
@@ -81,6 +81,20 @@ class Candidate(Contender):
     def held_out_classes(self) -> ClassMethod:
         """Named classes of the held-out spectra, by seed."""
         return [self.held_out[s].classes for s in sorted(self.held_out) if self.held_out[s].classes]
+
+    def mixtures(self, *, held_out: bool) -> list[MixtureScores]:
+        """Components that were named for mixtures, of all replicates."""
+        return [m for r in self._judged(held_out) for m in r.mixtures]
+
+    def details(self, *, held_out: bool) -> dict[str, float]:
+        """Further numbers of the program, each averaged over the replicates that have it."""
+        records = self._judged(held_out)
+        names = dict.fromkeys(name for r in records for name in r.metrics if name not in CLASS_METRICS)
+        means = {n: [r.metrics[n] for r in records if n in r.metrics and r.metrics[n] == r.metrics[n]] for n in names}
+        return {n: statistics.fmean(values) for n, values in means.items() if values}
+
+    def _judged(self, held_out: bool) -> list[ReplicateRecord]:
+        return list((self.held_out if held_out else self.replicates).values())
 
     def held_out_parts(self) -> dict[int, tuple[PairScores, ...]]:
         """Seed → held-out pairs."""

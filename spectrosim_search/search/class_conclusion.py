@@ -14,20 +14,19 @@ from spectrosim_search.evaluation.class_statistics import (
     ClassMethod,
     class_difference,
     class_jackknife,
-    class_optimism,
     class_score,
 )
 from spectrosim_search.evaluation.mixture_statistics import MixtureEstimate, mixture_estimates
 from spectrosim_search.evaluation.scores import ClassScores, Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm
-from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.class_committee import ClassCommittee, ClassSelection, Named
 from spectrosim_search.search.class_fits import ClassReference
 from spectrosim_search.search.contenders import rankable
-from spectrosim_search.search.records import ConfirmationRecord, MethodRow, ReplicateRecord, VerdictRecord
+from spectrosim_search.search.records import ConfirmationRecord, MethodRow, ReplicateRecord, StudyRecord, VerdictRecord
 from spectrosim_search.search.verdicts import no_verdict, verdict_record
 
-__all__ = ["choose_winner", "conclude_classes"]
+__all__ = ["conclude_classes", "search_methods"]
 
 KEPT_SEEDS = 3  # seeds whose named classes are kept for figures
 
@@ -37,10 +36,13 @@ class _Compared:
     """Everything that is compared."""
 
     bench: ClassBench
-    winner: Candidate
-    finalists: Sequence[Candidate]
+    selection: ClassSelection
+    finalists: Sequence[Named]
     references: Sequence[ClassReference]
-    optimism: float  # of choosing the best trial; 0 on held-out spectra
+
+    @property
+    def winner(self) -> Named:
+        return self.selection.winner
 
     @property
     def metric(self) -> str:
@@ -50,7 +52,11 @@ class _Compared:
     def held_out(self) -> bool:
         return self.bench.design.hold_out is not None
 
-    def method(self, c: Candidate) -> ClassMethod:
+    def taken_off(self, c: Named) -> float:
+        """What choosing it has added to its score; held-out spectra had no part in that."""
+        return 0.0 if self.held_out else self.selection.taken_off(c)
+
+    def method(self, c: Named) -> ClassMethod:
         return c.held_out_classes() if self.held_out else c.class_method(self.bench.folds)
 
     def reference(self, r: ClassReference) -> ClassMethod:
@@ -72,28 +78,25 @@ class _Compared:
         return class_difference(a, b, self.bench.design.units, self.metric).shifted(shift)
 
 
-def choose_winner(finalists: Sequence[Candidate], folds: int, metric: str) -> Candidate:
-    """The finalist that scores best over its fresh seeds; the earlier trial where two are level."""
-    return max(finalists, key=lambda c: (rankable(class_score(c.class_method(folds), metric)), -c.trials[0]))
+def search_methods(record: StudyRecord, folds: int) -> dict[str, ClassMethod]:
+    """What was selected among: the search replicates of every configuration whose trial is COMPLETE."""
+    finished = dict.fromkeys(t.configuration_id for t in record.trials if t.state == "COMPLETE")
+    own: dict[str, list[ReplicateRecord]] = {identity: [] for identity in finished}
+    for r in record.replicates:
+        if r.phase == "search" and r.configuration_id in own:
+            own[r.configuration_id].append(r)
+    return {identity: _method(records, folds) for identity, records in own.items()}
 
 
 def conclude_classes(
     bench: ClassBench,
-    finalists: Sequence[Candidate],
-    winner: Candidate,
-    search: Mapping[int, Sequence[ReplicateRecord]],
+    finalists: Sequence[Named],
+    selection: ClassSelection,
     references: Sequence[ClassReference],
 ) -> ConfirmationRecord:
-    """Statistics over everything that was trained, and the verdict on the winner.
-
-    `search` maps every COMPLETE trial to its search replicates: what was selected among.
-    """
-    design = bench.design
-    trials = {str(number): _method(records, bench.folds) for number, records in search.items()}
-    optimism = 0.0
-    if design.hold_out is None:
-        optimism = class_optimism(trials, design.units, bench.study.metric, seed=bench.study.seed)
-    compared = _Compared(bench, winner, finalists, references, optimism)
+    """Statistics over everything that was trained, and the verdict on the winner."""
+    design, winner = bench.design, selection.winner
+    compared = _Compared(bench, selection, finalists, references)
     tests = _tests(compared)
     rows = [*_finalist_rows(compared), *_reference_rows(compared, tests)]
     method = compared.method(winner)
@@ -103,12 +106,12 @@ def conclude_classes(
         metric=bench.study.metric,
         rows=tuple(rows),
         verdict=_verdict(compared, tests),
-        winner_trial=winner.trials[0],
+        winner_trial=-1 if isinstance(winner, ClassCommittee) else winner.trials[0],
         winner_configuration_id=winner.identity,
         export_kind="model",
         leakage={},
         threshold=float("nan"),
-        epochs=winner.configuration.training.epochs,
+        epochs=max(c.training.epochs for c in winner.configurations),
         pairs=(),
         embedding=np.zeros((0, 2), dtype=np.float32),
         warnings=tuple(design.warnings),
@@ -116,6 +119,7 @@ def conclude_classes(
         class_names=design.class_names,
         details=_details(compared),
         mixtures=_mixtures(compared),
+        winner_members=winner.trials if isinstance(winner, ClassCommittee) else (),
     )
 
 
@@ -143,7 +147,8 @@ def _tests(compared: _Compared) -> dict[tuple[str, str], tuple[Difference, float
     found: dict[tuple[str, str], Difference] = {}
     for c in judged:
         for r in compared.judged:
-            found[c.name, r.name] = compared.difference(compared.method(c), compared.reference(r), -compared.optimism)
+            shift = -compared.taken_off(c)
+            found[c.name, r.name] = compared.difference(compared.method(c), compared.reference(r), shift)
     adjusted = holm([d.p for d in found.values()])
     return {key: (d, p) for (key, d), p in zip(found.items(), adjusted, strict=True)}
 
@@ -151,13 +156,13 @@ def _tests(compared: _Compared) -> dict[tuple[str, str], tuple[Difference, float
 def _verdict(compared: _Compared, tests: Mapping[tuple[str, str], tuple[Difference, float]]) -> VerdictRecord:
     best = compared.best
     if best is None:
-        return no_verdict("no baseline could be scored", compared.optimism)
+        return no_verdict("no baseline could be scored", compared.taken_off(compared.winner))
     record, _ = verdict_record(
         tests[compared.winner.name, best.name],
         best=best.name,
         title=best.title,
         metric=compared.metric,
-        optimism=compared.optimism,
+        optimism=compared.taken_off(compared.winner),
         unit=compared.bench.design.unit_plural,
     )
     return record
@@ -170,9 +175,9 @@ def _finalist_rows(compared: _Compared) -> list[MethodRow]:
         method = compared.method(c)
         if not method:
             continue
-        wins = c is compared.winner
+        wins, taken_off = c is compared.winner, compared.taken_off(c)
         estimates = {m: compared.estimate(method, m) for m in CLASS_METRICS}
-        estimates[compared.metric] = _lowered(estimates[compared.metric], compared.optimism)
+        estimates[compared.metric] = _lowered(estimates[compared.metric], taken_off)
         scores = [class_score([seed], compared.metric) for seed in method]
         rows.append(
             MethodRow(
@@ -186,7 +191,7 @@ def _finalist_rows(compared: _Compared) -> list[MethodRow]:
                 difference=None if wins else compared.difference(compared.method(ordered[0]), method, 0.0).estimate,
                 p_adjusted=float("nan"),
                 settings=c.settings(),
-                note=f"corrected for its selection by {compared.optimism:.3f}" if compared.optimism > 0 else "",
+                note=f"corrected for its selection by {taken_off:.3f}" if taken_off > 0 else "",
             )
         )
     return rows
@@ -224,10 +229,7 @@ def _details(compared: _Compared) -> dict[str, dict[str, float]]:
     """Further numbers of programs and baselines, each averaged over its runs, by the names of the rows."""
     out: dict[str, dict[str, float]] = {}
     for c in compared.finalists:
-        records = list((c.held_out or c.replicates).values())
-        names = dict.fromkeys(name for r in records for name in r.metrics if name not in CLASS_METRICS)
-        means = {n: [r.metrics[n] for r in records if n in r.metrics and r.metrics[n] == r.metrics[n]] for n in names}
-        own = {n: statistics.fmean(values) for n, values in means.items() if values}
+        own = c.details(held_out=compared.held_out and c is compared.winner)
         if own:
             out["winner" if c is compared.winner else c.name] = own
     return out | {r.name: dict(r.details) for r in compared.references if r.details}
@@ -237,8 +239,7 @@ def _mixtures(compared: _Compared) -> dict[str, tuple[MixtureEstimate, ...]]:
     """How well the methods that can name components of mixtures do, by the names of the rows."""
     out: dict[str, tuple[MixtureEstimate, ...]] = {}
     for c in compared.finalists:
-        records = (c.held_out if compared.held_out else c.replicates).values()
-        found = mixture_estimates([m for r in records for m in r.mixtures])
+        found = mixture_estimates(c.mixtures(held_out=compared.held_out))
         if found:
             out["winner" if c is compared.winner else c.name] = found
     rows = {r.name: mixture_estimates(r.mixtures) for r in compared.references if not r.reason}

@@ -15,8 +15,10 @@ from spectrosim_search.search.baseline_runs import fit_items
 from spectrosim_search.search.budget import label_replicates
 from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.class_bench import ClassBench
-from spectrosim_search.search.class_conclusion import choose_winner, conclude_classes
+from spectrosim_search.search.class_committee import Named, best_single, choose_class_committee, select_class
+from spectrosim_search.search.class_conclusion import conclude_classes, search_methods
 from spectrosim_search.search.class_fits import ClassReference, class_items, class_reference
+from spectrosim_search.search.committee import trained_by
 from spectrosim_search.search.confirm_budget import allowed, never, time_left, train, within_budget
 from spectrosim_search.search.label_curve import label_curve
 from spectrosim_search.search.progress import Listener
@@ -47,6 +49,9 @@ def confirm_classes(
     )
     if not candidates:
         raise RunError("no trial climbed the whole ladder: give the study more time (--minutes) or trials (--trials)")
+    committee = choose_class_committee(record.trials, asked, study.metric)
+    contenders: list[Named] = [*candidates, committee] if committee else [*candidates]
+    trained = [*candidates, *(committee.members if committee else ())]
 
     def curve_seconds() -> float:
         """What the curve over labels takes in any case, at the pace of the slowest finalist."""
@@ -54,46 +59,47 @@ def confirm_classes(
         slowest = max((sum(own) / len(own) for own in paces), default=0.0)
         return label_replicates(asked, folds) * slowest / pool.slots
 
-    go_on = within_budget(study, record, started, candidates, folds, curve_seconds)
+    go_on = within_budget(study, record, started, contenders, folds, curve_seconds)
     if any(r.phase == "hold-out" for r in record.replicates):
         go_on = never  # with more seeds another winner might be scored on the held-out spectra
-    say(f"confirmation: {len(candidates)} configurations with fresh seeds")
-    most = allowed(study, record, len(candidates), bench, held_out=held)
-    train(within(confirm_items(candidates, bench), most), study, store, pool, go_on, listener)
-    finished = [c for c in candidates if c.complete_seeds(folds)]
+    different = len({c.identity for c in trained})
+    say(f"confirmation: {different} configurations with fresh seeds")
+    most = allowed(study, record, different, bench, held_out=held)
+    train(within(confirm_items(trained, bench), most), study, store, pool, go_on, listener)
+    finished = [c for c in contenders if c.complete_seeds(folds)]
     if not finished:
         raise RunError("no finalist has a complete seed: give the study more time (--minutes)")
-    winner = choose_winner(finished, folds, study.metric)
+    say("what choosing among the trials adds to a score")
+    methods = search_methods(record, folds)
+    selection = select_class(finished, methods, folds, bench.design.units, study.metric, study.seed)
+    winner = selection.winner
     if held:
         say("the held-out spectra are scored once")
-        train(held_out_items([winner], bench), study, store, pool, lambda: True, listener)
+        train(held_out_items(trained_by(winner), bench), study, store, pool, lambda: True, listener)
     say(f"reference rows: {', '.join(study.baselines)}")
     seeds = sorted({s for c in finished for s in c.complete_seeds(folds)})[:DRAWN_SEEDS]
     references = _references(store, bench, pool, seeds, time_left(study, record, started), listener)
     curve: tuple[LabelPoint, ...] = ()
-    if asked.label_fractions:
+    single = best_single(finished, folds, study.metric)
+    if asked.label_fractions and single is not None:
         say(f"shares of the labels: {', '.join(f'{share:.0%}' for share in (*asked.label_fractions, 1.0))}")
-        fresh = [s for s in seeds if s in winner.complete_seeds(folds)]
+        fresh = [s for s in seeds if s in single.complete_seeds(folds)]
         more = never if study.budget.replicates else time_left(study, record, started)
-        curve = label_curve(store, bench, pool, winner, fresh, more, listener)
+        title = "Winner" if single is winner else single.title
+        curve = label_curve(store, bench, pool, single, fresh, more, listener, title=title)
     say("intervals and verdict")
-    search = {
-        t.number: [r for r in record.replicates if r.phase == "search" and r.configuration_id == t.configuration_id]
-        for t in record.trials
-        if t.state == "COMPLETE"
-    }
     for r in references:
         store.set_baseline(study.name, _stored(r, held))
-    conclusion = conclude_classes(bench, finished, winner, search, references)
+    conclusion = conclude_classes(bench, finished, selection, references)
     store.set_confirmation(
         study.name, replace(conclusion, mirrored=_mirrored(record, bench, winner), label_curve=curve)
     )
 
 
-def _mirrored(record: StudyRecord, bench: ClassBench, winner: Candidate) -> Mirrored | None:
+def _mirrored(record: StudyRecord, bench: ClassBench, winner: Named) -> Mirrored | None:
     """What the winner's first fold with its first fresh seed made, beside spectra it was not shown."""
     make, before = getattr(bench.program, "mirrored", None), record.confirmation
-    if make is None:
+    if make is None or not isinstance(winner, Candidate):
         return None
     if before is not None and before.mirrored is not None and before.winner_configuration_id == winner.identity:
         return before.mirrored

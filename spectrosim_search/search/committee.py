@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,29 @@ from spectrosim_search.search.candidates import Candidate, best_trials
 from spectrosim_search.search.contenders import Contender, ScoredCell
 from spectrosim_search.search.records import ReplicateRecord, TrialRecord
 
-__all__ = ["Committee", "averaged_cells", "choose_committee", "committee_bias", "trained_by"]
+__all__ = [
+    "Committee",
+    "Several",
+    "averaged_cells",
+    "choose_committee",
+    "choose_members",
+    "committee_bias",
+    "trained_by",
+]
 
 
 @dataclass
-class Committee(Contender):
-    """Members are candidates of their own: what a finalist has trained counts for it, and it trains nothing twice.
+class Several(Contender):
+    """Trials that are judged as one.
 
-    It has a cell where every member has: the mean of their similarities over the same pairs.
+    Members are candidates of their own: what a finalist has trained counts for the committee, and it trains nothing
+    twice. It has a cell where every member has.
     """
 
     members: tuple[Candidate, ...]
     metric: str
     _cells: dict[tuple[int, int], ScoredCell] = field(default_factory=dict, repr=False)
+    JOINED: ClassVar[str]  # what is made of its members
 
     @property
     def identity(self) -> str:
@@ -53,7 +64,7 @@ class Committee(Contender):
         """Which trials, and how many of which encoder."""
         kinds = Counter(m.settings().split(",")[0] for m in self.members)
         said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        return f"mean similarity of trials {', '.join(map(str, self.trials))} ({said})"
+        return f"{self.JOINED} of trials {', '.join(map(str, self.trials))} ({said})"
 
     def places(self) -> Collection[tuple[int, int]]:
         """(seed, fold) where every member has a score."""
@@ -62,6 +73,21 @@ class Committee(Contender):
     def tried(self) -> Collection[tuple[int, int]]:
         """(seed, fold) where every member has ended."""
         return set.intersection(*(set(m.tried()) for m in self.members))
+
+    def chosen_epochs(self) -> list[int]:
+        """Of all members."""
+        return [e for m in self.members for e in m.chosen_epochs()]
+
+    def epochs(self) -> int:
+        """Median over the members; each is trained for its own."""
+        return round(statistics.median(m.epochs() for m in self.members))
+
+
+@dataclass
+class Committee(Several):
+    """The mean of the members' similarities over the same pairs."""
+
+    JOINED = "mean similarity"
 
     def cell(self, seed: int, fold: int) -> ScoredCell:
         """The members' mean; a diverged member says 0 of every pair."""
@@ -76,18 +102,10 @@ class Committee(Contender):
         seeds = sorted(set.intersection(*(set(p) for p in parts)))
         return {s: average([p[s] for p in parts]) for s in seeds}
 
-    def chosen_epochs(self) -> list[int]:
-        """Of all members."""
-        return [e for m in self.members for e in m.chosen_epochs()]
-
-    def epochs(self) -> int:
-        """Median over the members; each is trained for its own."""
-        return round(statistics.median(m.epochs() for m in self.members))
-
 
 def trained_by(contender: Contender) -> tuple[Candidate, ...]:
     """What a contender trains: itself, or its members."""
-    if isinstance(contender, Committee):
+    if isinstance(contender, Several):
         return contender.members
     return (contender,) if isinstance(contender, Candidate) else ()
 
@@ -99,16 +117,25 @@ def choose_committee(
 
     by: what they are ranked by, see :func:`~spectrosim_search.search.candidates.best_trials`.
     """
+    members = choose_members(trials, asked, by)
+    if not members:
+        return None
+    return Committee("committee", f"Committee of {len(members)} trials", "finalist", members, metric)
+
+
+def choose_members(
+    trials: Sequence[TrialRecord], asked: Confirmation, by: Mapping[int, float] | None = None
+) -> tuple[Candidate, ...]:
+    """Members of a committee, best first; none where none is asked for or fewer than three trials are finished."""
     chosen = best_trials(trials, asked.committee, by)
     if len(chosen) < SMALLEST:
-        return None
+        return ()
     seeds = committee_seeds(asked, len(chosen))
-    members = tuple(
+    return tuple(
         Candidate(f"trial-{t.number}", f"Trial {t.number}", "finalist", t.configuration, t.number, seeds)
         for t in chosen
         if t.configuration is not None
     )
-    return Committee("committee", f"Committee of {len(members)} trials", "finalist", members, metric)
 
 
 def averaged_cells(

@@ -41,8 +41,12 @@ def label_curve(
     seeds: Sequence[int],
     go_on: Callable[[], bool],
     listener: Listener,
+    *,
+    title: str = "Winner",
 ) -> tuple[LabelPoint, ...]:
     """Train and fit what is not stored at every share of ``confirmation.label_fractions`` and with all labels.
+
+    title: what the winner is called, a single trial where a committee of several has won.
 
     The first of `seeds` in any case, further ones while `go_on` says so. A method is left out of a share where no seed
     of it is complete. Empty where `seeds` is.
@@ -51,7 +55,7 @@ def label_curve(
         return ()
     shares = sorted({*bench.study.confirmation.label_fractions, 1.0})
     benches = {share: _bench_with(bench, share) for share in shares}
-    runs = {share: _contenders(bench, winner, share) for share in shares}
+    runs = {share: _contenders(bench, winner, share, title) for share in shares}
     for part, proceed in ((seeds[:1], lambda: True), (seeds[1:], go_on)):
         work = _work(bench, [c for own in runs.values() for c in own], part)
         train(work, bench.study, store, pool, proceed, listener)
@@ -82,14 +86,14 @@ def _bench_with(bench: ClassBench, share: float) -> ClassBench:
     return ClassBench(bench.spectra, study, searchable=False)
 
 
-def _contenders(bench: ClassBench, winner: Candidate, share: float) -> list[Candidate]:
+def _contenders(bench: ClassBench, winner: Candidate, share: float, title: str) -> list[Candidate]:
     """The winner and its counterpart with a share of the labels."""
     own = winner.configuration
     if bench.label_share(own) != share:  # else it is trained already
         assert own.program is not None
         given = {**dict(own.program.parameters), SHARE.removeprefix("program."): share}
         own = replace(own, program=Component.of(own.program.type, **given))
-    out = [Candidate("winner", "Winner", "finalist", own, None, winner.seeds)]
+    out = [Candidate("winner", title, "finalist", own, None, winner.seeds)]
     found: tuple[str, Configuration] | None = bench.program.counterpart(own)
     if found is not None:
         out.append(Candidate("counterpart", found[0], "finalist", found[1], None, winner.seeds))

@@ -48,6 +48,7 @@ SMALL = {
         "encoder.stem_stride=4",
         "training.batch_size=32",
         "training.epochs=6",
+        "confirmation.committee=0",
     ],
     "pretrain": [
         "data.simulator_parameters.batches=12",
@@ -60,6 +61,7 @@ SMALL = {
         "program.branch=discriminant",
         "program.trainable=all",
         "confirmation.label_fractions=[0.3]",
+        "confirmation.committee=0",
     ],
     "synthesis": [
         "data.simulator_parameters.compounds=9",
@@ -293,7 +295,7 @@ def test_made_spectra_repeat_and_belong_to_their_class(
     ("settings", "text"),
     [
         (["metric=auc"], "does not go with task pretrain"),
-        (["confirmation.committee=5"], "committee"),
+        (["confirmation.committee=2"], "committee"),
         (["program.type=identify"], "program.type"),
         (["program.nonsense=1"], "nonsense"),
         (["objectives=score,parameters"], "searched for its score alone"),
@@ -303,6 +305,11 @@ def test_made_spectra_repeat_and_belong_to_their_class(
 def test_what_does_not_go_with_a_task_is_said(settings: list[str], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         load_study("pretrain", set_=settings)
+
+
+def test_one_generator_makes_the_spectra() -> None:
+    with pytest.raises(ConfigurationError, match=r"confirmation\.committee: made spectra are of one generator"):
+        load_study("synthesis", set_=["confirmation.committee=5"])
 
 
 def test_class_metrics_are_refused_for_pairs() -> None:
