@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from spectrosim_search.evaluation.blocks import Blocks
 from spectrosim_search.evaluation.scores import PairScores
 
-__all__ = ["Frame", "Stratum", "frame_of", "is_kept"]
+__all__ = ["Frame", "Stratum", "frame_of", "frames_of", "is_kept"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -125,6 +126,16 @@ def frame_of(part: PairScores, blocks: Blocks) -> Frame:
     """The frame of a part; one and the same object for equal pairs and blocks, as long as it is kept."""
     key = _Key(part, blocks)
     return _kept(key) if is_kept(part) else _laid_out(key)
+
+
+def frames_of(parts: Sequence[PairScores], blocks: Blocks) -> list[Frame]:
+    """The frames of several parts; one and the same object for equal pairs among them, however large."""
+    keys = [_Key(part, blocks) for part in parts]
+    own: dict[_Key, Frame] = {}
+    for part, key in zip(parts, keys, strict=True):
+        if key not in own:
+            own[key] = _kept(key) if is_kept(part) else _laid_out(key)
+    return [own[key] for key in keys]
 
 
 class _Key:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.evaluation.blocks import Blocks
-from spectrosim_search.evaluation.frames import Frame, frame_of, is_kept
+from spectrosim_search.evaluation.frames import Frame, frames_of, is_kept
 from spectrosim_search.evaluation.layout import Layout, PartLayout, part_layout
 from spectrosim_search.evaluation.methods import Method, mean_defined
 from spectrosim_search.evaluation.resampling import part_values
@@ -116,8 +116,11 @@ def _arrange(frames: Frames, size: int, metric: str) -> _Arrangement:
         meet[np.ix_(frame.members, frame.members)] = True
     met = np.triu(meet, 1)
     few = bool(met.sum() <= MOST)
-    layouts = [part_layout(f, metric, twice=few and len(f.members) >= SMALLEST) for _, f in frames]
-    return _Arrangement(tuple(layouts), met)
+    laid: dict[int, PartLayout] = {}  # seeds judged on one held-out part share it
+    for _, frame in frames:
+        if id(frame) not in laid:
+            laid[id(frame)] = part_layout(frame, metric, twice=few and len(frame.members) >= SMALLEST)
+    return _Arrangement(tuple(laid[id(frame)] for _, frame in frames), met)
 
 
 def _delete(frames: Frames, arranged: _Arrangement, unknown: tuple[bytes, ...]) -> _Deletion:
@@ -182,14 +185,15 @@ def leave_out(method: Method, blocks: Blocks, metric: str) -> LeftOut:
     Methods that judge equal pairs share what depends on the layout alone.
     """
     judged = [(number, part) for number, cell in enumerate(method) for part in cell]
-    frames = tuple((number, frame_of(part, blocks)) for number, part in judged)
+    found = frames_of([part for _, part in judged], blocks)
+    frames = tuple((number, frame) for (number, _), frame in zip(judged, found, strict=True))
     kept = all(is_kept(part) for _, part in judged)
     arranged = (_kept_arrangement if kept else _arrange)(frames, blocks.count, metric)
     values = [
         part_values([part], frame, laid.weights, metric)[0]
         for (_, part), (_, frame), laid in zip(judged, frames, arranged.layouts, strict=True)
     ]
-    unknown = tuple(np.isnan(found).tobytes() for found in values)
+    unknown = tuple(np.isnan(scores).tobytes() for scores in values)
     deletion = (_kept_deletion if kept else _delete)(frames, arranged, unknown)
     whole, change, mixed = 0.0, np.zeros(blocks.count), np.zeros(deletion.pairs)
     for part in deletion.parts:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.evaluation.scores import Estimate
+from spectrosim_search.evaluation.spread import LeftOut
 from spectrosim_search.evaluation.statistics import Difference, holm, jackknife, paired_difference
 from spectrosim_search.evaluation.verdict import ExportKind
 from spectrosim_search.evaluation.verification import METRICS
@@ -44,6 +45,7 @@ class _Comparison:
     references: Sequence[ReferenceScores]
     selection: Selection
     label_free: bool  # whether finalists were chosen without labels
+    _known: dict[tuple[str, bool, frozenset[int]], dict[bytes, LeftOut]] = field(default_factory=dict)
 
     def cells(self, method: Contender) -> Method:
         """The scored pairs that judge a contender."""
@@ -70,9 +72,14 @@ class _Comparison:
         and no interval knows of it.
         """
         cells, shared = self.cells(contender), self.shared_seeds(reference, contender)
-        if not self.held_out and shared:
+        if self.held_out:
+            shared = set()  # every seed counts
+        elif shared:
             cells = contender.cells(self.folds, shared)
-        return self.difference(cells, self.reference_cells(reference, contender), -self.taken_off(contender))
+        known = self._known.setdefault((contender.name, self.held_out, frozenset(shared)), {})
+        other = self.reference_cells(reference, contender)
+        found = paired_difference(cells, other, self.units, self.metric, known=known)
+        return found.shifted(-self.taken_off(contender))
 
     def score(self, cells: Method) -> float:
         """The study's metric."""
@@ -238,7 +245,8 @@ def _reference_rows(
             rows.append(method_row(r, [], compared.units))
             continue
         cells = compared.reference_cells(r, winner)
-        difference, p = tests.get((winner.name, r.name), (compared.lead(winner, r), float("nan")))
+        known = tests.get((winner.name, r.name))
+        difference, p = known if known is not None else (compared.lead(winner, r), float("nan"))
         row = method_row(r, cells, compared.units, difference=difference.estimate, p_adjusted=p)
         fewer, all_ = len(compared.shared_seeds(r, winner)), len(winner.complete_seeds(compared.folds))
         note = "" if compared.held_out or fewer in (0, all_) else f"compared on {fewer} of the winner's {all_} seeds"

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectrosim_search.evaluation import frames, resampling
+from spectrosim_search.evaluation import frames, resampling, statistics
 from spectrosim_search.evaluation.blocks import Blocks
-from spectrosim_search.evaluation.frames import frame_of
+from spectrosim_search.evaluation.frames import frame_of, frames_of
 from spectrosim_search.evaluation.methods import values_under, values_without
 from spectrosim_search.evaluation.resampling import part_values
 from spectrosim_search.evaluation.scores import PairScores
+from spectrosim_search.evaluation.spread import LeftOut, leave_out
 from spectrosim_search.evaluation.statistics import jackknife, paired_difference
 from spectrosim_search.evaluation.verification import METRICS
 
@@ -49,6 +50,41 @@ def test_large_parts_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = Blocks.of([[[part]]], GROUPS)
     monkeypatch.setattr(frames, "KEPT_PAIRS", len(part.left) - 1)
     assert frame_of(part, blocks) is not frame_of(part, blocks)
+
+
+def test_parts_of_one_method_share_a_frame_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    part, other = part_of(rng), part_of(rng)
+    fewer = replace(part, **{n: getattr(part, n)[:90] for n in ("left", "right", "positive", "stratum", "similarity")})
+    blocks = Blocks.of([[[part]]], GROUPS)
+    monkeypatch.setattr(frames, "KEPT_PAIRS", 0)
+    first, second, third = frames_of([part, fewer, other], blocks)
+    assert first is third and first is not second
+    np.testing.assert_array_equal(second.code, frame_of(fewer, blocks).code)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_is_known_of_a_method_serves_all_its_differences(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if large:
+        monkeypatch.setattr(frames, "KEPT_PAIRS", 0)
+    rng = np.random.default_rng(4)
+    one = [[part_of(rng)] for _ in range(3)]
+    others = [[[part_of(rng)]] for _ in range(4)]
+    asked: list[object] = []
+
+    def counted(method: object, *rest: object) -> object:
+        asked.append(method)
+        return leave_out(method, *rest)  # type: ignore[arg-type]
+
+    expected = [paired_difference(one, other, GROUPS, "auc") for other in others]
+    monkeypatch.setattr(statistics, "leave_out", counted)
+    known: dict[bytes, LeftOut] = {}
+    assert [paired_difference(one, other, GROUPS, "auc", known=known) for other in others] == expected
+    assert sum(method is one for method in asked) == 1 and len(asked) == 5
+    fewer = GROUPS // 2  # other blocks: what is known does not hold there
+    assert paired_difference(one, others[0], fewer, "auc", known=known) == paired_difference(
+        one, others[0], fewer, "auc"
+    )
 
 
 @pytest.mark.parametrize("metric", ["auc", "matched_auc"])
