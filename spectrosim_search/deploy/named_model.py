@@ -43,13 +43,17 @@ UNKNOWN = ""
 
 @dataclass(frozen=True, eq=False)
 class NamedSpectra:
-    """What a model says of K spectra over C classes. `known` False: less sure than 95 % of what it named rightly."""
+    """What a model says of K spectra over C classes. `known` False: less sure than 95 % of what it named rightly.
+
+    voted: scores are the votes of a committee; a class that nobody voted for is no runner-up.
+    """
 
     sample_ids: NDArray[np.str_]  # (K,)
     class_names: tuple[str, ...]  # (C,)
     scores: NDArray[np.float32]  # (K, C)
     reject_below: float
     warnings: tuple[str, ...] = ()
+    voted: bool = False
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -71,7 +75,8 @@ class NamedSpectra:
             }
             for place in range(1, min(best, len(self.class_names))):
                 other = int(order[i, place])
-                row[f"class {place + 1}"] = self.class_names[other]
+                nobodys = self.voted and not self.scores[i, other] > 0
+                row[f"class {place + 1}"] = UNKNOWN if nobodys else self.class_names[other]
                 row[f"score {place + 1}"] = round(float(self.scores[i, other]), 6)
             out.append(row)
         return out
@@ -144,7 +149,8 @@ class NamedModel(Trained):
         """
         given, told = self.prepare(spectra)
         scores = joined_scores([self.program.predict(p.configuration, p.parameters, p.spectra, p.axis) for p in given])
-        return NamedSpectra(spectra.sample_ids, self.class_names, scores, self.reject_below, told)
+        voted = len(self.parts) > 1
+        return NamedSpectra(spectra.sample_ids, self.class_names, scores, self.reject_below, told, voted)
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes."""

@@ -149,6 +149,10 @@ def test_export_train_and_use(runs: dict[str, tuple[StudyRecord, str]], tmp_path
     table = np.stack(each)
     np.testing.assert_array_equal(found.scores, votes(table.argmax(axis=2), table.max(axis=2), len(model.class_names)))
     assert 0 < model.reject_below <= 1
+    for row, scores in zip(found.rows(best=3), found.scores, strict=True):
+        order = np.argsort(-scores, kind="stable")
+        assert row["class 3"] == (model.class_names[order[2]] if scores[order[2]] > 0 else "")
+    assert any(row["class 3"] == "" for row in found.rows(best=3))
     assert "a committee of 4 that vote" in (tmp_path / "model" / "README.md").read_text()
     assert all(row["component 1"] != row["component 2"] and 0 <= row["score"] <= 1 for row in rows)
     assert larger.class_names == (*model.class_names, "new", "other")
