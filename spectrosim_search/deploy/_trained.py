@@ -1,10 +1,10 @@
-"""What every folder of a trained model says of itself, whatever the model does with spectra."""
+"""What every folder of a trained model holds and says of itself, whatever the model does with spectra."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,24 +12,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrosim_search.config.configuration import Configuration, Preprocessing
+from spectrosim_search.config.fields import plain
 from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_file, unpack
 from spectrosim_search.deploy._folder_writing import write_folder
 from spectrosim_search.deploy.alignment import IntensityRange
 from spectrosim_search.deploy.document import ExportDocument, document_from_yaml, document_to_yaml
+from spectrosim_search.deploy.embedding import Part
+from spectrosim_search.spectra.preprocessing import State
 
 __all__ = ["Trained", "part_files", "read_trained", "write_trained"]
 
 _DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
-Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trained:
-    """L channels. `data`: name, fingerprint and counts of what it was trained on. `training`: seed, what was chosen,
-    seconds. `notes`: warnings of the training, told to every reader."""
+    """A model of L channels.
+
+    parts: the one model, or the members of a committee in the document's order. data: name, fingerprint and counts of
+    what it was trained on. training: seed, what was chosen, seconds. notes: warnings of the training, told to every
+    reader.
+    """
 
     name: str
     document: ExportDocument
+    parts: tuple[Part, ...]
     axis: NDArray[np.float64]
     axis_unit: str
     intensities: IntensityRange
@@ -42,6 +50,7 @@ class Trained:
 
     def facts_with(self, kind: str, own: Mapping[str, Any]) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes; `own` is what this kind of model adds."""
+        settings = [plain(part.preprocessing.settings) for part in self.parts]
         return {
             "schema_version": SCHEMA_VERSION,
             "name": self.name,
@@ -55,6 +64,7 @@ class Trained:
                 "high": float(self.axis[-1]),
             },
             "intensities": self.intensities.to_dict(),
+            "preprocessing": settings[0] if len(settings) == 1 else settings,
             **own,
             "data": dict(self.data),
             "training": dict(self.training),
@@ -69,10 +79,8 @@ def part_files(count: int) -> list[tuple[str, str]]:
     return [(f"weights{end}.safetensors", f"preprocessing{end}.safetensors") for end in ends]
 
 
-def write_trained(
-    model: Trained, path: Path, facts: Mapping[str, Any], arrays: Mapping[str, Arrays], card: str, *, force: bool
-) -> None:
-    """Write the folder in one rename: document, axis, `arrays` (file → arrays by name), facts with hashes, `card`.
+def write_trained(model: Trained, path: Path, facts: Mapping[str, Any], card: str, *, force: bool) -> None:
+    """Write the folder in one rename: document, axis, arrays of the parts, facts with hashes, `card`.
 
     Raises InputError where something is in the way (a model is replaced with `force` only) or the disk does not take
     it.
@@ -83,8 +91,9 @@ def write_trained(
         _DOCUMENT: document_to_yaml(model.document, f"what the model '{model.name}' was trained from").encode(),
         _AXIS: pack({"axis": np.ascontiguousarray(model.axis, dtype=np.float64)}),
     }
-    for name, values in arrays.items():
-        content[name] = pack({k: np.ascontiguousarray(v) for k, v in values.items()})
+    for part, files in zip(model.parts, part_files(len(model.parts)), strict=True):
+        for name, values in zip(files, (part.parameters, part.preprocessing.to_arrays()), strict=True):
+            content[name] = pack({k: np.ascontiguousarray(v) for k, v in values.items()})
     hashes = {name: hashlib.sha256(part).hexdigest() for name, part in content.items()}
     said = json.dumps({**facts, "files": hashes}, indent=1, ensure_ascii=False, allow_nan=False)
     content[MARKER] = (said + "\n").encode()
@@ -98,11 +107,17 @@ def read_trained(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     Raises DataError for a file that is missing or damaged, KeyError, TypeError or UnicodeDecodeError for facts that
     are.
     """
-    document = read_file(path, _DOCUMENT, facts["files"]).decode()
+
+    def arrays(name: str) -> dict[str, NDArray[Any]]:
+        return unpack(read_file(path, name, facts["files"]), path / name)
+
+    text = read_file(path, _DOCUMENT, facts["files"]).decode()
+    document = document_from_yaml(text, where=str(path / _DOCUMENT))
     return {
         "name": str(facts["name"]),
-        "document": document_from_yaml(document, where=str(path / _DOCUMENT)),
-        "axis": unpack(read_file(path, _AXIS, facts["files"]), path / _AXIS)["axis"],
+        "document": document,
+        "parts": _parts(document, facts["preprocessing"], arrays),
+        "axis": arrays(_AXIS)["axis"],
         "axis_unit": str(facts["axis"]["unit"]),
         "intensities": IntensityRange(**facts["intensities"]),
         "data": dict(facts["data"]),
@@ -112,3 +127,21 @@ def read_trained(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         "notes": tuple(facts["notes"]),
         "path": path,
     }
+
+
+def _parts(
+    document: ExportDocument, settings: Any, arrays: Callable[[str], dict[str, NDArray[Any]]]
+) -> tuple[Part, ...]:
+    """The parts a document asks for; `settings` of their preprocessing are one mapping, or a list of them."""
+    configurations: tuple[Configuration | None, ...] = document.configurations or (None,)
+    given = list(settings) if len(configurations) > 1 else [settings]
+    if len(given) != len(configurations):
+        raise KeyError(f"{len(given)} preprocessings for {len(configurations)} members")
+    parts = tuple(
+        Part(configuration, arrays(weights), State.from_arrays(Preprocessing(**one), arrays(prepared)))
+        for configuration, one, (weights, prepared) in zip(configurations, given, part_files(len(given)), strict=True)
+    )
+    metric = document.linear_metric
+    if metric is not None and parts[0].own != (metric.comparison == "plda"):
+        raise KeyError(f"weights that are not of a linear metric compared by {metric.comparison}")
+    return parts

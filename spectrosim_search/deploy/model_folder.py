@@ -17,46 +17,34 @@ not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectrosim_search.config.configuration import Configuration, Preprocessing
 from spectrosim_search.config.errors import DataError, InputError
-from spectrosim_search.config.fields import plain
-from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts, read_file, unpack
-from spectrosim_search.deploy._trained import Arrays, Trained, part_files, read_trained, write_trained
+from spectrosim_search.deploy._folder_reading import MARKER, SCHEMA_VERSION, read_facts
+from spectrosim_search.deploy._trained import Trained, part_files, read_trained, write_trained
 from spectrosim_search.deploy.decision import Decision
-from spectrosim_search.deploy.document import ExportDocument
-from spectrosim_search.deploy.embedding import Part, embed_prepared
-from spectrosim_search.spectra.preprocessing import State
+from spectrosim_search.deploy.embedding import embed_prepared
 
-__all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "read_parts", "save"]
+__all__ = ["MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "save"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ModelFolder(Trained):
     """A trained model that compares pairs, with all that is known of it. L channels.
 
-    `parts`: the one network or linear metric, or the members of a committee in the document's order. `decision` is None
-    where the data had too few groups to choose and judge a threshold.
+    `decision` is None where the data had too few groups to choose and judge a threshold.
     """
 
-    parts: tuple[Part, ...]
     decision: Decision | None
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes."""
-        settings = [plain(part.preprocessing.settings) for part in self.parts]
-        own = {
-            "preprocessing": settings[0] if len(settings) == 1 else settings,
-            "decision": self.decision.to_dict() if self.decision else None,
-        }
-        return self.facts_with(self.document.kind, own)
+        return self.facts_with(self.document.kind, {"decision": self.decision.to_dict() if self.decision else None})
 
 
 def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> ModelFolder:
@@ -68,11 +56,7 @@ def save(folder: ModelFolder, path: str | Path, *, force: bool = False) -> Model
     from spectrosim_search.deploy.model_card import model_card
 
     path = Path(path)
-    arrays: dict[str, Arrays] = {}
-    for part, (weights, prepared) in zip(folder.parts, part_files(len(folder.parts)), strict=True):
-        arrays[weights] = part.parameters
-        arrays[prepared] = part.preprocessing.to_arrays()
-    write_trained(folder, path, folder.facts(), arrays, model_card(folder), force=force)
+    write_trained(folder, path, folder.facts(), model_card(folder), force=force)
     return replace(folder, path=path)
 
 
@@ -87,38 +71,15 @@ def load(path: str | Path) -> ModelFolder:
     if facts.get("kind") == "program":
         raise InputError(f"'{path}' is a model that names classes: use identify, classify or generate")
 
-    def arrays(name: str) -> dict[str, NDArray[Any]]:
-        return unpack(read_file(path, name, facts["files"]), path / name)
-
     try:
-        shared = read_trained(path, facts)
         folder = ModelFolder(
-            **shared,
-            parts=read_parts(shared["document"], facts["preprocessing"], arrays),
+            **read_trained(path, facts),
             decision=Decision.from_dict(facts["decision"]) if facts["decision"] is not None else None,
         )
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error
     _check_shapes(folder, facts)
     return folder
-
-
-def read_parts(
-    document: ExportDocument, settings: Any, arrays: Callable[[str], dict[str, NDArray[Any]]]
-) -> tuple[Part, ...]:
-    """The parts a document asks for; `settings` of their preprocessing are one mapping, or a list of them."""
-    configurations: tuple[Configuration | None, ...] = document.configurations or (None,)
-    given = list(settings) if len(configurations) > 1 else [settings]
-    if len(given) != len(configurations):
-        raise KeyError(f"{len(given)} preprocessings for {len(configurations)} members")
-    parts = tuple(
-        Part(configuration, arrays(weights), State.from_arrays(Preprocessing(**one), arrays(prepared)))
-        for configuration, one, (weights, prepared) in zip(configurations, given, part_files(len(given)), strict=True)
-    )
-    metric = document.linear_metric
-    if metric is not None and parts[0].own != (metric.comparison == "plda"):
-        raise KeyError(f"weights that are not of a linear metric compared by {metric.comparison}")
-    return parts
 
 
 def _check_shapes(folder: ModelFolder, facts: Mapping[str, Any]) -> None:

@@ -25,13 +25,11 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import DataError, InputError
-from spectrosim_search.config.fields import plain
 from spectrosim_search.config.registry import load as load_member
-from spectrosim_search.deploy._folder_reading import MARKER, read_facts, read_file, unpack
-from spectrosim_search.deploy._trained import Trained, part_files, read_trained, write_trained
+from spectrosim_search.deploy._folder_reading import MARKER, read_facts
+from spectrosim_search.deploy._trained import Trained, read_trained, write_trained
 from spectrosim_search.deploy.alignment import align
 from spectrosim_search.deploy.embedding import Part
-from spectrosim_search.deploy.model_folder import read_parts
 from spectrosim_search.evaluation.class_committee import votes
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
@@ -119,7 +117,6 @@ class NamedModel(Trained):
     """
 
     class_names: tuple[str, ...]
-    parts: tuple[Part, ...]
     scores: Mapping[str, Any]
     reject_below: float
 
@@ -154,11 +151,9 @@ class NamedModel(Trained):
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes."""
-        several = [plain(part.preprocessing.settings) for part in self.parts]
         own = {
             "task": self.task,
             "classes": list(self.class_names),
-            "preprocessing": several[0] if len(several) == 1 else several,
             "scores": dict(self.scores),
             "reject_below": self.reject_below,
         }
@@ -168,10 +163,7 @@ class NamedModel(Trained):
 def save_named(model: NamedModel, path: str | Path, *, force: bool = False) -> NamedModel:
     """Write a model folder in one rename. Raises InputError where something is in the way."""
     path = Path(path)
-    arrays: dict[str, Mapping[str, NDArray[Any]]] = {}
-    for part, (weights, preprocessing) in zip(model.parts, part_files(len(model.parts)), strict=True):
-        arrays |= {weights: part.parameters, preprocessing: part.preprocessing.to_arrays()}
-    write_trained(model, path, model.facts(), arrays, _card(model), force=force)
+    write_trained(model, path, model.facts(), _card(model), force=force)
     return replace(model, path=path)
 
 
@@ -187,15 +179,10 @@ def load_named(path: str | Path, tasks: Sequence[str] = ()) -> NamedModel:
     if tasks and facts.get("task") not in tasks:
         raise InputError(f"'{path}' is a model of task {facts.get('task')}, this command takes {' or '.join(tasks)}")
 
-    def arrays(name: str) -> dict[str, NDArray[Any]]:
-        return unpack(read_file(path, name, facts["files"]), path / name)
-
     try:
-        found = read_trained(path, facts)
         model = NamedModel(
-            **found,
+            **read_trained(path, facts),
             class_names=tuple(str(c) for c in facts["classes"]),
-            parts=read_parts(found["document"], facts["preprocessing"], arrays),
             scores=dict(facts["scores"]),
             reject_below=float(facts["reject_below"]),
         )

@@ -124,8 +124,7 @@ def is_kept(part: PairScores) -> bool:
 
 def frame_of(part: PairScores, blocks: Blocks) -> Frame:
     """The frame of a part; one and the same object for equal pairs and blocks, as long as it is kept."""
-    key = _Key(part, blocks)
-    return _kept(key) if is_kept(part) else _laid_out(key)
+    return frames_of([part], blocks)[0]
 
 
 def frames_of(parts: Sequence[PairScores], blocks: Blocks) -> list[Frame]:

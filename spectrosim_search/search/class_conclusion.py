@@ -20,8 +20,9 @@ from spectrosim_search.evaluation.mixture_statistics import MixtureEstimate, mix
 from spectrosim_search.evaluation.scores import ClassScores, Estimate
 from spectrosim_search.evaluation.statistics import Difference, holm
 from spectrosim_search.search.class_bench import ClassBench
-from spectrosim_search.search.class_committee import ClassCommittee, ClassSelection, Named
+from spectrosim_search.search.class_committee import ClassCommittee, Named
 from spectrosim_search.search.class_fits import ClassReference
+from spectrosim_search.search.class_selection import ClassSelection
 from spectrosim_search.search.contenders import rankable
 from spectrosim_search.search.records import ConfirmationRecord, MethodRow, ReplicateRecord, StudyRecord, VerdictRecord
 from spectrosim_search.search.verdicts import no_verdict, verdict_record

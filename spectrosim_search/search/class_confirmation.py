@@ -15,9 +15,10 @@ from spectrosim_search.search.baseline_runs import fit_items
 from spectrosim_search.search.budget import label_replicates
 from spectrosim_search.search.candidates import Candidate, choose_candidates, confirm_items, held_out_items, within
 from spectrosim_search.search.class_bench import ClassBench
-from spectrosim_search.search.class_committee import Named, best_single, choose_class_committee, select_class
+from spectrosim_search.search.class_committee import Named, choose_class_committee
 from spectrosim_search.search.class_conclusion import conclude_classes, search_methods
 from spectrosim_search.search.class_fits import ClassReference, class_items, class_reference
+from spectrosim_search.search.class_selection import select_class
 from spectrosim_search.search.committee import trained_by
 from spectrosim_search.search.confirm_budget import allowed, never, time_left, train, within_budget
 from spectrosim_search.search.label_curve import label_curve
@@ -67,8 +68,6 @@ def confirm_classes(
     most = allowed(study, record, different, bench, held_out=held)
     train(within(confirm_items(trained, bench), most), study, store, pool, go_on, listener)
     finished = [c for c in contenders if c.complete_seeds(folds)]
-    if not finished:
-        raise RunError("no finalist has a complete seed: give the study more time (--minutes)")
     say("what choosing among the trials adds to a score")
     methods = search_methods(record, folds)
     selection = select_class(finished, methods, folds, bench.design.units, study.metric, study.seed)
@@ -80,7 +79,7 @@ def confirm_classes(
     seeds = sorted({s for c in finished for s in c.complete_seeds(folds)})[:DRAWN_SEEDS]
     references = _references(store, bench, pool, seeds, time_left(study, record, started), listener)
     curve: tuple[LabelPoint, ...] = ()
-    single = best_single(finished, folds, study.metric)
+    single = selection.single
     if asked.label_fractions and single is not None:
         say(f"shares of the labels: {', '.join(f'{share:.0%}' for share in (*asked.label_fractions, 1.0))}")
         fresh = [s for s in seeds if s in single.complete_seeds(folds)]

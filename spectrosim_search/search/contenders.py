@@ -15,7 +15,7 @@ from spectrosim_search.config.errors import RunError
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold
 
-__all__ = ["Contender", "Method", "ScoredCell", "pick_winner", "rankable"]
+__all__ = ["Contender", "Method", "Score", "ScoredCell", "best_single", "pick_winner", "rankable"]
 
 Method = list[tuple[PairScores, ...]]
 
@@ -128,28 +128,50 @@ def _whole(places: Collection[tuple[int, int]], folds: int) -> list[int]:
     return [s for s in seeds if all((s, f) in places for f in range(folds))]
 
 
-def pick_winner(contenders: Collection[Contender], folds: int, taken_off: Callable[[Contender], float]) -> Contender:
+Score = Callable[[Contender, Collection[int] | None], float]  # over seeds; None: all complete ones
+
+
+def best_single(contenders: Collection[Contender], folds: int, score: Score | None = None) -> Contender | None:
+    """The finalist of one trial that scores best over its fresh seeds, the earlier trial where two are level."""
+    own = score or _mean_over(folds)
+    singles = [c for c in _competing(contenders, folds) if len(c.trials) == 1]
+    return max(singles, key=lambda c: (rankable(own(c, None)), -c.trials[0]), default=None)
+
+
+def pick_winner(
+    contenders: Collection[Contender],
+    folds: int,
+    taken_off: Callable[[Contender], float],
+    score: Score | None = None,
+) -> Contender:
     """The single finalist with the best score over its fresh seeds, or the committee where it is ahead of that one.
 
     A committee has fewer seeds, and every seed halves the folds anew: the two are compared on the seeds both have, so
     that the luck of the halving is the same for both, and less what choosing them among the trials is known to have
-    added (`taken_off`). Raises RunError where no finalist has a complete seed.
+    added (`taken_off`). score: where it is not the mean over cells. Raises RunError where no finalist has a complete
+    seed.
     """
-    finalists = [c for c in contenders if c.kind == "finalist" and c.competes and c.complete_seeds(folds)]
-    singles = [c for c in finalists if len(c.trials) == 1]
-    committee = next((c for c in finalists if len(c.trials) > 1), None)
-    if not finalists:
-        raise RunError(
-            "no finalist has a complete seed: give the study more time (--minutes) or more trials (--trials)"
-        )
-    if not singles:
-        return finalists[0]
-    best = max(singles, key=lambda c: (rankable(c.score(folds)), -c.trials[0]))
-    if committee is None:
-        return best
+    own = score or _mean_over(folds)
+    committee = next((c for c in _competing(contenders, folds) if len(c.trials) > 1), None)
+    best = best_single(contenders, folds, score)
+    if best is None or committee is None:
+        alone = best or committee
+        if alone is None:
+            raise RunError(
+                "no finalist has a complete seed: give the study more time (--minutes) or more trials (--trials)"
+            )
+        return alone
     shared = set(best.complete_seeds(folds)) & set(committee.complete_seeds(folds))
-    several, single = (rankable(c.score(folds, shared) - taken_off(c)) for c in (committee, best))
+    several, single = (rankable(own(c, shared) - taken_off(c)) for c in (committee, best))
     return committee if several > single else best
+
+
+def _competing(contenders: Collection[Contender], folds: int) -> list[Contender]:
+    return [c for c in contenders if c.kind == "finalist" and c.competes and c.complete_seeds(folds)]
+
+
+def _mean_over(folds: int) -> Score:
+    return lambda c, seeds: c.score(folds, seeds)
 
 
 def rankable(score: float) -> float:

@@ -222,4 +222,4 @@ def test_the_old_model_comes_back_when_the_rename_fails(
 
 
 def test_declared_surface() -> None:
-    assert set(model_folder.__all__) == {"MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "read_parts", "save"}
+    assert set(model_folder.__all__) == {"MARKER", "SCHEMA_VERSION", "ModelFolder", "load", "save"}

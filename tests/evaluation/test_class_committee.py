@@ -40,11 +40,9 @@ def test_members_must_have_named_the_same() -> None:
     other = ClassScores(np.array([7, 8]), np.zeros(2, np.int64), np.zeros(2, np.int64), np.ones(2))
     with pytest.raises(ValueError, match="same spectra"):
         vote([named([0, 0], [1, 1]), other])
+    mixtures = [MixtureScores(np.array([[0, code]]), np.array([[0, 1]])) for code in (1, 2)]
     with pytest.raises(ValueError, match="same mixtures"):
-        voted_mixtures(
-            [MixtureScores(np.array([[0, 1]]), np.array([[0, 1]])) for _ in range(1)] * 1
-            + [MixtureScores(np.array([[0, 2]]), np.array([[0, 1]]))]
-        )
+        voted_mixtures(mixtures)
 
 
 def test_components_are_those_that_most_members_count_in_and_level_ones_of_earlier_members() -> None:

@@ -20,7 +20,8 @@ from spectrosim_search.evaluation.scores import ClassScores
 from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
 from spectrosim_search.search.candidates import Candidate
-from spectrosim_search.search.class_committee import ClassCommittee, best_single, select_class
+from spectrosim_search.search.class_committee import ClassCommittee
+from spectrosim_search.search.class_selection import select_class
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import Prepared, prepare_study, run_study
 from spectrosim_search.search.store import Store
@@ -207,5 +208,5 @@ def test_a_committee_wins_where_its_votes_are_ahead_once_the_choice_is_taken_off
     alike = tuple(_Known(t, np.arange(60) % 3 != 0) for t in range(3))  # wrong where the others are
     weak = ClassCommittee("committee", "Committee of 3 trials", "finalist", alike, "accuracy")
     better = _Known(9, np.ones(60, bool))
-    assert select_class([better, weak], trials, 1, units, "accuracy", 0).winner is better
-    assert best_single([members[1], better, committee], 1, "accuracy") is better
+    found = select_class([members[1], better, weak], trials, 1, units, "accuracy", 0)
+    assert found.winner is found.single is better
