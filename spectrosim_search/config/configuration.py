@@ -173,6 +173,17 @@ class Training:
     comparison_shrinkage: float = field(
         0.1, "share of the mean variance mixed into the covariance within groups (comparison plda)", low=0.0, high=1.0
     )
+    comparison_rounds: int = field(
+        0,
+        "times that embeddings are centred, whitened by their covariance within groups and brought to length one "
+        "before they are compared (spherical nuisance normalisation); 0: they are compared as they are",
+        low=0,
+        high=10,
+        shapes=True,
+    )
+    comparison_rounds_shrinkage: float = field(
+        0.1, "share of the mean variance mixed into that covariance (comparison_rounds above 0)", low=0.0, high=1.0
+    )
     comparison_neighbours: int = field(
         0,
         "nearest training groups whose mean similarity to a spectrum is taken off its similarities (local scaling); 0: "
@@ -201,7 +212,7 @@ class Training:
     @property
     def own_terms(self) -> bool:
         """Whether what is compared are rows that end with a spectrum's own term, and not vectors compared by cosine."""
-        return self.comparison != "cosine" or self.comparison_neighbours > 0
+        return self.comparison != "cosine" or self.comparison_rounds > 0 or self.comparison_neighbours > 0
 
 
 @dataclass(frozen=True)
@@ -240,6 +251,8 @@ class Configuration:
         # so that configurations older than these choices keep their identity
         if self.training.comparison == "cosine":
             del kept["training"]["comparison"]
+        if not self.training.comparison_rounds:
+            del kept["training"]["comparison_rounds"], kept["training"]["comparison_rounds_shrinkage"]
         if not self.training.comparison_neighbours:
             del kept["training"]["comparison_neighbours"], kept["training"]["comparison_locality"]
         return content_hash(kept)

@@ -38,6 +38,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     learning_rate, weight_decay, batch_size, epochs : training
     similarity : "head" or "encoder", what is embedded and compared
     comparison : "cosine", "euclidean" or "plda", how embeddings are compared (the last two are fitted on the groups)
+    comparison_rounds : times that embeddings are whitened within groups and brought to length one first; 0: none
     comparison_neighbours : nearest training groups whose mean similarity is taken off a similarity; 0: none
     device : "cpu" or "cuda"
     random_state : seed of initialisation, order and views
@@ -70,6 +71,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         epochs: int = 30,
         similarity: Literal["head", "encoder"] = "head",
         comparison: Literal["cosine", "euclidean", "plda"] = "cosine",
+        comparison_rounds: int = 0,
         comparison_neighbours: int = 0,
         device: str = "cpu",
         random_state: int | np.random.RandomState | None = None,
@@ -91,6 +93,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.epochs = epochs
         self.similarity = similarity
         self.comparison = comparison
+        self.comparison_rounds = comparison_rounds
         self.comparison_neighbours = comparison_neighbours
         self.device = device
         self.random_state = random_state
@@ -212,6 +215,7 @@ class SpectroSim(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     "epochs": self.epochs,
                     "similarity": self.similarity,
                     "comparison": self.comparison,
+                    "comparison_rounds": self.comparison_rounds,
                     "comparison_neighbours": self.comparison_neighbours,
                 },
             },

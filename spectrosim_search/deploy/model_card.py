@@ -46,15 +46,19 @@ def _scale(folder: ModelFolder) -> str:
     if folder.document.linear_metric is not None:
         return "a log likelihood ratio of one group against two as PLDA's normal distributions have it: any number"
     kinds = Counter(
-        (c.training.comparison, c.training.comparison_neighbours > 0) for c in folder.document.configurations
+        (c.training.comparison, c.training.comparison_rounds > 0, c.training.comparison_neighbours > 0)
+        for c in folder.document.configurations
     )
     named = {
         "cosine": "a cosine",
         "euclidean": "minus a squared distance",
         "plda": "a log likelihood ratio of one group against two (PLDA)",
     }
+    sphere = " of embeddings whitened within groups and brought to length one"
     less = " less its mean with the nearest training groups"
-    what = ", ".join(named[kind] + (less if local else "") for kind, local in kinds)
+    what = ", ".join(
+        named[kind] + (sphere if rounds else "") + (less if local else "") for kind, rounds, local in kinds
+    )
     return f"{'the mean of ' if len(kinds) > 1 else ''}{what}, on the scale of cosines, though not limited to -1 and 1"
 
 

@@ -1,5 +1,5 @@
-"""How two embeddings are compared: by cosine, by distance, or by the odds that they are of one group; and to whom else
-they are similar.
+"""How two embeddings are compared: by cosine, by distance, or by the odds that they are of one group; on a sphere or
+not; and to whom else they are similar.
 
 A cosine throws the distance from the mean away. That is right where the size of a spectrum says nothing, and wrong
 where a spectrum far from all others is better evidence. So the comparison is a choice of its own, made after training:
@@ -20,6 +20,14 @@ AUC of a model alone is what it would be without.
 
 In the coordinates t of the fit both similarities are ``t·t' + own + own'``, where own = offset - Σ weight t² is a
 spectrum's own term. What is compared is therefore a row ``(t, own)``, of one number more than the embedding has.
+
+Spectra have heavy tails that no normal distribution expects: one saturated or badly placed spectrum is far from all
+others along axes on which its group says nothing, and in a ratio such distances weigh more than all else. With
+`comparison_rounds` above 0 embeddings are put on a sphere first: centred, whitened by their covariance within groups
+(shrunk by `comparison_rounds_shrinkage`) and divided by their length, so many times (spherical nuisance
+normalisation, Bousquet et al. 2012; with one round the length normalisation that made Gaussian PLDA as good as
+heavy-tailed ones, Garcia-Romero and Espy-Wilson 2011). Division changes the covariance, and the next round meets what
+it has become. The comparison is fitted on what comes out.
 
 A spectrum that is like everything is weak evidence: its similarities are high whoever the other is, which ranks its
 pairs too high. With `comparison_neighbours` k above 0 the mean similarity μ of a spectrum with the k training groups
@@ -57,6 +65,8 @@ def declared(configuration: Configuration, size: int) -> dict[str, Parameter]:
     training, out = configuration.training, dict[str, Parameter]()
     if training.comparison != "cosine":
         out |= {"mean": fitted(size), "projection": fitted(size, size), "weight": fitted(size), "offset": fitted(1)}
+    if rounds := training.comparison_rounds:
+        out |= {"centres": fitted(rounds, size), "whitenings": fitted(rounds, size, size)}
     if training.comparison_neighbours:
         out |= {"cohort": fitted(_COHORT, size + 1), "locality": fitted(1)}
     return out
@@ -67,7 +77,7 @@ def compared_rows(p: Mapping[str, Tensor], z: Tensor, neighbours: int = 0) -> Te
 
     neighbours: training groups whose mean similarity is taken off; 0 even where `p` has a cohort: none.
     """
-    rows = _plain_rows(p, z)
+    rows = _plain_rows(p, _on_sphere(p, z))
     if not neighbours:
         return rows
     cohort = p["cohort"]
@@ -79,10 +89,24 @@ def compared_rows(p: Mapping[str, Tensor], z: Tensor, neighbours: int = 0) -> Te
     return torch.cat([rows[..., :-1], own.unsqueeze(-1)], dim=-1)
 
 
+def _on_sphere(p: Mapping[str, Tensor], z: Tensor) -> Tensor:
+    """Embeddings ``(R, V, D)`` after all rounds; as they are where `p` has none."""
+    if "centres" not in p:
+        return z
+    z = z.to(p["centres"].dtype)
+    for centre, white in zip(p["centres"].unbind(1), p["whitenings"].unbind(1)):
+        z = _unit((z - centre.unsqueeze(1)) @ white)
+    return z
+
+
+def _unit(x: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(x, dim=-1, eps=1e-8)
+
+
 def _plain_rows(p: Mapping[str, Tensor], z: Tensor) -> Tensor:
     """Rows before anything is taken off for neighbours; of the cosine unit vectors, whose own terms are 0."""
     if "projection" not in p:
-        t = torch.nn.functional.normalize(z.to(p["cohort"].dtype), dim=-1, eps=1e-8)
+        t = _unit(z.to(next(iter(p.values())).dtype))
         return torch.cat([t, torch.zeros_like(t[..., :1])], dim=-1)
     t = (z.to(p["mean"].dtype) - p["mean"].unsqueeze(1)) @ p["projection"]
     own = p["offset"].unsqueeze(1) - (t.square() * p["weight"].unsqueeze(1)).sum(dim=-1, keepdim=True)
@@ -121,23 +145,26 @@ class Comparison:
     ) -> None:
         """Take of each place the rows ``(n,)`` of its training spectra and a group code for each.
 
-        Places differ in how much is taken off for neighbours and in shrinkage, in nothing else. Raises DataError where
-        there is but one training group or, for plda, no group of two spectra.
+        Places differ in how much is taken off for neighbours and in shrinkages, in nothing else. Raises DataError where
+        there is but one training group or, for plda and rounds, no group of two spectra.
         """
         self._kind = configurations[0].training.comparison
+        self._rounds = configurations[0].training.comparison_rounds
         self._neighbours = configurations[0].training.comparison_neighbours
         locality = [c.training.comparison_locality for c in configurations]
         self._locality = torch.tensor(locality, dtype=torch.float64, device=device).unsqueeze(1)
         shrinkage = [c.training.comparison_shrinkage for c in configurations]
         self._shrinkage = torch.tensor(shrinkage, dtype=torch.float64, device=device)
+        pulls = [c.training.comparison_rounds_shrinkage for c in configurations]
+        self._pull = torch.tensor(pulls, dtype=torch.float64, device=device)
         width = max(r.shape[0] for r in rows)
         table, codes, scaled, cohort = [], [], [], []
         for own, group in zip(rows, groups):
             kinds, code = np.unique(group, return_inverse=True)
             if kinds.size < 2:
                 raise DataError(f"comparison '{self._named()}' is fitted on training groups: at least two are needed")
-            if self._kind == "plda" and kinds.size == code.size:
-                raise DataError("comparison 'plda' needs a training group of two spectra; use 'cosine'")
+            if (self._kind == "plda" or self._rounds) and kinds.size == code.size:
+                raise DataError(f"comparison '{self._named()}' needs a training group of two spectra; use 'cosine'")
             fill = width - own.size
             table.append(np.concatenate([own, np.full(fill, own[0])]))
             codes.append(np.concatenate([code, np.full(fill, -1)]))
@@ -156,7 +183,7 @@ class Comparison:
 
     def keep(self, places: list[int]) -> None:
         """Drop all places but those."""
-        for name in ("rows", "_codes", "_cohort", "_scaled", "_different", "_shrinkage", "_locality"):
+        for name in ("rows", "_codes", "_cohort", "_scaled", "_different", "_shrinkage", "_pull", "_locality"):
             setattr(self, name, getattr(self, name)[places])
 
     def fit(self, z: Tensor) -> dict[str, Tensor]:
@@ -166,21 +193,37 @@ class Comparison:
         """
         sound = torch.isfinite(z).flatten(1).all(dim=1)
         x = torch.where(sound[:, None, None], z, 0.0).double()
+        sphere: dict[str, Tensor] = {}
+        if self._rounds:
+            sphere, x = self._sphere(x)
         p: dict[str, Tensor] = {}
         if self._kind != "cosine":
             p = _plda(x, self._codes, self._shrinkage) if self._kind == "plda" else _distance(x, self._codes)
             p = self._scale(p, x)
         if self._neighbours:
             p |= {"cohort": self._met(p, x), "locality": self._locality}
+        p |= sphere
         return {n: torch.where(sound.view(-1, *[1] * (v.dim() - 1)), v, torch.nan) for n, v in p.items()}
 
     def _named(self) -> str:
-        return self._kind + (f" less {self._neighbours} neighbours" if self._neighbours else "")
+        rounds = f" after {self._rounds} rounds" if self._rounds else ""
+        return self._kind + rounds + (f" less {self._neighbours} neighbours" if self._neighbours else "")
+
+    def _sphere(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Constants of the rounds, and the training embeddings ``(R, n, D)`` after them."""
+        centres, whitenings = [], []
+        for _ in range(self._rounds):
+            centre, centred = _centred(x, self._codes)
+            white = _whitening(_within(centred, self._codes), self._pull)
+            centres.append(centre)
+            whitenings.append(white)
+            x = _unit((x - centre.unsqueeze(1)) @ white)
+        return {"centres": torch.stack(centres, dim=1), "whitenings": torch.stack(whitenings, dim=1)}, x
 
     def _met(self, p: dict[str, Tensor], x: Tensor) -> Tensor:
         """Rows ``(R, 256, D + 1)`` of the training groups among which neighbours are looked for."""
         if self._kind == "cosine":  # the mean direction: a long embedding is no more of a neighbour than a short one
-            x = torch.nn.functional.normalize(x, dim=-1, eps=1e-8)
+            x = _unit(x)
         means = _group_means(x, self._codes)[0]
         index = self._cohort.clamp(min=0).unsqueeze(-1).expand(-1, -1, x.shape[2])
         rows = _plain_rows(p or {"cohort": x}, means.gather(1, index))
@@ -191,8 +234,8 @@ class Comparison:
     def _scale(self, p: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
         """Bring pairs of different groups to the mean and deviation of their cosines about the training mean."""
         some = x.gather(1, self._scaled.unsqueeze(-1).expand(-1, -1, x.shape[2]))
-        unit = torch.nn.functional.normalize(some - p["mean"].unsqueeze(1), dim=-1, eps=1e-8)
-        row = compared_rows(p, some)
+        unit = _unit(some - p["mean"].unsqueeze(1))
+        row = _plain_rows(p, some)
         found = row[..., :-1] @ row[..., :-1].transpose(1, 2) + row[..., -1:] + row[..., -1:].transpose(1, 2)
         mean, deviation = _moments(found, self._different)
         wanted, spread = _moments(unit @ unit.transpose(1, 2), self._different)
@@ -236,6 +279,14 @@ def _group_means(x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return sums / count.clamp(min=1).unsqueeze(-1), count, index
 
 
+def _within(centred: Tensor, codes: Tensor) -> Tensor:
+    """Covariance within groups ``(R, D, D)``, pooled."""
+    middle, count, index = _group_means(centred, codes)
+    residual = centred - middle.gather(1, index.unsqueeze(-1).expand(-1, -1, centred.shape[2]))
+    free = count.sum(dim=1) - (count > 0).sum(dim=1)
+    return residual.transpose(1, 2) @ residual / free[:, None, None]
+
+
 def _distance(x: Tensor, codes: Tensor) -> dict[str, Tensor]:
     """Constants of -|u - v|² = 2 u·v - |u|² - |v|²."""
     mean, _ = _centred(x, codes)
@@ -256,11 +307,9 @@ def _plda(x: Tensor, codes: Tensor, shrinkage: Tensor) -> dict[str, Tensor]:
     spectra do within, give nothing.
     """
     mean, centred = _centred(x, codes)
-    middle, count, index = _group_means(centred, codes)
+    middle, count, _ = _group_means(centred, codes)
     total, kinds = count.sum(dim=1), (count > 0).sum(dim=1)
-    residual = centred - middle.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[2]))
-    within = residual.transpose(1, 2) @ residual / (total - kinds)[:, None, None]
-    white = _whitening(within, shrinkage)
+    white = _whitening(_within(centred, codes), shrinkage)
     middle = middle @ white
     moment = (middle * count.unsqueeze(-1)).transpose(1, 2) @ middle / (kinds - 1)[:, None, None]
     usual = (total - count.square().sum(dim=1) / total) / (kinds - 1)

@@ -215,6 +215,8 @@ def _summary(c: Configuration) -> str:
     read = [encoder, f"{c.head.type} head", describe(c.preprocessing)]
     if c.training.comparison != "cosine":
         read.append(f"compared by {c.training.comparison.replace('plda', 'PLDA').replace('euclidean', 'distance')}")
+    if rounds := c.training.comparison_rounds:
+        read.append(f"on a sphere ({rounds} {'round' if rounds == 1 else 'rounds'})")
     if near := c.training.comparison_neighbours:
         read.append(f"less {near} nearest {'group' if near == 1 else 'groups'}")
     if c.training.epochs == 0:

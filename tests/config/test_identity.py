@@ -32,12 +32,17 @@ def test_what_is_compared_otherwise_has_a_name_of_its_own() -> None:
         compared(comparison=kind, comparison_neighbours=near, comparison_locality=share).identity
         for kind, near, share in (("cosine", 1, 1.0), ("cosine", 3, 1.0), ("cosine", 3, 0.5), ("plda", 3, 1.0))
     ]
-    assert len(set(names)) == 8
+    names += [
+        compared(comparison=kind, comparison_rounds=rounds, comparison_rounds_shrinkage=share).identity
+        for kind, rounds, share in (("cosine", 1, 0.1), ("cosine", 2, 0.1), ("cosine", 2, 0.5), ("plda", 2, 0.1))
+    ]
+    assert len(set(names)) == 12
 
 
 def test_a_shrinkage_that_has_no_say_does_not_count() -> None:
     for kind in ("cosine", "euclidean"):
         first, second = (compared(comparison=kind, comparison_shrinkage=s).identity for s in (0.1, 0.9))
         assert first == second
-    first, second = (compared(comparison_locality=share).identity for share in (0.5, 1.0))
-    assert first == second
+    for name in ("comparison_locality", "comparison_rounds_shrinkage"):
+        first, second = (compared(**{name: share}).identity for share in (0.5, 1.0))
+        assert first == second

@@ -35,6 +35,9 @@ members:
     encoder: {type: transformer, patch: 16, width: 16, depth: 1, heads: 2, out: 16}
     head: {type: linear, out: 8}
     training: {epochs: 2, batch_size: 16, members: 2, comparison: euclidean}
+  - preprocessing: {intensity: snv, scale: pareto}
+    encoder: {type: whitened, components: 8, shrinkage: 0.1}
+    training: {epochs: 0, similarity: encoder, comparison: plda, comparison_rounds: 2, comparison_rounds_shrinkage: 0.3}
 """
 
 
@@ -47,7 +50,7 @@ def _pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.triu_indices(count, 1)
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3])
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4])
 def test_a_part_says_what_the_engine_scores(
     committee: ModelFolder, known: SpectraSet, new: SpectraSet, number: int
 ) -> None:
@@ -133,11 +136,21 @@ def test_onnx(committee: ModelFolder, new: SpectraSet, tmp_path: Path) -> None:
     np.testing.assert_allclose(row_similarity(z, *_pairs(len(new)), True), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("comparison", "neighbours"), [("euclidean", 0), ("plda", 0), ("plda", 3), ("cosine", 3)])
-def test_the_estimator_compares_that_way(comparison: str, neighbours: int, known: SpectraSet, new: SpectraSet) -> None:
+@pytest.mark.parametrize(
+    ("comparison", "rounds", "neighbours"),
+    [("euclidean", 0, 0), ("plda", 0, 0), ("plda", 0, 3), ("cosine", 0, 3), ("cosine", 1, 0), ("plda", 2, 0)],
+)
+def test_the_estimator_compares_that_way(
+    comparison: str, rounds: int, neighbours: int, known: SpectraSet, new: SpectraSet
+) -> None:
     settings = {"encoder_parameters": {"components": 12}, "similarity": "encoder", "epochs": 0, "intensity": "log"}
     model = SpectroSim(
-        encoder="whitened", comparison=comparison, comparison_neighbours=neighbours, random_state=0, **settings
+        encoder="whitened",
+        comparison=comparison,
+        comparison_rounds=rounds,
+        comparison_neighbours=neighbours,
+        random_state=0,
+        **settings,
     )
     model.fit(known.intensities, groups=known.groups)
     z = model.transform(new.intensities)

@@ -20,7 +20,8 @@ from tests.learning.problems import all_pairs, configuration, grouped, task
 CPU = torch.device("cpu")
 PLAIN = ("euclidean", "plda")
 LOCAL = ("cosine less 3", "euclidean less 1", "plda less 2")
-KINDS = PLAIN + LOCAL
+ROUND = ("cosine after 1", "cosine after 2", "plda after 1", "plda after 2 less 2")
+KINDS = PLAIN + LOCAL + ROUND
 Floats = NDArray[np.float64]
 
 
@@ -31,9 +32,11 @@ def one_thread():
 
 
 def compared_by(kind: str, shrinkage: float = 0.1, **training: object) -> Configuration:
-    """`kind` with or without " less K" of so many neighbours."""
-    name, _, neighbours = kind.partition(" less ")
+    """`kind` with or without " after R" rounds on the sphere and " less K" of so many neighbours."""
+    rest, _, neighbours = kind.partition(" less ")
+    name, _, rounds = rest.partition(" after ")
     own = {"comparison": name, "comparison_neighbours": int(neighbours or 0), "comparison_shrinkage": shrinkage}
+    own |= {"comparison_rounds": int(rounds or 0), "comparison_rounds_shrinkage": shrinkage}
     return configuration(training={**own, "epochs": 2, **training})
 
 
@@ -94,6 +97,39 @@ def test_euclidean_is_minus_the_squared_distance_on_a_line():
     slope, intercept = np.polyfit(expected.ravel(), got.ravel(), 1)
     assert slope > 0
     np.testing.assert_allclose(got, slope * expected + intercept, atol=1e-10)
+
+
+def on_sphere(x: Floats, codes: NDArray[np.int64], rounds: int, shrinkage: float, z: Floats) -> tuple[Floats, Floats]:
+    """Training embeddings and others after so many rounds, by the definition (Bousquet et al. 2012)."""
+    for _ in range(rounds):
+        centre, white = x.mean(axis=0), whitening(within_covariance(x, codes), shrinkage)
+        x, z = ((v - centre) @ white for v in (x, z))
+        x, z = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (x, z))
+    return x, z
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+@pytest.mark.parametrize("rest", ["cosine", "plda", "plda less 2", "cosine less 3"])
+def test_what_is_compared_after_rounds_is_what_is_compared_of_points_on_the_sphere(rest, rounds):
+    x, codes = embeddings()
+    z = embeddings(seed=1)[0][:12]
+    x1, z1 = on_sphere(x, codes, rounds, 0.2, z)
+    expected = z1 @ z1.T if rest == "cosine" else similarities(rest, 0.2, x1, codes, z1)
+    name, _, less = rest.partition(" less ")
+    got = similarities(f"{name} after {rounds}" + (f" less {less}" if less else ""), 0.2, x, codes, z)
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+def test_one_spectrum_far_away_does_not_rule_the_ratio():
+    """Far along an axis on which groups hardly differ: its ratio with its fellow falls below all, but on the sphere."""
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(40), 4)
+    x = rng.normal(size=(40, 6))[codes] * (3, 3, 2, 2, 1, 0.3) + rng.normal(size=(160, 6))
+    u = np.array([4.0, -4.0, 3.0, 3.0, 0.0, 0.0])
+    z = np.stack([u, 3 * u + (0, 0, 0, 0, 6.0, 9.0), -u])
+    plain, sphere = (similarities(kind, 0.1, x, codes, z) for kind in ("plda", "plda after 1"))
+    assert plain[0, 1] < plain[0, 0] * 0.5
+    assert sphere[0, 1] - sphere[0, 2] > 0.5 * (sphere[0, 0] - sphere[0, 2])
 
 
 @pytest.mark.parametrize("locality", [0.5, 1.0])
@@ -196,8 +232,9 @@ def test_what_cannot_be_fitted_is_said():
     for kind in ("euclidean", "cosine less 3"):
         with pytest.raises(DataError, match=f"'{kind}{' neighbours' if 'less' in kind else ''}' .* two are needed"):
             Comparison([compared_by(kind)], [np.arange(3)], [np.zeros(3, np.int64)], CPU)
-    with pytest.raises(DataError, match="group of two"):
-        Comparison([compared_by("plda")], [np.arange(3)], [np.arange(3)], CPU)
+    for kind in ("plda", "cosine after 1"):
+        with pytest.raises(DataError, match="group of two"):
+            Comparison([compared_by(kind)], [np.arange(3)], [np.arange(3)], CPU)
 
 
 def test_similarity_of_joined_rows_is_the_mean():
@@ -247,8 +284,9 @@ def test_training_is_that_of_cosine_and_the_comparison_repeats_to_the_bit(kind):
     np.testing.assert_array_equal(first.similarities[0], second.similarities[0])
     np.testing.assert_array_equal(first.loss, cosine.loss)
     assert first.embedding_rank == cosine.embedding_rank
-    constants = {"mean", "projection", "weight", "offset"} if not kind.startswith("cosine") else set()
+    constants = set() if kind.startswith("cosine") else {"mean", "projection", "weight", "offset"}
     constants |= {"cohort", "locality"} if " less " in kind else set()
+    constants |= {"centres", "whitenings"} if " after " in kind else set()
     assert {n for n in first.parameters if n not in cosine.parameters} == {f"comparison.{n}" for n in constants}
     assert not np.allclose(first.similarities[0], cosine.similarities[0])
 
@@ -300,6 +338,8 @@ def test_comparisons_do_not_share_a_stack_and_shrinkages_do():
     assert keys[0] != keys[1] == keys[2]
     near = [stack_key(compared_by("plda less 2", comparison_locality=w), 70) for w in (0.5, 1.0)]
     assert keys[1] != near[0] == near[1] != stack_key(compared_by("plda less 3"), 70)
+    rounds = [stack_key(compared_by("plda after 2", s), 70) for s in (0.1, 0.5)]
+    assert keys[1] != rounds[0] == rounds[1] != stack_key(compared_by("plda after 1"), 70)
 
 
 def test_auc_takes_any_real_similarity():
