@@ -1,5 +1,5 @@
 """How should embeddings be compared: by cosine, distance, or a log likelihood ratio of same against different group,
-and less the similarity with how many neighbours?
+on a sphere or not, and less the similarity with how many neighbours?
 
     python -m benchmarks.comparing --data spectra.csv.gz [--set preprocessing.intensity=snv …] [--splits 3] [--scratch]
 
@@ -35,16 +35,23 @@ from spectrosim_search.search.space import build_configuration
 from spectrosim_search.search.workbench import Workbench
 
 AXES, SHRINKAGE = 60, 0.1  # of the whitened encoder and of the baselines
-COMPARISONS = (  # kind, shrinkage, neighbours
-    ("cosine", 0.1, 0),
-    ("cosine", 0.1, 1),
-    ("cosine", 0.1, 3),
-    ("cosine", 0.1, 8),
-    ("euclidean", 0.1, 0),
-    ("plda", 0.1, 0),
-    ("plda", 0.5, 0),
-    ("plda", 0.5, 3),
-    ("plda", 1.0, 0),
+COMPARISONS = (  # kind, shrinkage (of the rounds too), rounds, neighbours
+    ("cosine", 0.1, 0, 0),
+    ("cosine", 0.1, 0, 1),
+    ("cosine", 0.1, 0, 3),
+    ("cosine", 0.1, 0, 8),
+    ("cosine", 0.1, 2, 0),
+    ("cosine", 0.1, 2, 3),
+    ("euclidean", 0.1, 0, 0),
+    ("plda", 0.1, 0, 0),
+    ("plda", 0.5, 0, 0),
+    ("plda", 0.5, 0, 3),
+    ("plda", 1.0, 0, 0),
+    ("plda", 0.1, 1, 0),
+    ("plda", 0.1, 2, 0),
+    ("plda", 0.5, 1, 0),
+    ("plda", 0.5, 2, 0),
+    ("plda", 0.5, 2, 3),
 )
 SCRATCH: Mapping[str, int | str] = {"type": "transformer", "width": 32, "depth": 2}
 Scores = dict[str, list[tuple[float, float]]]
@@ -68,11 +75,13 @@ def compared(task: ReplicateTask, data: TrainingData) -> Iterator[tuple[str, lis
     alone = dataclasses.replace(task, halves=None, return_parameters=True)
     (result,) = train_stack([alone], {task.data: data}, precision="fp32")
     z = torch.from_numpy(embed(task.configuration, result.parameters, data.spectra, data.axis))
-    for kind, shrinkage, neighbours in COMPARISONS:
+    for kind, shrinkage, rounds, neighbours in COMPARISONS:
         own = dataclasses.replace(
             task.configuration.training,
             comparison=kind,
             comparison_shrinkage=shrinkage,
+            comparison_rounds=rounds,
+            comparison_rounds_shrinkage=shrinkage,
             comparison_neighbours=neighbours,
         )
         rows = z
@@ -81,8 +90,10 @@ def compared(task: ReplicateTask, data: TrainingData) -> Iterator[tuple[str, lis
             fitter = Comparison([configuration], [task.train], [training_groups(task, data)], z.device)
             rows = compared_rows(fitter.fit(z[None, task.train]), z[None], neighbours)[0]
         halves = [pair_similarity(rows[p.left], rows[p.right], own.own_terms) for p in task.halves]
-        name = kind + (f" {shrinkage:g}" if kind == "plda" else "") + (f" less {neighbours}" if neighbours else "")
-        yield name, [h.float().numpy() for h in halves]
+        named = [kind, f"{shrinkage:g}"] if kind == "plda" else [kind]
+        named += [f"after {rounds}"] if rounds else []
+        named += [f"less {neighbours}"] if neighbours else []
+        yield " ".join(named), [h.float().numpy() for h in halves]
 
 
 def scored(halves: Sequence[PairSet], similarities: Sequence[NDArray[np.float32]]) -> tuple[float, float]:

@@ -42,6 +42,7 @@ def test_the_promised_members_are_there() -> None:
         "spectral-entropy",
         "plda",
         "plda-tuned",
+        "plda-sphere-tuned",
     }
     classical = (*METHODS, "ensemble")
     promised |= {f"{name}-{kind}" for name in classical for kind in ("difference", "absolute")}

@@ -11,12 +11,13 @@ from scipy.stats import entropy as scipy_entropy
 from scipy.stats import multivariate_normal
 
 from spectrosim_search import baselines
-from spectrosim_search.baselines import BaselineInput
+from spectrosim_search.baselines import BaselineInput, plda_sphere_tuned
 from spectrosim_search.baselines._plda import Plda, fit_plda
 from spectrosim_search.baselines.spectral_entropy import entropy, entropy_similarity, normalised
 from spectrosim_search.baselines.weighted_cosine import weighted
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.evaluation.verification import auc
+from spectrosim_search.learning.metric import whitening, within_covariance
 from spectrosim_search.spectra.simulators import simulate
 
 Make = Callable[..., BaselineInput]
@@ -142,6 +143,18 @@ def test_plda_leaves_out_directions_that_tell_nothing() -> None:
     assert model.between.size < 3
     with pytest.raises(DataError, match="two training groups"):
         fit_plda(x[:4], codes[:4], 0.1)
+
+
+def test_on_the_sphere_only_the_direction_counts_and_the_ratio_is_that_of_the_points() -> None:
+    x, codes = groups_of([4] * 30, BETWEEN, WITHIN, 5)
+    z, centre = groups_of([3] * 4, BETWEEN, WITHIN, 6)[0], x.mean(axis=0)
+    found = plda_sphere_tuned._ratio(x, codes, z, 0.1)
+    np.testing.assert_allclose(plda_sphere_tuned._ratio(x, codes, centre + 7 * (z - centre), 0.1), found, atol=1e-9)
+    white = whitening(within_covariance(x, codes), 0.1)
+    points, others = (((v - centre) @ white) for v in (x, z))
+    points, others = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (points, others))
+    model = fit_plda(points, codes, 0.1)
+    np.testing.assert_allclose(found, model.ratios(model.project(others)), atol=1e-9)
 
 
 def test_plda_finds_what_cosine_does_not(held_out: Make) -> None:
