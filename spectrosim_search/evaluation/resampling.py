@@ -8,7 +8,8 @@ paired with each other: they would be a perfect positive, or a negative of a spe
 
 Everything that depends on similarities is summed up once per part, over pairs of one unit (positives) and of
 one unordered pair of units (negatives). For the AUC that is ``A[g, hk]``, the number of wins of g's positives over the
-negatives between h and k; a weighting then costs one small matrix product.
+negatives between h and k; a weighting then costs one small matrix product. Where the weightings are few beside the
+positives that table costs more than it saves, and each weighting is summed along the sorted negatives instead.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = ["part_values"]
 FloatArray = NDArray[np.float64]
 CHUNK = 4_000_000  # numbers in one array of ROC curves
 BEATEN = 2_000_000  # numbers in one table of positives x negatives
+FEW = 6  # positives for each weighting from which sorting all negatives is faster than the table
 MANY = 24  # positives of a unit from which sorting them is faster than the table
 
 
@@ -63,6 +65,21 @@ def _ranked_wins(above: FloatArray, below: FloatArray, stratum: Stratum) -> Floa
     return wins
 
 
+def _few_won(similarity: FloatArray, stratum: Stratum, code: NDArray[np.int64], weighed: FloatArray) -> FloatArray:
+    """Weighted wins of all positives over all negatives of a stratum ``(T, R)``, weighting by weighting."""
+    ours, others = weighed[:, code[stratum.up]], weighed[:, code[stratum.down]]
+    out = np.empty((len(similarity), len(weighed)))
+    below = np.zeros((len(weighed), len(stratum.down) + 1))
+    for row, values in enumerate(similarity):
+        order = np.argsort(values[stratum.down])
+        ranked = values[stratum.down][order]
+        np.cumsum(others[:, order], axis=1, out=below[:, 1:])
+        lower = np.searchsorted(ranked, values[stratum.up], side="left")
+        upper = np.searchsorted(ranked, values[stratum.up], side="right")
+        out[row] = np.einsum("ru,ru->r", ours, below[:, lower] + below[:, upper]) / 2
+    return out
+
+
 def _auc(similarity: FloatArray, frame: Frame, weighed: FloatArray, metric: str) -> FloatArray:
     """AUC inside each stratum, averaged by positives ``(T, R)``; one stratum of everything: the plain AUC."""
     total = np.zeros((len(similarity), len(weighed)))
@@ -70,8 +87,11 @@ def _auc(similarity: FloatArray, frame: Frame, weighed: FloatArray, metric: str)
     for stratum in frame.strata(metric):
         if not len(stratum.up) or not len(stratum.down):
             continue
-        wins = _wins(similarity, stratum)
-        won = ((wins @ weighed[:, stratum.against].T) * weighed[:, stratum.own].T).sum(axis=1)
+        if len(weighed) * FEW < len(stratum.up):
+            won = _few_won(similarity, stratum, frame.code, weighed)
+        else:
+            wins = _wins(similarity, stratum)
+            won = ((wins @ weighed[:, stratum.against].T) * weighed[:, stratum.own].T).sum(axis=1)
         positives, negatives = weighed @ stratum.positives, weighed @ stratum.negatives
         usable = (positives > 0) & (negatives > 0)
         total += np.where(usable, won / np.where(usable, negatives, 1.0), 0.0)

@@ -9,9 +9,9 @@ import pytest
 
 from spectrosim_search.evaluation import frames, resampling, statistics
 from spectrosim_search.evaluation.blocks import Blocks
-from spectrosim_search.evaluation.frames import frame_of, frames_of
+from spectrosim_search.evaluation.frames import Frame, frame_of, frames_of
 from spectrosim_search.evaluation.methods import values_under, values_without
-from spectrosim_search.evaluation.resampling import part_values
+from spectrosim_search.evaluation.resampling import FEW, part_values
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.spread import LeftOut, leave_out
 from spectrosim_search.evaluation.statistics import jackknife, paired_difference
@@ -152,3 +152,25 @@ def test_what_is_kept_of_one_method_does_not_touch_another(monkeypatch: pytest.M
     assert len({round(v, 12) for v in shared if v == v}) > 8
     monkeypatch.setattr(frames, "KEPT_PAIRS", 0)
     assert np.array_equal(shared, found(), equal_nan=True)
+
+
+@pytest.mark.parametrize("metric", ["auc", "matched_auc"])
+def test_few_weightings_are_summed_as_many_are(metric: str) -> None:
+    rng = np.random.default_rng(3)
+    units = np.repeat(np.arange(9), 6)
+    left, right = np.triu_indices(units.size, 1)
+    positive = units[left] == units[right]
+    stratum = np.where(units[left] % 2 == units[right] % 2, units[left] % 2, -1)
+    parts = [
+        PairScores(left, right, positive, stratum, s, float("nan"))
+        for s in (
+            rng.normal(size=left.size) + positive,
+            rng.integers(0, 4, left.size) + positive,
+        )  # the second has ties
+    ]
+    frame = Frame.of(parts[0], np.arange(9), units[left], units[right])
+    weights = rng.multinomial(9, np.full(9, 1 / 9), size=200).astype(np.float64)
+    assert len(frame.strata(metric)[0].up) > 3 * FEW
+    together = part_values(parts, frame, weights, metric)
+    alone = np.concatenate([part_values(parts, frame, weights[i : i + 3], metric) for i in range(0, 198, 3)], axis=1)
+    np.testing.assert_allclose(alone, together[:, :198], rtol=1e-12, equal_nan=True)
