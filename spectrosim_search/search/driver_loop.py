@@ -179,14 +179,7 @@ class Driver:
                 climb = self._field.climb(trial)
                 self._book.report(trial.number, climb.means)
                 more = len(self._field.trials) < self._total
-                step = ladder.judge(
-                    climb,
-                    self._field.climbs(),
-                    self._study.ladder,
-                    self._field.cells,
-                    more=more,
-                    places=max(1, self._study.confirmation.committee),
-                )
+                step = ladder.judge(climb, self._field.climbs(), self._study.ladder, self._field.cells, more=more)
                 if step.action == "wait":
                     break
                 if step.action == "go on":

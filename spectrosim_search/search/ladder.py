@@ -3,15 +3,12 @@
 A trial is judged on its cells in their fixed order, so two trials that have n cells have the same n cells and can be
 compared pair by pair. Rungs below the last are judged by rank among all trials that reached them (as in asynchronous
 successive halving, Li et al. 2020, arXiv:1810.05934, with stopping in place of promotion); from the last rung on, a
-trial goes on unless a paired one-sided t test calls it worse than the incumbent: the best finished trial, or, in a
-search for a committee of N, the one that holds its last place. (Stopped by the best, a committee would be short of
-members, and of those most that are as good in another way.) The test is repeated as cells come in, so its level is that
-of one look; it prunes, it proves nothing.
+trial goes on unless a paired one-sided t test calls it worse than the incumbent. The test is repeated as cells come
+in, so its level is that of one look; it prunes, it proves nothing.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,15 +60,12 @@ def rungs(ladder: Ladder, cells: int) -> tuple[int, ...]:
     return (*sorted({r for r in ladder.rungs if 0 < r < cells}), cells)
 
 
-def judge(
-    trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int, *, more: bool = False, places: int = 1
-) -> Step:
+def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int, *, more: bool = False) -> Step:
     """Decide on one trial, given all trials of the study (`field`, itself among them).
 
-    `places`: how many of the best trials the search is for. `more`: whether trials are still to be asked for. The first
-    trials wait at the first rung until there are enough to rank, as long as others can get there: sent on unranked,
-    they would cost as much as dozens of later ones. Deeper rungs hold nobody back, so that a short search has a
-    finished trial too.
+    `more`: whether trials are still to be asked for. The first trials wait at the first rung until there are enough to
+    rank, as long as others can get there: sent on unranked, they would cost as much as dozens of later ones. Deeper
+    rungs hold nobody back, so that a short search has a finished trial too.
 
     The decision depends on its arguments alone. A trial that was granted more cells than it has finished waits,
     except beyond the last rung, where every further cell is a reason to test again.
@@ -84,13 +78,14 @@ def judge(
     steps = rungs(ladder, cells)
     last = max((r for r in ladder.rungs if 0 < r < cells), default=cells)
     if n >= last:
-        holder = incumbent(field, cells, places)
-        if holder is not None:
-            p = paired_p_value(holder.scores[:n], trial.scores)
+        best = incumbent(field, cells)
+        if best is not None:
+            p = paired_p_value(best.scores[:n], trial.scores)
             if p < ladder.p_value:
-                difference = holder.mean(n) - trial.mean(n)
-                whom = "the best trial" if places == 1 else f"the last of the best {places} trials"
-                return Step("prune", trial.granted, f"worse than {whom} by {difference:.3f} on {n} cells (p = {p:.3f})")
+                difference = best.mean(n) - trial.mean(n)
+                return Step(
+                    "prune", trial.granted, f"worse than the best trial by {difference:.3f} on {n} cells (p = {p:.3f})"
+                )
         return Step("wait" if trial.granted >= cells else "go on", cells)
     if n < trial.granted:
         return Step("wait", trial.granted)
@@ -106,11 +101,10 @@ def judge(
     return Step("go on", next(r for r in steps if r > n))
 
 
-def incumbent(field: Sequence[Climb], cells: int, places: int = 1) -> Climb | None:
-    """The last of the `places` best trials that finished all cells, earlier before later of equals; None while there
-    are fewer."""
+def incumbent(field: Sequence[Climb], cells: int) -> Climb | None:
+    """The best trial that finished all cells; the earliest of equals."""
     done = [t for t in field if len(t.scores) >= cells and not t.broken]
-    return heapq.nlargest(places, done, key=lambda t: t.mean(cells))[-1] if len(done) >= places else None
+    return max(done, key=lambda t: t.mean(cells), default=None)
 
 
 def _rank(trial: Climb, field: Sequence[Climb], rung: int) -> tuple[int, int]:

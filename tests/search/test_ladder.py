@@ -148,18 +148,3 @@ def test_reference_is_the_best_so_far_at_the_same_share_of_the_schedule() -> Non
     rising = [(_curve([0.5, 0.6, 0.7, 0.8]), 4) for _ in range(8)]
     assert reference_curve(rising, 4)[1:] + SLACK == pytest.approx([0.6, 0.7, 0.8])  # type: ignore[index, operator]
     assert reference_curve(rising, 8)[2:] + SLACK == pytest.approx([0.6, 0.6, 0.7, 0.7, 0.8, 0.8])  # type: ignore[index, operator]
-
-
-def test_in_a_search_for_several_the_last_of_them_decides() -> None:
-    rng = np.random.default_rng(1)
-    cells = rng.normal(0.8, 0.05, CELLS)
-    best, second = Climb(tuple(cells + 0.1), 12), Climb(tuple(cells + 0.02), 12)
-    good = Climb(tuple((cells + 0.02 + rng.normal(0, 0.005, CELLS))[:6]), 6)
-    bad = Climb(tuple((cells - 0.05 + rng.normal(0, 0.005, CELLS))[:6]), 6)
-    field = [best, second, good, bad]
-    assert [judge(t, field, LADDER, CELLS).action for t in (good, bad)] == ["prune", "prune"]
-    assert [judge(t, field, LADDER, CELLS, places=2).action for t in (good, bad)] == ["go on", "prune"]
-    assert "worse than the last of the best 2 trials by 0.0" in judge(bad, field, LADDER, CELLS, places=2).reason
-    assert judge(bad, field, LADDER, CELLS, places=3).action == "go on", "a place is free"
-    assert incumbent(field, CELLS, 2) is second
-    assert incumbent(field, CELLS, 3) is None
