@@ -15,9 +15,9 @@ from spectrosim_search.baselines._contract import BaselineInput, BaselineOutput
 from spectrosim_search.baselines._known import training_groups
 from spectrosim_search.baselines._metric_grid import tuned
 from spectrosim_search.baselines._plda import fit_plda
+from spectrosim_search.baselines.plda import coordinates, ratios
 from spectrosim_search.config.configuration import Preprocessing
-from spectrosim_search.learning.metric import principal, whitening, within_covariance
-from spectrosim_search.spectra.preprocessing import fit
+from spectrosim_search.learning.metric import whitening, within_covariance
 
 __all__ = ["TITLE", "fit_score"]
 
@@ -46,13 +46,7 @@ def _ratio(train: Floats, groups: NDArray[np.int64], judge: Floats, shrinkage: f
 
 
 def _with_settings(data: BaselineInput, settings: Preprocessing, k: int, shrinkage: float, line: str) -> BaselineOutput:
-    raw, groups = data.spectra.intensities, training_groups(data)
-    state = fit(settings, raw[data.train])
-    pca = principal(state.transform(raw[data.train]), k)
-    rows = np.unique(np.concatenate([data.train, *(np.concatenate([p.left, p.right]) for p in data.pairs)]))
-    judge = (state.transform(raw[rows]) - pca.mean) @ pca.axes
-    train, judge = _on_sphere(pca.scores, groups, judge, shrinkage)
-    model = fit_plda(train, groups, shrinkage)
-    z = model.project(judge)
-    places = ((np.searchsorted(rows, p.left), np.searchsorted(rows, p.right)) for p in data.pairs)
-    return BaselineOutput(tuple(model.ratio(z, left, right) for left, right in places), line)
+    _, pca, rows, x = coordinates(data, settings, k)
+    groups = training_groups(data)
+    train, judge = _on_sphere(pca.scores, groups, x, shrinkage)
+    return BaselineOutput(ratios(data, fit_plda(train, groups, shrinkage), rows, judge), line)
