@@ -21,8 +21,8 @@ AUC of a model alone is what it would be without.
 In the coordinates t of the fit both similarities are ``t·t' + own + own'``, where own = offset - Σ weight t² is a
 spectrum's own term. What is compared is therefore a row ``(t, own)``, of one number more than the embedding has.
 
-Spectra have heavy tails that no normal distribution expects: one saturated or badly placed spectrum is far from all
-others along axes on which its group says nothing, and in a ratio such distances weigh more than all else. With
+Spectra may have heavier tails than a normal distribution expects: one saturated or badly placed spectrum is far from
+all others along axes on which its group says nothing, and in a ratio such distances weigh more than all else. With
 `comparison_rounds` above 0 embeddings are put on a sphere first: centred, whitened by their covariance within groups
 (shrunk by `comparison_rounds_shrinkage`) and divided by their length, so many times (spherical nuisance
 normalisation, Bousquet et al. 2012; with one round the length normalisation that made Gaussian PLDA as good as

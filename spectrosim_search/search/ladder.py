@@ -4,9 +4,7 @@ A trial is judged on its cells in their fixed order, so two trials that have n c
 compared pair by pair. Rungs below the last are judged by rank among all trials that reached them (as in asynchronous
 successive halving, Li et al. 2020, arXiv:1810.05934, with stopping in place of promotion); from the last rung on, a
 trial goes on unless a paired one-sided t test calls it worse than the incumbent. The test is repeated as cells come
-in, so its level is that of one look; it prunes, it proves nothing. A trial nearly the same as the incumbent and a
-little worse is soon told from it, for their differences hardly vary, and one that is as good in another way is not: so
-those that finish, of which a committee is made, differ.
+in, so its level is that of one look; it prunes, it proves nothing.
 """
 
 from __future__ import annotations

@@ -161,12 +161,10 @@ def test_few_weightings_are_summed_as_many_are(metric: str) -> None:
     left, right = np.triu_indices(units.size, 1)
     positive = units[left] == units[right]
     stratum = np.where(units[left] % 2 == units[right] % 2, units[left] % 2, -1)
+    values = rng.normal(size=left.size)
     parts = [
         PairScores(left, right, positive, stratum, s, float("nan"))
-        for s in (
-            rng.normal(size=left.size) + positive,
-            rng.integers(0, 4, left.size) + positive,
-        )  # the second has ties
+        for s in (values + positive, values.round() + positive)  # the second has ties
     ]
     frame = Frame.of(parts[0], np.arange(9), units[left], units[right])
     weights = rng.multinomial(9, np.full(9, 1 / 9), size=200).astype(np.float64)
