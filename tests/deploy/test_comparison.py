@@ -115,6 +115,7 @@ def test_folder_and_card(committee: ModelFolder, new: SpectraSet) -> None:
     assert (
         f"the mean of a log likelihood ratio of one group against two (PLDA) {near}, a cosine, a cosine {near}" in card
     )
+    assert "(PLDA) of embeddings whitened within groups and brought to length one, on the scale of cosines" in card
     assert "between -1 and 1" not in card
 
 

@@ -13,9 +13,11 @@ from spectrosim_search.config.study import Budget, Confirmation
 from spectrosim_search.report.page import render
 from spectrosim_search.report.table import plain_text
 from spectrosim_search.search.budget import committee_seeds, confirmation_replicates
+from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.committee import choose_committee, committee_bias
 from spectrosim_search.search.contenders import pick_winner
 from spectrosim_search.search.documents import load_study
+from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.records import ReplicateRecord, StudyRecord
 from spectrosim_search.search.run import Prepared, prepare_study, run_study
 from spectrosim_search.search.store import Store
@@ -192,3 +194,10 @@ def test_what_is_set_aside_for_it() -> None:
 def test_two_are_no_committee() -> None:
     with pytest.raises(ConfigurationError, match="2 trials make no committee"):
         load_study("whitened", set_=["confirmation.committee=2"])
+
+
+def test_the_settings_of_a_trial_say_how_it_compares() -> None:
+    compared = {"epochs": 0, "comparison": "plda", "comparison_rounds": 2, "comparison_neighbours": 1}
+    configuration = configuration_from_mapping({"encoder": {"type": "whitened"}, "training": compared})
+    line = Candidate("t", "t", "finalist", configuration, 0, 1).settings()
+    assert line.endswith("compared by PLDA, on a sphere (2 rounds), less 1 nearest group, not trained")
