@@ -7,7 +7,9 @@ Run: ``python -m benchmarks.identification [--parts …] [--table FILE] [--class
 - ``new``: 400 of 500 classes trained (the same share of fewer), the others identified by a gallery of their training
   spectra; as unknown classes they are rejected below a threshold set on validation spectra of the known ones;
 - ``mixtures``: 1,000 mixtures of 2, 3 and 4 spectra of the test grid with the model of ``full``, components found by
-  beam search, by non-negative least squares and, for a share of them, by listing everything; order known or chosen;
+  beam search over sums of what mixtures of training spectra say that classes add (``beam_k``) and over sums of class
+  centres (``centres_k``), by non-negative least squares and, for a share of them, by listing everything; order known or
+  chosen;
 - ``challenge`` (needs ``--challenge``): 27 classes made hard, beside a matcher that knows the test's shifts;
 - ``compounds`` (needs ``--compounds``): mass spectra of compounds that training did not see, against library search.
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +45,8 @@ from benchmarks._identifying import (
 )
 from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config import registry
-from spectrosim_search.evaluation.identification import Gallery, open_set, rejection_threshold
+from spectrosim_search.evaluation.identification import Gallery, open_set, rejection_threshold, unit_rows
+from spectrosim_search.evaluation.mixing import PER_CLASS, Mixing, fit_mixing, practised
 from spectrosim_search.evaluation.mixtures import (
     at_least,
     beam_search,
@@ -51,6 +55,8 @@ from spectrosim_search.evaluation.mixtures import (
     exhaustive_search,
     learn_steps,
     mixed,
+    mixture_spectra,
+    name_components,
     non_negative_least_squares,
 )
 from spectrosim_search.search.programs import identify
@@ -145,15 +151,18 @@ class Benchmark:
             raise SystemExit("mixtures need the model that part full stores: run that first with the same options")
         model = Model.load(self._stored(seed), self.configuration, data.train)
         centres = identify.gallery(model.parameters).centroids
-        gram = (centres @ centres.T).astype(np.float64)
+        begun = time.process_time()
+        mixing = self._mixing(model, data.train, seed)
+        out: Found = {"processor_seconds": time.process_time() - begun}
+        known = mixing.parts.astype(np.float64)
+        gram = known @ known.T
 
         def asked(spectra: SpectraSet, order: int, count: int, stream: int) -> tuple[_Table, _Table, _Codes]:
             codes = Drawn.codes(spectra)
             rows = draw_mixtures(codes, order, count, stream)
-            z = Gallery(model.embed(mixed(spectra.intensities, rows)), np.zeros(count, dtype=np.int64)).unit
-            return z, (z @ centres.T).astype(np.float64), codes[rows]
+            z = unit_rows(model.embed(mixed(spectra.intensities, rows)))
+            return z, unit_rows(z @ mixing.whitening).astype(np.float64) @ known.T, codes[rows]
 
-        out: Found = {}
         longest = ORDERS[-1]
         chosen: list[tuple[NDArray[np.float64], int]] = []
         for order in (1, *ORDERS):
@@ -166,6 +175,7 @@ class Benchmark:
             z, a, truth = asked(data.test, order, self.given.mixtures, seed)
             sets, scores = beam_search(a, gram, longest)
             out[f"beam_{order}"] = at_least(sets[order - 1], truth).tolist()
+            out[f"centres_{order}"] = at_least(name_components(z, centres, order)[0][-1], truth).tolist()
             rival = non_negative_least_squares(z[: self.given.rivals], centres, order)
             out[f"nnls_{order}"] = at_least(rival, truth[: self.given.rivals]).tolist()
             out[f"beam_beside_nnls_{order}"] = at_least(
@@ -182,6 +192,15 @@ class Benchmark:
             out[f"as_listing_all_{order}"] = float(((sets[-1] == best).all(axis=1) | (scores[-1] >= top - 1e-9)).mean())
             out[f"listed_{order}"] = few.shape[0]
         return out
+
+    def _mixing(self, model: Model, train: SpectraSet, seed: int) -> Mixing:
+        """What mixtures of the training spectra teach."""
+
+        def embedded(rows: _Codes) -> _Table:
+            return model.embed(mixture_spectra(train.intensities, rows))
+
+        known = identify.gallery(model.parameters).centroids
+        return fit_mixing(practised(Drawn.codes(train), self.given.mixing, seed, embedded), known)
 
     def challenge(self, seed: int) -> Found:
         """27 classes that are hard on purpose, by kind: minor peaks, positions, heights."""
@@ -267,7 +286,13 @@ def options(given: argparse.Namespace, part: str) -> dict[str, object]:
     own = {"challenge": ("challenge", "challenge_epochs"), "compounds": ("compounds", "compounds_epochs")}
     names = own.get(
         part,
-        ("table", "classes", "spectra", "epochs", *(("mixtures", "rivals", "listed") if part == "mixtures" else ())),
+        (
+            "table",
+            "classes",
+            "spectra",
+            "epochs",
+            *(("mixtures", "rivals", "listed", "mixing") if part == "mixtures" else ()),
+        ),
     )
     out: dict[str, object] = {"configuration": configured(document).identity}
     for name in names:
@@ -326,6 +351,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--challenge-epochs", type=int, default=0)
     out.add_argument("--compounds-epochs", type=int, default=0)
     out.add_argument("--mixtures", type=int, default=1000, help="of each order")
+    out.add_argument("--mixing", type=int, default=PER_CLASS, help="training mixtures of each order for each class")
     out.add_argument("--rivals", type=int, default=1000, help="mixtures that least squares are asked about")
     out.add_argument("--listed", type=int, default=200, help="mixtures of 3 and 4 compared with listing everything")
     out.add_argument("--seeds", type=int, default=1)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.deploy.named_model import NamedModel
 from spectrosim_search.evaluation.class_committee import vote_components
-from spectrosim_search.evaluation.mixtures import name_components
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = ["enrolled", "name_mixtures"]
@@ -40,16 +39,17 @@ def name_mixtures(
     """One mapping a spectrum: the `components` classes whose summed centres it is most like, and the cosine; of a
     committee the classes that most members count among them, and the share of members that do.
 
-    Score of a set K: Σ aᵢ / √(Σ G_ij over K×K), a the query's cosines with the class centres, G those of the centres;
-    sets are searched by beam search with swap refinement. Raises InputError for more components than classes. Also
-    returns warnings about the spectra.
+    Sums are of what each class adds to a mixture, in the coordinates that mixtures of training spectra taught
+    (:mod:`spectrosim_search.evaluation.mixing`), of class centres where the model has learnt none; sets are searched by
+    beam search with swap refinement. Raises InputError for more components than classes. Also returns warnings about
+    the spectra.
     """
     given, told = model.prepare(spectra)
     found: list[IntArray] = []
     scores = np.empty(0)
     for p in given:
         z = model.program.embed(p.configuration, p.parameters, p.spectra, p.axis)
-        sets, own = name_components(z, model.program.gallery(p.parameters).centroids, components)
+        sets, own = model.program.components(p.parameters, z, components)
         found.append(sets[-1])
         scores = own[-1]
     named = found[0]

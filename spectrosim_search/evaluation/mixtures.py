@@ -32,6 +32,7 @@ __all__ = [
     "exhaustive_search",
     "learn_steps",
     "mixed",
+    "mixture_spectra",
     "name_components",
     "non_negative_least_squares",
     "set_score",
@@ -73,9 +74,9 @@ def beam_search(
 def name_components(
     queries: NDArray[np.floating], centres: NDArray[np.floating], order: int
 ) -> tuple[list[Ints], list[Floats]]:
-    """Beam search on embeddings: queries ``(q, D)`` of any length, class centres ``(C, D)`` of unit length.
+    """Beam search on embeddings: queries ``(q, D)`` of any length, class centres ``(C, D)``, which weigh by theirs.
 
-    With `order` 1 the answer is the nearest centre. Returns and raises what :func:`beam_search` does.
+    With `order` 1 the answer is the nearest centre by cosine. Returns and raises what :func:`beam_search` does.
     """
     known = np.asarray(centres, dtype=np.float64)
     return beam_search(np.asarray(unit_rows(queries), dtype=np.float64) @ known.T, known @ known.T, order)
@@ -260,6 +261,15 @@ def mixed(spectra: NDArray[np.float32], rows: Ints) -> NDArray[np.float32]:
         out += spectra[rows[:, place]]
     top = out.max(axis=1, keepdims=True)
     return np.asarray(out / np.where(top > 0, top, 1.0), dtype=np.float32)
+
+
+def mixture_spectra(intensities: NDArray[np.float32], rows: Ints) -> NDArray[np.float32]:
+    """Return mixtures ``(m, L)`` of spectra as measured ``(N, L)``, every component with maximum 1; rows ``(m, k)``."""
+    used, places = np.unique(rows, return_inverse=True)
+    parts = intensities[used]
+    top = np.abs(parts).max(axis=1, keepdims=True)
+    unit = np.asarray(parts / np.where(top > 0, top, 1.0), dtype=np.float32)
+    return mixed(unit, places.reshape(rows.shape))
 
 
 def at_least(found: Sequence[Ints] | Ints, truth: Ints) -> Floats:

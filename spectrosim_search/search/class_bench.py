@@ -19,12 +19,13 @@ from spectrosim_search.config.fields import content_hash
 from spectrosim_search.config.registry import load
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.class_statistics import class_metrics
+from spectrosim_search.evaluation.mixtures import mixture_spectra
 from spectrosim_search.evaluation.scores import ClassScores, MixtureScores
 from spectrosim_search.protocol.batch_disjoint import masked
 from spectrosim_search.protocol.classes import ClassSplit, make_class_design
 from spectrosim_search.protocol.label_share import labelled_rows
 from spectrosim_search.search.bench import CHANCE, Bench, whose
-from spectrosim_search.search.class_mixtures import joined_mixtures, mixture_rows, mixture_spectra
+from spectrosim_search.search.class_mixtures import joined_mixtures, mixture_rows
 from spectrosim_search.search.programs import ProgramTask
 from spectrosim_search.search.records import HELD_OUT_FOLD, ReplicateRecord
 from spectrosim_search.search.work_item import WorkItem
@@ -107,6 +108,7 @@ class ClassBench(Bench):
             judged=split.judged,
             side=self.side,
             mixtures={order: state.transform(x) for order, x in raw.items()},
+            mix=self._mix(state, split.train),
         )
 
     def mixture_rows(self, fold: int) -> dict[int, NDArray[np.int64]]:
@@ -224,7 +226,7 @@ class ClassBench(Bench):
     def everything(self, configuration: Configuration, seed: int) -> ProgramTask:
         """All usable spectra as training rows, none judged: what an exported configuration is trained on."""
         rows = np.flatnonzero(self.design.classes >= 0).astype(np.int64)
-        spectra, axis, _ = self._prepared(configuration, rows)
+        spectra, axis, state = self._prepared(configuration, rows)
         return ProgramTask(
             key=content_hash([configuration.identity, self.spectra.fingerprint, "everything", seed]),
             configuration=configuration,
@@ -236,7 +238,20 @@ class ClassBench(Bench):
             train=rows,
             judged=rows[:0],
             side=self.side,
+            mix=self._mix(state, rows),
         )
+
+    def _mix(
+        self, state: preprocessing.State, train: NDArray[np.int64]
+    ) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+        """From rows ``(M, k)`` of training spectra to their preprocessed mixtures ``(M, L)``; of others RunError."""
+
+        def mix(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            if not np.isin(rows, train).all():
+                raise RunError("a program mixed spectra that do not train it")
+            return state.transform(mixture_spectra(self.spectra.intensities, rows))
+
+        return mix
 
     def _prepared(
         self, configuration: Configuration, train: NDArray[np.int64]

@@ -51,9 +51,16 @@ def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *
         places += [(name, fold, seed) for seed in (drawn if draws else (EVERY_SEED,)) for fold in folds]
     places.sort(key=lambda place: place[2])  # what draws nothing first, then seed by seed
     return [
-        BaselineItem(bench.baseline_key(name, fold, seed), name, fold, seed, (seed,), bench.study)
+        BaselineItem(
+            bench.baseline_key(name, fold, seed, _revision(bench, name)), name, fold, seed, (seed,), bench.study
+        )
         for name, fold, seed in places
     ]
+
+
+def _revision(bench: ClassBench, name: str) -> int:
+    """As of the baselines of pairs: raised where what a method names changes."""
+    return int(getattr(registry.load(bench.program.BASELINES, name), "REVISION", 0))
 
 
 def _draws(bench: ClassBench, name: str) -> bool:

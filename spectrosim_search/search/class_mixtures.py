@@ -14,12 +14,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrosim_search.evaluation.mixtures import draw_mixtures, mixed
+from spectrosim_search.evaluation.mixing import ORDERS
+from spectrosim_search.evaluation.mixtures import draw_mixtures
 from spectrosim_search.evaluation.scores import MixtureScores
 
-__all__ = ["ORDERS", "joined_mixtures", "mixture_rows", "mixture_spectra"]
-
-ORDERS = (2, 3, 4)  # components of a mixture
+__all__ = ["joined_mixtures", "mixture_rows"]
 
 
 def mixture_rows(
@@ -32,15 +31,6 @@ def mixture_rows(
     names, codes = np.unique(classes[judged], return_inverse=True)
     orders = [order for order in ORDERS if count and order <= len(names)]
     return {order: judged[draw_mixtures(codes.astype(np.int64), order, count, seed)] for order in orders}
-
-
-def mixture_spectra(intensities: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Mixtures ``(M, L)`` of spectra as measured ``(N, L)``, every component with maximum 1."""
-    used, places = np.unique(rows, return_inverse=True)
-    parts = intensities[used]
-    top = np.abs(parts).max(axis=1, keepdims=True)
-    unit = np.asarray(parts / np.where(top > 0, top, 1.0), dtype=np.float32)
-    return mixed(unit, places.reshape(rows.shape))
 
 
 def joined_mixtures(

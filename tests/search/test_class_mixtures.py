@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from spectrosim_search.config import registry
-from spectrosim_search.config.errors import ConfigurationError
+from spectrosim_search.config.errors import ConfigurationError, RunError
 from spectrosim_search.evaluation.mixture_statistics import mixture_estimates
+from spectrosim_search.evaluation.mixtures import mixture_spectra
 from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
 from spectrosim_search.search.class_bench import ClassBench
-from spectrosim_search.search.class_mixtures import mixture_rows, mixture_spectra
+from spectrosim_search.search.class_mixtures import mixture_rows
 from spectrosim_search.search.documents import load_study
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import Prepared, prepare_study, run_study
@@ -77,6 +78,25 @@ def test_search_makes_no_mixtures_and_every_confirmed_method_gets_the_same() -> 
         own = first.mixtures[order]
         np.testing.assert_allclose(own / own.max(axis=1, keepdims=True), raw, atol=1e-5)
     assert (first.classes[bench.mixture_rows(0)[2]] == -1).all()  # nothing says what is in them
+
+
+def test_a_program_mixes_what_trains_it_and_nothing_else() -> None:
+    prepared = _prepared()
+    bench = ClassBench(prepared.spectra, prepared.study)
+    task = bench.task(bench.search_item(bench.base_configuration(), None, 0))
+    whole = bench.everything(bench.base_configuration(), 0)
+    assert task.mix is not None and whole.mix is not None
+    rows = np.stack([task.train[:6], task.train[-6:]], axis=1)
+    x = prepared.spectra.intensities[rows]
+    raw = (x / x.max(axis=2, keepdims=True)).sum(axis=1)
+    np.testing.assert_allclose(task.mix(rows), whole.mix(rows), rtol=1e-6)  # its preprocessing fits nothing
+    made = task.mix(rows)
+    wanted = np.sqrt(raw / raw.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(made / made.max(axis=1, keepdims=True), wanted, atol=1e-5)
+    judged = np.array([[task.train[0], task.judged[0]]])
+    assert whole.mix(judged).shape == (1, made.shape[1])
+    with pytest.raises(RunError, match="do not train it"):
+        task.mix(judged)
 
 
 def test_finalists_and_reference_rows_have_them_with_intervals(run: tuple[StudyRecord, str]) -> None:

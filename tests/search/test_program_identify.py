@@ -12,6 +12,7 @@ from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config.configuration import Component
 from spectrosim_search.config.errors import ConfigurationError, InputError
 from spectrosim_search.evaluation.identification import Gallery
+from spectrosim_search.evaluation.mixtures import at_least, draw_mixtures, mixture_spectra, name_components
 from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import ProgramTask, identify
@@ -101,6 +102,58 @@ def test_new_classes_join_the_gallery_without_training() -> None:
     np.testing.assert_allclose(scores[:, :9], before, atol=1e-5)
     with pytest.raises(InputError, match="every class"):
         identify.enrol(given.configuration, parameters, given.spectra[asked], given.axis, np.full(asked.size, 20))
+
+
+def mixed(known: int = 9, **settings: Any) -> tuple[ProgramTask, dict[int, np.ndarray]]:
+    """The same task, with mixtures of judged spectra and their classes; training spectra may be mixed."""
+    given = task(known, **settings)
+    raw = simulate("class-table", spectra=8, **TABLE).intensities
+    codes = truth(given)
+    rows = {k: given.judged[draw_mixtures(codes[given.judged], k, 150, 1)] for k in (2, 3)}
+
+    def mix(own: np.ndarray) -> np.ndarray:
+        assert np.isin(own, given.train).all()
+        return np.sqrt(mixture_spectra(raw, own))
+
+    mixtures = {k: np.sqrt(mixture_spectra(raw, own)) for k, own in rows.items()}
+    return dataclasses.replace(given, mixtures=mixtures, mix=mix), {k: codes[own] for k, own in rows.items()}
+
+
+def test_components_are_named_by_what_mixtures_of_training_spectra_teach() -> None:
+    given, wanted = mixed()
+    found = identify.run(given).components
+    plain = identify.run(dataclasses.replace(given, mix=None)).components
+    zero = dataclasses.replace(
+        given, configuration=dataclasses.replace(given.configuration, program=Component.of("identify", mixing=0))
+    )
+    assert all(np.array_equal(a, plain[k]) for k, a in identify.run(zero).components.items())
+    learnt, parameters = identify.fit(given), identify.fit(zero)
+    assert set(learnt) - set(parameters) == {"mixing.parts", "mixing.whitening"}
+    assert all((learnt[n] == parameters[n]).all() for n in parameters)  # nothing else changes
+    for k, classes in wanted.items():
+        assert at_least(found[k], classes)[-1] > at_least(plain[k], classes)[-1] + 0.05
+        z = identify.embed(given.configuration, learnt, given.mixtures[k], given.axis)
+        assert np.array_equal(identify.components(learnt, z, k)[0][-1], found[k])
+        centres = identify.gallery(parameters).centroids
+        assert np.array_equal(name_components(z, centres, k)[0][-1], identify.components(parameters, z, k)[0][-1])
+        assert np.array_equal(name_components(z, centres, k)[0][-1], plain[k])
+
+
+def test_classes_that_come_later_are_found_in_mixtures() -> None:
+    given, _ = mixed()
+    parameters, codes = identify.fit(given), truth(given)
+    new = np.flatnonzero(codes >= 9)
+    more = new[np.arange(new.size) % 8 >= 2]
+    larger = identify.enrol(given.configuration, parameters, given.spectra[more], given.axis, codes[more])
+    assert np.array_equal(larger["mixing.parts"][:9], parameters["mixing.parts"])
+    assert larger["mixing.parts"].shape == (12, 32)
+    raw = simulate("class-table", spectra=8, **TABLE).intensities
+    asked = np.flatnonzero(np.arange(codes.size) % 8 < 2)
+    rows = asked[draw_mixtures(codes[asked], 2, 200, 3)]
+    z = identify.embed(given.configuration, larger, np.sqrt(mixture_spectra(raw, rows)), given.axis)
+    sets = identify.components(larger, z, 2)[0][-1]
+    both_new = (codes[rows] >= 9).all(axis=1)
+    assert both_new.any() and at_least(sets[both_new], codes[rows][both_new])[0] > 0.5  # chance: about 1 in 3
 
 
 def test_a_threshold_comes_from_spectra_that_training_did_not_see() -> None:

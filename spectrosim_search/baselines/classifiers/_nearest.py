@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrosim_search.baselines.classifiers._contract import ClassInput, ClassOutput
 from spectrosim_search.evaluation.identification import Gallery
+from spectrosim_search.evaluation.mixing import Mixing
 from spectrosim_search.evaluation.mixtures import name_components
 
 __all__ = ["by_nearest", "by_pairs", "components_by"]
@@ -48,15 +50,16 @@ def by_pairs(
 
 
 def components_by(
-    known: Gallery, codes: NDArray[np.int64], mixtures: Mapping[int, NDArray[np.floating]]
+    known: Gallery,
+    codes: NDArray[np.int64],
+    mixtures: Mapping[int, NDArray[np.floating]],
+    mixing: Mixing | None = None,
 ) -> dict[int, NDArray[np.int64]]:
-    """Name the components of embedded mixtures, number of components → ``(M, D)``, by sums of class centres.
+    """Name the components of embedded mixtures, number of components → ``(M, D)``, by sums of class centres, or of
+    what `mixing` says that classes add.
 
     codes ``(K,)``: classes by their number in the gallery. Returns class codes ``(M, k)``; mixtures of more components
     than the gallery has classes are left out.
     """
-    return {
-        order: codes[name_components(z, known.centroids, order)[0][-1]]
-        for order, z in mixtures.items()
-        if order <= known.count
-    }
+    find = partial(name_components, centres=known.centroids) if mixing is None else mixing.name_components
+    return {order: codes[find(z, order=order)[0][-1]] for order, z in mixtures.items() if order <= known.count}

@@ -71,6 +71,7 @@ class ProgramTask:
     mixtures: Mapping[int, NDArray[np.float32]] = field(
         default_factory=dict
     )  # number of components → (M, L) preprocessed mixtures of judged spectra to take apart (task identify)
+    mix: Callable[[NDArray[np.int64]], NDArray[np.float32]] | None = None  # training rows (M, k) → preprocessed (M, L)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ The triplet-spectra paper's task (Vorozhtsov and Kitina, Mendeleev Commun. 2024,
 Encoder, head, objective, augmentations, positives, optimiser and training are the configuration's own: any objective of
 the zoo learns from classes as groups. The gallery holds the embeddings of the training spectra; :func:`enrol` adds
 spectra, of new classes too, without training. With `reject` some spectra of every class are kept from training and set
-the confidence below which a spectrum is of no known class.
+the confidence below which a spectrum is of no known class. With `mixing` mixtures of training spectra say how sums of
+classes lie in the embedding (:mod:`spectrosim_search.evaluation.mixing`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
 from spectrosim_search.config.fields import field
 from spectrosim_search.evaluation.identification import Gallery, rejection_threshold
+from spectrosim_search.evaluation.mixing import PER_CLASS, Mixing, fit_mixing, practised
 from spectrosim_search.evaluation.mixtures import name_components
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
 
@@ -31,6 +33,7 @@ __all__ = [
     "REFERENCES",
     "Settings",
     "baseline",
+    "components",
     "embed",
     "enrol",
     "fit",
@@ -44,7 +47,9 @@ BASELINES = "baselines.classifiers"
 REFERENCES = ("nearest-cosine", "nearest-linear-metric")
 
 _NETWORK = "network."
+_PARTS, _WHITENING = "mixing.parts", "mixing.whitening"
 _CALIBRATION = 0x1DE  # stream of the spectra kept from training
+_MIXING = 0x313  # stream of the mixtures of training spectra
 Parameters = Mapping[str, NDArray[np.float32]]
 
 
@@ -69,6 +74,13 @@ class Settings:
         "share of each class's training spectra that training does not see, to set the threshold (with reject)",
         low=0.02,
         high=0.5,
+    )
+    mixing: int = field(
+        PER_CLASS,
+        "mixtures of 2, of 3 and of 4 training spectra for each class, from which it is learnt what a class adds to "
+        "the embedding of a mixture; 0: components are named by sums of class centres",
+        low=0,
+        high=1000,
     )
 
 
@@ -150,6 +162,43 @@ def gallery(parameters: Parameters) -> Gallery:
     return Gallery(parameters["gallery.embeddings"], parameters["gallery.classes"].astype(np.int64))
 
 
+def _learnt_mixing(
+    task: ProgramTask, parameters: Parameters, settings: Settings, device: str
+) -> dict[str, NDArray[np.float32]]:
+    """What mixtures of the labelled training spectra teach; nothing without them, or of a single class."""
+    known, mix = gallery(parameters), task.mix
+    if not settings.mixing or mix is None or known.count < 2:
+        return {}
+    rows = task.train[task.classes[task.train] >= 0]
+
+    def embedded(places: NDArray[np.int64]) -> NDArray[np.float32]:
+        return embed(task.configuration, parameters, mix(rows[places]), task.axis, device=device)
+
+    drawn = practised(task.classes[rows], settings.mixing, task.seed ^ _MIXING, embedded)
+    return _kept(fit_mixing(drawn, known.centroids))
+
+
+def _kept(mixing: Mixing) -> dict[str, NDArray[np.float32]]:
+    return {_PARTS: mixing.parts, _WHITENING: mixing.whitening}
+
+
+def _mixing(parameters: Parameters) -> Mixing | None:
+    return Mixing(parameters[_PARTS], parameters[_WHITENING]) if _PARTS in parameters else None
+
+
+def components(
+    parameters: Parameters, z: NDArray[np.float32], order: int
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float64]]]:
+    """Best sets of 1, 2, … `order` classes for embedded mixtures ``(q, D)``: ``(q, k)`` each, and scores ``(q,)``.
+
+    Raises InputError where there are fewer classes than `order`.
+    """
+    mixing = _mixing(parameters)
+    if mixing is None:
+        return name_components(z, gallery(parameters).centroids, order)
+    return mixing.name_components(z, order)
+
+
 def embed(
     configuration: Configuration,
     parameters: Parameters,
@@ -178,7 +227,9 @@ def enrol(
     it was. Raises InputError where a code is skipped.
     """
     larger = gallery(parameters).extended(embed(configuration, parameters, spectra, axis), classes)
-    return {**parameters, **_stored(larger)}
+    mixing = _mixing(parameters)
+    more = {} if mixing is None else _kept(mixing.extended(larger.centroids))
+    return {**parameters, **_stored(larger), **more}
 
 
 def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = None) -> ProgramResult:
@@ -190,7 +241,7 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
     settings = _settings(task.configuration)
     trained = _train(task, device, on_epoch)
     metrics = {"embedding_rank": trained.rank}
-    components: dict[int, NDArray[np.int64]] = {}
+    named: dict[int, NDArray[np.int64]] = {}
     if trained.status == "diverged":
         predicted = np.zeros(task.judged.size, dtype=np.int64)
         confidence = np.zeros(task.judged.size, dtype=np.float32)
@@ -198,9 +249,12 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
         z = embed(task.configuration, trained.parameters, task.spectra[task.judged], task.axis, device=device)
         scores = gallery(trained.parameters).scores(z, settings.readout, settings.neighbours)
         predicted, confidence = scores.argmax(axis=1), scores.max(axis=1)
+        learnt = dict(trained.parameters)
+        if task.mixtures:
+            learnt |= _learnt_mixing(task, learnt, settings, device)
         for order, mixtures in task.mixtures.items():
-            z = embed(task.configuration, trained.parameters, mixtures, task.axis, device=device)
-            components[order] = name_components(z, gallery(trained.parameters).centroids, order)[0][-1]
+            z = embed(task.configuration, learnt, mixtures, task.axis, device=device)
+            named[order] = components(learnt, z, order)[0][-1]
         if settings.reject:
             accepted = known(trained.parameters, scores)
             metrics |= {"threshold": float(trained.parameters["threshold"][0]), "rejected": float((~accepted).mean())}
@@ -212,20 +266,22 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
         loss=trained.loss,
         train_seconds=trained.seconds,
         metrics=metrics,
-        components=components,
+        components=named,
     )
 
 
 def fit(task: ProgramTask, *, device: str = "cpu") -> Parameters:
     """Train as :func:`run`: tensors of the network as ``network.*``, ``gallery.embeddings`` ``(n, D)``,
-    ``gallery.classes`` ``(n,)`` and, with `reject`, ``threshold`` ``(1,)``.
+    ``gallery.classes`` ``(n,)``, with `reject` ``threshold`` ``(1,)``, and where training spectra can be mixed
+    ``mixing.parts`` ``(C, D)`` and ``mixing.whitening`` ``(D, D)``.
 
     Raises InputError where training diverged.
     """
     trained = _train(task, device, None)
     if trained.status == "diverged":
         raise InputError(f"training diverged: {trained.reason}")
-    return trained.parameters
+    learnt = _learnt_mixing(task, trained.parameters, _settings(task.configuration), device)
+    return {**trained.parameters, **learnt}
 
 
 def predict(
