@@ -180,6 +180,7 @@ def _finalist_rows(compared: _Compared) -> list[MethodRow]:
         estimates = {m: compared.estimate(method, m) for m in CLASS_METRICS}
         estimates[compared.metric] = _lowered(estimates[compared.metric], taken_off)
         scores = [class_score([seed], compared.metric) for seed in method]
+        shift = taken_off - compared.taken_off(compared.winner)
         rows.append(
             MethodRow(
                 name="winner" if wins else c.name,
@@ -189,7 +190,7 @@ def _finalist_rows(compared: _Compared) -> list[MethodRow]:
                 seeds=len(method),
                 metrics=estimates,
                 seed_sd=statistics.stdev(scores) if len(scores) > 1 else float("nan"),
-                difference=None if wins else compared.difference(compared.method(ordered[0]), method, 0.0).estimate,
+                difference=None if wins else compared.difference(compared.method(ordered[0]), method, shift).estimate,
                 p_adjusted=float("nan"),
                 settings=c.settings(),
                 note=f"corrected for its selection by {taken_off:.3f}" if taken_off > 0 else "",

@@ -91,6 +91,21 @@ def test_the_committee_stands_in_the_table_with_the_score_of_its_votes(
     assert "ommittee of 4 trials" in page
 
 
+@pytest.mark.parametrize("task", ["identify", "pretrain"])
+def test_a_lead_is_the_difference_of_the_scores_in_the_table(
+    task: str, runs: dict[str, tuple[StudyRecord, str]]
+) -> None:
+    """A committee is corrected by less than a single trial."""
+    c = runs[task][0].confirmation
+    assert c is not None
+    winner = c.rows[0].metrics[c.metric].value
+    leads = {row.name: row.difference for row in c.rows if row.kind == "finalist"}
+    assert leads and None not in leads.values()
+    for row in c.rows[1:]:
+        if row.difference is not None:
+            assert row.difference.value == pytest.approx(winner - row.metrics[c.metric].value, abs=1e-9), row.name
+
+
 def test_a_committee_takes_mixtures_apart(runs: dict[str, tuple[StudyRecord, str]]) -> None:
     c = runs["identify"][0].confirmation
     assert c is not None
