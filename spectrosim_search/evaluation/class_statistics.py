@@ -13,7 +13,7 @@ Shapes: N spectra of the whole set, U units, C classes, R weightings of the unit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,14 +65,34 @@ class _Counts:
 
     def values(self, weights: FloatArray, metric: str) -> FloatArray:
         """The metric under each weighting ``(R, U)`` → ``(R,)``; NaN where no spectrum has weight."""
-        if metric == "accuracy":
-            count, right = weights @ self.truth.sum(axis=1), weights @ self.right.sum(axis=1)
-            return np.asarray(np.where(count > 0, right / np.where(count > 0, count, 1.0), np.nan))
-        truth, predicted, right = weights @ self.truth, weights @ self.predicted, weights @ self.right
-        present = truth > 0
-        f1 = np.where(present, 2.0 * right / np.where(present, truth + predicted, 1.0), 0.0)
-        count = present.sum(axis=1)
-        return np.asarray(np.where(count > 0, f1.sum(axis=1) / np.maximum(count, 1), np.nan))
+        return _values([weights @ counts for counts in self._needed(metric)], metric)
+
+    def without(self, metric: str) -> FloatArray:
+        """The metric of all units, then without each one ``(1 + U,)``; no table of units × units is made."""
+        return _values([_without(counts) for counts in self._needed(metric)], metric)
+
+    def _needed(self, metric: str) -> list[FloatArray]:
+        """Counts of truth, predicted and right by unit and class ``(U, C)``; of all classes together ``(U, 1)`` where
+        the metric does not tell them apart."""
+        counts = [self.truth, self.predicted, self.right]
+        return [table.sum(axis=1, keepdims=True) for table in counts] if metric == "accuracy" else counts
+
+
+def _without(counts: FloatArray) -> FloatArray:
+    """Sums over all units, and without each one: ``(U, C)`` → ``(1 + U, C)``."""
+    total = counts.sum(axis=0, keepdims=True)
+    return np.concatenate([total, total - counts])
+
+
+def _values(counts: Sequence[FloatArray], metric: str) -> FloatArray:
+    """The metric ``(R,)`` of counts of truth, predicted and right ``(R, C)`` each; NaN where there are none."""
+    truth, predicted, right = counts
+    present = truth > 0
+    if metric == "accuracy":
+        return np.asarray(np.where(present, right / np.where(present, truth, 1.0), np.nan)[:, 0])
+    f1 = np.where(present, 2.0 * right / np.where(present, truth + predicted, 1.0), 0.0)
+    classes = present.sum(axis=1)
+    return np.asarray(np.where(classes > 0, f1.sum(axis=1) / np.maximum(classes, 1), np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +120,14 @@ class ClassLayout:
         """Mean over seeds of the metric under each weighting ``(R,)``."""
         if not method:
             return np.full(len(weights), np.nan)
-        seeds = [_Counts.of(seed, self.unit_of, self.count, self.classes).values(weights, metric) for seed in method]
-        return np.asarray(np.mean(seeds, axis=0))
+        return np.asarray(np.mean([counts.values(weights, metric) for counts in self._counts(method)], axis=0))
 
-    def each_without(self) -> FloatArray:
-        """All units, then all but each one ``(1 + U, U)``."""
-        return np.concatenate([np.ones((1, self.count)), 1.0 - np.eye(self.count)])
+    def without(self, method: ClassMethod, metric: str) -> FloatArray:
+        """Mean over seeds of the metric over all units, then over all but each one ``(1 + U,)``."""
+        return np.asarray(np.mean([counts.without(metric) for counts in self._counts(method)], axis=0))
+
+    def _counts(self, method: ClassMethod) -> Iterator[_Counts]:
+        return (_Counts.of(seed, self.unit_of, self.count, self.classes) for seed in method)
 
     def resampled(self, repeats: int, seed: Sequence[int]) -> tuple[FloatArray, FloatArray]:
         """How often units are drawn in each bootstrap sample of them, and 1 where they are not: two ``(R, U)``."""
@@ -143,7 +165,7 @@ def class_jackknife(method: ClassMethod, units: IntArray, metric: str) -> Estima
     if not any(len(p.rows) for seed in method for p in seed):
         return Estimate(float("nan"), note="no spectrum was judged")
     layout = ClassLayout.of([method], units)
-    values = layout.under(method, layout.each_without(), metric)
+    values = layout.without(method, metric)
     return interval_of(float(values[0]), values[1:])
 
 
@@ -152,8 +174,7 @@ def class_difference(a: ClassMethod, b: ClassMethod, units: IntArray, metric: st
     if not a or not b:
         return Difference(Estimate(float("nan"), note="no spectrum was judged"), float("nan"), 0.0, 0)
     layout = ClassLayout.of([a, b], units)
-    without = layout.each_without()
-    values = layout.under(a, without, metric) - layout.under(b, without, metric)
+    values = layout.without(a, metric) - layout.without(b, metric)
     return difference_of(float(values[0]), values[1:])
 
 
