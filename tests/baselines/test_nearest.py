@@ -98,6 +98,15 @@ def test_settings_are_chosen_on_training_spectra_alone() -> None:
     )
 
 
+def test_two_spectra_of_each_class_leave_nothing_to_whiten_by_on_inner_folds() -> None:
+    """One of the two is fitted on, the other judged: what can be chosen there is the cosine to class centres."""
+    given = problem(spectra=4, batch_spread=0.6)
+    assert all((given.classes[fitted] == code).sum() < 2 for fitted, _ in inner_folds(given) for code in range(8))
+    out = run("nearest-linear-metric", given)
+    assert out.settings.endswith("no whitening")
+    assert (out.predicted == truth(given)).mean() > 0.3  # chance: 1/8
+
+
 def test_inner_folds_judge_known_classes_and_cut_no_block() -> None:
     given = problem()
     pairs = np.where(given.blocks < 0, -1, given.blocks // 2)

@@ -38,8 +38,13 @@ _Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def _metrics(x: NDArray[np.float32], classes: NDArray[np.int64]) -> Iterator[tuple[str, _Embed]]:
-    """The grid over preprocessed spectra ``(n, C)``: a name and how spectra are embedded."""
+    """The grid over preprocessed spectra ``(n, C)``: a name and how spectra are embedded.
+
+    Where no class has two spectra nothing varies within classes, and there is nothing to whiten by.
+    """
     yield "no whitening", lambda z: z
+    if np.bincount(classes).max() < 2:
+        return
     pca = principal(x, max(_AXES))  # one decomposition serves all numbers of axes
     for k in _AXES:
         if k > _AXES[0] and k > pca.axes.shape[1]:  # as many axes as there are: the first number covers that
