@@ -157,7 +157,8 @@ def _tests(compared: _Compared) -> dict[tuple[str, str], tuple[Difference, float
 def _verdict(compared: _Compared, tests: Mapping[tuple[str, str], tuple[Difference, float]]) -> VerdictRecord:
     best = compared.best
     if best is None:
-        return no_verdict("no baseline could be scored", compared.taken_off(compared.winner))
+        reason = "no baseline could be scored" if compared.references else "the study asked for no baseline"
+        return no_verdict(reason, compared.taken_off(compared.winner))
     record, _ = verdict_record(
         tests[compared.winner.name, best.name],
         best=best.name,

@@ -201,7 +201,9 @@ def _verdict(
 ) -> tuple[VerdictRecord, ExportKind]:
     best, optimism = compared.best, compared.taken_off(compared.winner)
     if best is None:
-        return no_verdict("the study asked for no baseline", optimism), "model"
+        failed = any(r.reason for r in compared.references)
+        reason = "no baseline could be scored" if failed else "the study asked for no baseline"
+        return no_verdict(reason, optimism), "model"
     test = tests[compared.winner.name, best.name]
     return verdict_record(test, best=best.name, title=best.title, metric=compared.metric, optimism=optimism)
 

@@ -11,27 +11,28 @@ Minutes and replicates are limits of cost, so the searches share them evenly.
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from spectrosim_search.baselines import title
-from spectrosim_search.config.errors import InputError, RunError
+from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.scores import PairScores
 from spectrosim_search.evaluation.verification import choose_threshold
-from spectrosim_search.protocol.cells import check_disjoint
+from spectrosim_search.protocol.cells import HoldOut, check_disjoint
 from spectrosim_search.protocol.design import Design
-from spectrosim_search.search.baseline_items import run_part
+from spectrosim_search.search.baseline_items import BaselineItem, recorded, run_part
 from spectrosim_search.search.budget import committee_seeds
 from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.committee import Committee, trained_by
 from spectrosim_search.search.confirm_budget import train
 from spectrosim_search.search.nested_conclusion import InnerSearch, conclude_nested
 from spectrosim_search.search.progress import Listener
-from spectrosim_search.search.records import ConfirmationRecord
+from spectrosim_search.search.records import EVERY_SEED, BaselineFit, ConfirmationRecord
 from spectrosim_search.search.reference import (
     ReferenceScores,
     baseline_record,
@@ -188,24 +189,37 @@ def _read(store: Store, name: str) -> InnerSearch:
 def _reference(
     name: str, bench: Workbench, inner: Sequence[InnerSearch], say: Callable[[str], None]
 ) -> ReferenceScores:
-    """One reference row on the outer folds, fitted on the groups of each fold's search, its threshold from there."""
+    """One reference row on the outer folds, fitted on the groups of each fold's search, its threshold from there.
+
+    One bad fit makes the row n/a, as it does out of fold.
+    """
     say(f"reference row {name} on the outer folds")
-    started = time.perf_counter()
     scored: list[tuple[PairScores, ...]] = []
     settings: list[str] = []
-    for outer, search in zip(bench.design.outer, inner, strict=True):
-        try:
-            output = run_part(bench, name, outer, (outer.pairs,), seed=bench.study.seed)
-        except InputError as error:
-            seconds = time.perf_counter() - started
-            return ReferenceScores(name, title(name), [], [], "", seconds, reason=str(error).splitlines()[0])
+    seconds = 0.0
+    for fold, (outer, search) in enumerate(zip(bench.design.outer, inner, strict=True)):
+        fit = _fitted(name, bench, outer, fold)
+        seconds += fit.seconds
+        if fit.status != "finished":
+            return ReferenceScores(name, title(name), [], [], "", seconds, reason=fit.reason)
         known = [p for b in search.record.baselines if b.name == name for p in b.pairs]
         threshold = float("nan")
         if known:
             threshold = choose_threshold(
                 np.concatenate([p.similarity for p in known]), np.concatenate([p.positive for p in known])
             )
-        scored.append((pair_scores(outer.pairs, output.similarities[0], threshold),))
-        settings.append(output.settings)
+        scored.append(tuple(replace(p, threshold=threshold) for p in fit.pairs))
+        settings.append(fit.settings)
     used = " | ".join(dict.fromkeys(s for s in settings if s))
-    return ReferenceScores(name, title(name), [], scored, used, time.perf_counter() - started)
+    return ReferenceScores(name, title(name), [], scored, used, seconds)
+
+
+def _fitted(name: str, bench: Workbench, outer: HoldOut, fold: int) -> BaselineFit:
+    """One fit on all that a search was given, scored on the pairs of its outer fold; what goes wrong is its reason."""
+
+    def fitted() -> dict[str, Any]:
+        output = run_part(bench, name, outer, (outer.pairs,), seed=bench.study.seed)
+        return {"settings": output.settings, "pairs": (pair_scores(outer.pairs, output.similarities[0], math.nan),)}
+
+    item = BaselineItem("", name, fold, EVERY_SEED, (EVERY_SEED,), bench.study)
+    return recorded(item, fitted, worker="", environment_id="")

@@ -25,6 +25,7 @@ from spectrosim_search.search.records import (
     VerdictRecord,
 )
 from spectrosim_search.search.reference import KEPT_SEEDS, ReferenceScores, baselines_of, method_row
+from spectrosim_search.search.verdicts import no_verdict
 from spectrosim_search.search.workbench import Workbench
 
 __all__ = ["InnerSearch", "conclude_nested"]
@@ -63,8 +64,9 @@ def conclude_nested(
     compared = {r.name: r.held_out for r in references if not r.reason}
     baselines = {r.name: r for r in baselines_of(references)}
     led = [i.confirmation.verdict.best_baseline for i in inner]
-    chosen: Method = [baselines[name].held_out[k] for k, name in enumerate(led) if name in baselines]
-    if len(chosen) == len(inner):
+    chosen: Method = []
+    if all(name in baselines for name in led):
+        chosen = [baselines[name].held_out[k] for k, name in enumerate(led)]
         compared[CHOSEN] = chosen
     differences = {name: paired_difference(cells, own, units, metric) for name, own in compared.items()}
     tested = [*baselines, CHOSEN] if CHOSEN in compared and len(set(led)) > 1 else list(baselines)
@@ -72,7 +74,7 @@ def conclude_nested(
     if len(set(led)) == 1 and CHOSEN in compared:  # one test, not two
         adjusted[CHOSEN] = adjusted[led[0]]
     rows = [_winner_row(bench, last, cells, len(inner), metric)]
-    verdict, export_kind = _undecided(), last.export_kind
+    verdict, export_kind = no_verdict(_why_undecided(led, references), 0.0), last.export_kind
     if CHOSEN in compared:
         names = [baselines[name].title for name in led]
         rows.append(_chosen_row(bench, chosen, differences[CHOSEN].estimate, adjusted[CHOSEN], names))
@@ -162,9 +164,15 @@ def _verdict(
     return VerdictRecord(decision.outcome, sentence, difference.estimate, best, 0.0, belief, size), decision.export_kind
 
 
-def _undecided() -> VerdictRecord:
-    nothing = Estimate(float("nan"), note="no baseline in the study")
-    return VerdictRecord("cannot tell", "Cannot tell: the study asked for no baseline.", nothing, "", 0.0)
+def _why_undecided(led: Sequence[str], references: Sequence[ReferenceScores]) -> str:
+    """Why there is no baseline to compare with in every outer fold: none was asked for, none led, or one that led could
+    not be scored."""
+    failed = {r.name: r for r in references if r.reason}
+    lost = next((failed[name] for name in led if name in failed), None)
+    if lost is not None:
+        return f"{lost.title} led in a search and could not be scored on its outer fold ({lost.reason})"
+    asked = failed or baselines_of(references)
+    return "no baseline could be scored in every search" if asked else "the study asked for no baseline"
 
 
 def _fold(bench: Workbench, inner: InnerSearch, fold: int, cells: Method, chosen: Method, metric: str) -> OuterFold:

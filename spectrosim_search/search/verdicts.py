@@ -51,5 +51,5 @@ def verdict_record(
 
 def no_verdict(reason: str, optimism: float) -> VerdictRecord:
     """Where there is nothing to compare with; `reason` ends the sentence."""
-    nothing = Estimate(float("nan"), note="no baseline in the study")
+    nothing = Estimate(float("nan"), note=reason)
     return VerdictRecord("cannot tell", f"Cannot tell: {reason}.", nothing, "", optimism)

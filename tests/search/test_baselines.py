@@ -366,6 +366,14 @@ def test_baselines_join_a_searched_study_which_is_concluded_again(tmp_path: Path
 
 
 @pytest.mark.usefixtures("more")
+def test_baselines_that_were_asked_for_and_failed_are_not_called_none(tmp_path: Path) -> None:
+    record = run_study(prepared("fussy"), storage=place(tmp_path), workers=0)
+    assert record.confirmation is not None
+    assert record.confirmation.verdict.sentence == "Cannot tell: no baseline could be scored."
+    assert record.confirmation.verdict.difference.note == "no baseline could be scored"
+
+
+@pytest.mark.usefixtures("more")
 def test_a_baseline_with_fewer_seeds_is_compared_on_the_halves_it_has_met(tmp_path: Path) -> None:
     storage, asked = place(tmp_path), prepared("drawn")
     run_study(prepared(), storage=storage, workers=0)

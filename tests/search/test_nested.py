@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from spectrosim_search import baselines
+from spectrosim_search.config import registry
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Budget, Confirmation, Dimension, Ladder, Protocol, Sampler, Study
 from spectrosim_search.deploy.export import export
@@ -29,6 +33,22 @@ from spectrosim_search.spectra.simulators import simulate
 from spectrosim_search.spectra.spectra_set import SpectraSet
 
 FOLDS = 3
+
+
+MOODY = """
+import numpy as np
+from spectrosim_search.baselines import BaselineOutput
+
+TITLE = "moody"
+
+def fit_score(data):
+    groups = data.spectra.groups
+    if len(groups) == 36:  # not the part that a search in an outer fold is given
+        return BaselineOutput(tuple(np.full(len(p), np.nan, np.float32) for p in data.pairs), "")
+    knows = "batch02" in groups  # in two outer folds of three
+    said = [knows & (groups[p.left] == groups[p.right]) for p in data.pairs]
+    return BaselineOutput(tuple(s.astype(np.float32) for s in said), "")
+"""
 
 
 def spectra_of(batches: int = 12, species: int = 2) -> SpectraSet:
@@ -69,6 +89,19 @@ def run(folder: Path, study: Study | None = None, *, events: list[Event] | None 
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRecord]:
     folder = tmp_path_factory.mktemp("nested")
     return folder, run(folder)
+
+
+@pytest.fixture
+def moody(tmp_path: Path) -> Iterator[None]:
+    """A baseline that leads in two of the searches and gives no number outside of them."""
+    (tmp_path / "members").mkdir()
+    (tmp_path / "members" / "moody.py").write_text(MOODY)
+    baselines.__path__.append(str(tmp_path / "members"))
+    registry.names.cache_clear()
+    yield
+    baselines.__path__.remove(str(tmp_path / "members"))
+    registry.names.cache_clear()
+    sys.modules.pop("spectrosim_search.baselines.moody", None)
 
 
 def groups_of(pairs: tuple[PairScores, ...], spectra: SpectraSet) -> set[str]:
@@ -187,6 +220,19 @@ def test_an_interrupted_study_goes_on_and_is_deleted_whole(finished: tuple[Path,
         assert {s.name for s in store.studies(inner=True)} == {"n", "n/outer-1", "n/outer-2", "n/outer-3"}
         store.delete("n")
         assert store.studies(inner=True) == ()
+
+
+@pytest.mark.usefixtures("moody")
+def test_a_baseline_that_fails_outside_is_a_row_with_its_reason_and_ends_nothing(tmp_path: Path) -> None:
+    confirmation = run(tmp_path, study_of(baselines=("cosine", "moody"))).confirmation
+    assert confirmation is not None
+    rows = {row.name: row for row in confirmation.rows}
+    assert rows["moody"].note.startswith("n/a: baseline 'moody' gave similarities that are not finite numbers")
+    assert [f.baseline for f in confirmation.outer] == ["moody", "moody", "cosine"]
+    assert all(np.isnan(f.baseline_outer) for f in confirmation.outer)
+    assert confirmation.verdict.outcome == "cannot tell" and "chosen-baseline" not in rows
+    assert "moody led in a search and could not be scored on its outer fold" in confirmation.verdict.sentence
+    assert rows["cosine"].difference is not None and rows["cosine"].p_adjusted <= 1
 
 
 def test_a_leaking_outer_fold_is_refused() -> None:
