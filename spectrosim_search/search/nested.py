@@ -40,6 +40,7 @@ from spectrosim_search.search.reference import (
     reference_names,
 )
 from spectrosim_search.search.store import Store
+from spectrosim_search.search.store_baselines import stored_study
 from spectrosim_search.search.store_question import inner_name
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
@@ -98,11 +99,12 @@ def inner_spectra(spectra: SpectraSet, design: Design, fold: int) -> SpectraSet:
 
 
 def is_finished(store: Store, study: Study) -> bool:
-    """Whether an inner study was confirmed under this very budget and confirmation."""
+    """Whether an inner study was confirmed under this very budget and confirmation, beside all of these baselines."""
     if not any(s.name == study.name and s.confirmed for s in store.studies(inner=True)):
         return False
     stored = store.record(study.name).study
-    return (stored.budget, stored.confirmation) == (study.budget, study.confirmation)
+    same = (stored.budget, stored.confirmation) == (study.budget, study.confirmation)
+    return same and set(study.baselines) <= set(stored.baselines)
 
 
 def judge(
@@ -118,7 +120,8 @@ def judge(
     `pool` trains for the study itself, on all groups. Stored replicates are not trained again. Raises RunError where an
     inner search has not ended or no seed was trained on every outer fold.
     """
-    study, outer = bench.study, bench.design.outer
+    outer = bench.design.outer
+    study = stored_study(store, bench.study.name) or bench.study  # with every baseline that has joined
     inner = [_read(store, inner_name(study.name, fold)) for fold in range(len(outer))]
     seeds = min(i.winner.seeds for i in inner)
     say("the outer folds are scored once")

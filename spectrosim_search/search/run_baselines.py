@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from spectrosim_search.search.confirmation import Extra, confirm
 from spectrosim_search.search.documents.bundled import bundled_names
 from spectrosim_search.search.fixed import compare_fixed
 from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
+from spectrosim_search.search.nested import inner_spectra, inner_study, judge, last_study
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import Prepared, prepare_study, read_study, start_pool
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_baselines import read_fits, stored_study
+from spectrosim_search.search.store_codec import from_json, to_json
 from spectrosim_search.search.store_question import differences, question_of, with_baselines_of
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers.pool import Pool
@@ -87,7 +91,8 @@ def compare_baselines(
 
     Where trials are confirmed, the confirmation is concluded again
     over all baselines, with the models as they were trained; where none are, the fixed methods are compared among
-    themselves. `seeds`: of methods that draw. `minutes` 0: no limit; whatever is stored is not fitted again. Raises
+    themselves. With nested scoring they join the search of every outer fold, so that each chooses the best of all.
+    `seeds`: of methods that draw. `minutes` 0: no limit; whatever is stored is not fitted again. Raises
     InputError for wrong input (nothing is written) and for a study whose trials are not confirmed yet.
     """
     if seeds < 1:
@@ -100,6 +105,7 @@ def compare_baselines(
     Workbench(spectra, asked, searchable=False)  # what cannot be judged at all is refused before anything is written
     deadline = time.monotonic() + minutes * 60 if minutes > 0 else float("inf")
     extra = Extra(seeds, lambda: time.monotonic() < deadline)
+    spent: dict[str, float] = {}
     with Store(storage) as store:
         study = _joined(stored_study(store, asked.name), asked)
         bench = Workbench(spectra, study, searchable=False)
@@ -114,12 +120,14 @@ def compare_baselines(
                 f"study '{study.name}' has trials but no confirmation yet: run it to its end first; the baselines "
                 "named here join it then"
             )
+        if record.trials:
+            again = partial(compare_baselines, storage=storage, seeds=seeds, workers=workers, on_event=on_event)
+            _join_outer_folds(bench, again, deadline, say, spent)
         with (
             closing(start_pool(Prepared(study, spectra), workers)) as pool,
             LeaseKeeper(store.engine, study_id),
         ):
             _compare(store, bench, pool, extra, say, listener, searched=bool(record.trials))
-        spent: dict[str, float] = {}
         for fit in read_fits(store, study.name).values():
             spent[fit.baseline] = spent.get(fit.baseline, 0.0) + fit.seconds
     return Compared(read_study(study.name, storage), spent)
@@ -129,11 +137,29 @@ def _joined(stored: Study | None, asked: Study) -> Study:
     """The study as it was last run, with the baselines asked for; the one asked for where there is none."""
     if stored is None:
         return asked
-    if question_of(stored) != question_of(asked):
+    read = from_json(Study, to_json(asked))  # a whole number where another is meant is the same when it is read back
+    if question_of(stored) != question_of(read):
         raise InputError(
             f"study '{asked.name}' asks another question: {differences(stored, asked)}; give it another --name"
         )
     return with_baselines_of(stored, replace(stored, baselines=asked.baselines))
+
+
+def _join_outer_folds(
+    bench: Workbench,
+    compare: Callable[..., Compared],
+    deadline: float,
+    say: Callable[[str], None],
+    spent: dict[str, float],
+) -> None:
+    """With nested scoring: let the study's baselines join the search of every outer fold; adds to the time `spent`."""
+    for fold in range(len(bench.design.outer)):
+        where = f"outer fold {fold + 1} of {len(bench.design.outer)}: "
+        minutes = 0.0 if math.isinf(deadline) else max(1e-9, (deadline - time.monotonic()) / 60)
+        inner = Prepared(inner_study(bench.study, fold), inner_spectra(bench.spectra, bench.design, fold))
+        found = compare(inner, minutes=minutes, on_note=lambda text, where=where: say(where + text))
+        for method, seconds in found.seconds.items():
+            spent[method] = spent.get(method, 0.0) + seconds
 
 
 def _compare(
@@ -150,7 +176,11 @@ def _compare(
         compare_fixed(store, bench, pool, say, listener, drawn_seeds=extra.seeds, go_on=extra.go_on)
         return
     started = time.monotonic()
+    ending, finish = bench, None
+    if bench.design.outer:
+        ending = Workbench(bench.spectra, last_study(bench.study))
+        finish = partial(judge, store, bench, pool, say=say, listener=listener)
     try:
-        confirm(store, bench, pool, say, listener, baselines=extra)
+        confirm(store, ending, pool, say, listener, baselines=extra, finish=finish)
     finally:  # an interrupted comparison has used its time as well
         store.add_seconds(bench.study.name, "confirmation", time.monotonic() - started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from spectrosim_search.search import nested
 from spectrosim_search.search.progress import Event, ReplicateDone, TrialStarted
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import plan_study, prepare_study, run_study
+from spectrosim_search.search.run_baselines import compare_baselines
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.simulators import simulate
@@ -220,6 +222,28 @@ def test_an_interrupted_study_goes_on_and_is_deleted_whole(finished: tuple[Path,
         assert {s.name for s in store.studies(inner=True)} == {"n", "n/outer-1", "n/outer-2", "n/outer-3"}
         store.delete("n")
         assert store.studies(inner=True) == ()
+
+
+def test_baselines_that_join_later_stand_where_they_would_have_stood_from_the_start(
+    finished: tuple[Path, StudyRecord], tmp_path: Path
+) -> None:
+    """Whether they are named when the study goes on or join it by the command of their own."""
+    more = study_of(baselines=("cosine", "linear-metric", "linear-metric-tuned", "plda"))
+    folders = [tmp_path / name for name in ("from the start", "gone on", "joined")]
+    for folder in folders:
+        folder.mkdir()
+        if folder is not folders[0]:
+            shutil.copy(finished[0] / "n.db", folder / "n.db")
+    events: list[Event] = []
+    start, url = run(folders[0], more), f"sqlite:///{folders[2]}/n.db"
+    gone_on = run(folders[1], more, events=events)
+    given = prepare_study(more, spectra=spectra_of())
+    joined = compare_baselines(given, storage=url, workers=0, on_event=events.append).record
+    assert not any(isinstance(e, ReplicateDone) for e in events), "no model is trained again"
+    assert numbers(gone_on) == numbers(start) == numbers(joined)
+    assert start.confirmation is not None
+    assert {f.baseline for f in start.confirmation.outer} & {"linear-metric-tuned", "plda"}  # else it would say little
+    assert numbers(run(folders[2], study_of())) == numbers(joined), "none that was looked at leaves again"
 
 
 @pytest.mark.usefixtures("moody")
