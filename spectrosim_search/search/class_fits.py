@@ -35,7 +35,7 @@ class ClassReference:
     seconds: float
     seeds: int = 0
     reason: str = ""
-    details: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, float] = field(default_factory=dict)  # means over the fits that the row is scored by
     mixtures: tuple[MixtureScores, ...] = ()  # of the spectra that the row is scored on
 
 
@@ -98,9 +98,10 @@ def class_reference(
     if bad or not seeds:
         reason = bad[0].reason if bad else f"not finished, {len(own)} fits are stored: run it again"
         return ClassReference(name, title, [], [], "", seconds, reason=reason)
-    judged = [HELD_OUT_FOLD] if HELD_OUT_FOLD in folds else folds
+    places = [HELD_OUT_FOLD] if HELD_OUT_FOLD in folds else folds
+    judged = [f for (fold, seed), f in own.items() if seed in seeds and fold in places]
     numbers: dict[str, list[float]] = {}
-    for f in own.values():
+    for f in judged:
         for key, value in f.metrics.items():
             numbers.setdefault(key, []).append(float(value))
     return ClassReference(
@@ -111,6 +112,6 @@ def class_reference(
         settings=" | ".join(dict.fromkeys(f.settings for _, f in sorted(own.items()) if f.settings)),
         seconds=seconds,
         seeds=len(seeds) if draws else 0,
-        mixtures=tuple(m for (fold, seed), f in own.items() for m in f.mixtures if seed in seeds and fold in judged),
+        mixtures=tuple(m for f in judged for m in f.mixtures),
         details={key: statistics.fmean(values) for key, values in numbers.items()},
     )

@@ -22,11 +22,11 @@ from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
 from spectrosim_search.search.candidates import Candidate
 from spectrosim_search.search.class_bench import ClassBench
-from spectrosim_search.search.class_fits import class_items
+from spectrosim_search.search.class_fits import class_items, class_reference, fit_class_baseline
 from spectrosim_search.search.confirm_budget import time_left, within_budget
 from spectrosim_search.search.documents import load_study
 from spectrosim_search.search.plan import first_configuration
-from spectrosim_search.search.records import EVERY_SEED, StudyRecord
+from spectrosim_search.search.records import EVERY_SEED, HELD_OUT_FOLD, StudyRecord
 from spectrosim_search.search.run import Prepared, plan_study, prepare_study, run_study
 from spectrosim_search.search.run_baselines import compare_baselines
 from spectrosim_search.search.store import Store
@@ -208,6 +208,23 @@ def test_program_and_reference_rows_learn_from_the_same_labelled_spectra() -> No
     for few, more, everything in zip(*labelled.values(), strict=True):
         assert few < more < everything
     assert labelled[0.4][0] != labelled[0.4][2]
+
+
+@pytest.mark.parametrize("seeds", [[1000], [1000, 1001]])
+def test_what_a_reference_row_tells_beside_its_score_is_of_the_runs_that_judge_it(seeds: list[int]) -> None:
+    prepared = _prepared("synthesis", "protocol.scoring=hold-out")
+    bench = ClassBench(prepared.spectra, prepared.study)
+    items = class_items(bench, ["mixup"], seeds, hold_out=True)
+    kept = [item for item in items if item.seed == 1000 or item.fold == 0]  # of a second seed one fold has been fitted
+    with single_thread():
+        fits = [fit_class_baseline(bench, item, worker="w", environment_id="e") for item in kept]
+    (last,) = (f for f in fits if f.fold == HELD_OUT_FOLD)
+    row = class_reference("mixup", bench, fits, seeds)
+    assert row.seeds == 1 and set(row.details) >= {"novelty", "distinct"}
+    assert row.details == dict(last.metrics)
+    folds = {f.fold: f.metrics["novelty"] for f in fits if f.fold != HELD_OUT_FOLD and f.seed == 1000}
+    alone = class_reference("mixup", bench, fits, seeds, hold_out=False)
+    assert alone.details["novelty"] == pytest.approx(np.mean([*folds.values()]))
 
 
 @pytest.mark.parametrize("task", SMALL)
