@@ -114,8 +114,8 @@ def generation_metrics(
     """Everything above by name; what needs held-out spectra of known class only where they are given.
 
     ``weighted_cosine``, ``mse`` (base peak 100), ``similarity_ratio``, ``similarity_ratio_above_.9`` and
-    ``library_match`` are against held-out spectra, ``novelty`` against training spectra; all are means over synthetic
-    spectra whose class has held-out spectra. Empty where nothing was made.
+    ``library_match`` are against held-out spectra, means over synthetic spectra whose class has any; ``novelty``
+    (against training spectra) and ``distinct`` are of all synthetic spectra. Empty where nothing was made.
     """
     if classes.size == 0:
         return {}
