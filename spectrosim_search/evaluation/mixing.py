@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 ORDERS = (2, 3, 4)  # members of the mixtures that are learnt from
 PER_CLASS = 10  # mixtures of each number of members, for each class
-# Chosen on mixtures of validation spectra of 500 simulated classes and on massbank-ei-a (`python -m benchmarks.mixing`):
+# Chosen on mixtures of validation spectra of 500 simulated classes and of massbank-ei-a (python -m benchmarks.mixing):
 # a third or three times of either changes the share of mixtures with all members right by .04 at most.
 RIDGE = 10.0  # mixtures that a class's own centre weighs as much as
 SHRINKAGE = 0.003  # added to the variance in every direction, as a share of the mean over directions
