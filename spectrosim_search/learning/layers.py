@@ -17,7 +17,9 @@ from torch import Tensor
 
 from spectrosim_search.learning.randomness import Stream
 
-__all__ = ["Context", "attention", "layer_norm", "linear", "residual"]
+__all__ = ["ENCODER_USES", "Context", "attention", "layer_norm", "linear", "residual"]
+
+ENCODER_USES = 160  # uses of a step's randomness that encoders have to themselves; heads and objectives come behind
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

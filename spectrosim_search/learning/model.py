@@ -15,14 +15,14 @@ from spectrosim_search.learning.comparison import compared_rows, joined_rows
 from spectrosim_search.learning.comparison import declared as compared_by
 from spectrosim_search.learning.components import settings_of
 from spectrosim_search.learning.fitting import Fitter
-from spectrosim_search.learning.layers import Context
+from spectrosim_search.learning.layers import ENCODER_USES, Context
 from spectrosim_search.learning.parameters import Parameter
 from spectrosim_search.learning.randomness import USES, Stream
 
 __all__ = ["Layout", "Model", "joined"]
 
 _ALIGNMENT = 16  # values; keeps every tensor on a cache line of its own
-_HEAD_USE, _OBJECTIVE_USE = 160, 224  # first use numbers of their randomness; the encoder's start at 0
+_HEAD_USE, _OBJECTIVE_USE = ENCODER_USES, 224  # first use numbers of their randomness; the encoder's start at 0
 
 
 @dataclass(frozen=True)

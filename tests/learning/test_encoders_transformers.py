@@ -10,7 +10,7 @@ import torch
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.learning.components import resolve
 from spectrosim_search.learning.encoders import ensemble_transformer, moe_transformer, transformer
-from spectrosim_search.learning.layers import Context
+from spectrosim_search.learning.layers import ENCODER_USES, Context
 from spectrosim_search.learning.layers_experts import gates, imbalance, mix_experts
 from spectrosim_search.learning.layers_transformer import patches
 from spectrosim_search.learning.randomness import Stream
@@ -186,3 +186,15 @@ def test_heads_divide_the_width(kind):
     module = moe_transformer if kind == "moe-transformer" else ensemble_transformer
     with pytest.raises(ConfigurationError, match="multiple of heads 3"):
         module.parameters(module.Settings(heads=3, width=32), 70)
+
+
+def test_every_block_of_an_ensemble_has_dropout_of_its_own():
+    """An encoder has so many uses of a step's randomness; beyond them masks would repeat, or there would be none."""
+    with pytest.raises(ConfigurationError, match="8 members of depth 11 are 88 blocks, at most 80"):
+        resolve("encoders", {"type": "ensemble-transformer", "members": 8, "depth": 11})
+    most = {"patch": 4, "members": 8, "depth": 10, "width": 4, "heads": 1, "out": 2}
+    settings = ensemble_transformer.Settings(**dict(resolve("encoders", {"type": "ensemble-transformer", **most})))
+    p = tensors(ensemble_transformer.parameters(settings, 6), 2, F64)
+    drawn = context({"dropout": 0.2}, train=True, length=6)
+    assert ensemble_transformer.forward(settings, p, normals(2, 2, 6, dtype=F64), drawn).isfinite().all()
+    assert drawn.use == ENCODER_USES

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spectrosim_search.config.errors import ConfigurationError
 from spectrosim_search.config.fields import field
-from spectrosim_search.learning.layers import Context, linear
+from spectrosim_search.learning.layers import ENCODER_USES, Context, linear
 from spectrosim_search.learning.layers_transformer import (
     attend,
     attention_half,
@@ -65,7 +65,12 @@ class Settings:
 
 def check(settings: Settings) -> list[str]:
     """Return what contradicts itself."""
-    return head_problems(settings.width, settings.heads)
+    problems = head_problems(settings.width, settings.heads)
+    blocks, most = settings.members * settings.depth, ENCODER_USES // 2  # each block has two dropout masks
+    if blocks > most:
+        of = f"{settings.members} members of depth {settings.depth} are {blocks} blocks"
+        problems.append(f"{of}, at most {most} have dropout of their own")
+    return problems
 
 
 def outputs(settings: Settings, length: int) -> int:
