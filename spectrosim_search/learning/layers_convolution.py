@@ -63,6 +63,8 @@ def convolve(x: Tensor, kernel: Tensor, stride: int = 1) -> Tensor:
     if replicates == 1 and x.device.type == "cpu" and length >= taps + stride:
         image = x[0] if before == after else F.pad(x[0], (0, 0, before, after))
         weights = kernel.view(1, taps, features, outputs).permute(3, 2, 0, 1)
+        if outputs == 1:  # by its strides channels last as well, for which the library has no gradient of weights
+            weights = weights.contiguous()
         padding = (0, before if before == after else 0)
         out = F.conv2d(image.transpose(1, 2).unsqueeze(2), weights, stride=(1, stride), padding=padding)
         return out.squeeze(2).transpose(1, 2).unsqueeze(0)

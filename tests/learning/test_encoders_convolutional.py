@@ -106,6 +106,18 @@ def test_convolution_is_that_of_torch(length, taps, stride, replicates):
         torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("taps", [3, 4])
+def test_a_convolution_to_one_feature_has_gradients(taps, kind):
+    """The library refuses weights of one output feature laid out with the channels last."""
+    x = normals(1, 2, 25, 3).to(kind).requires_grad_()
+    kernel = normals(1, taps * 3, 1, seed=1).to(kind).requires_grad_()
+    twice = [v.detach().expand(2, *v.shape[1:]).clone().requires_grad_() for v in (x, kernel)]
+    alone = torch.autograd.grad(convolve(x, kernel, 2).square().sum(), [x, kernel])
+    for ours, product in zip(alone, torch.autograd.grad(convolve(*twice, 2).square().sum(), twice)):
+        torch.testing.assert_close(ours[0], product[0], atol=1e-12 if kind == torch.float64 else 0.1, rtol=0)
+
+
 @pytest.mark.parametrize("stride", [1, 2, 4, 8])
 @pytest.mark.parametrize("taps", [3, 5, 9])
 def test_short_inputs_have_finite_gradients_in_half_precision(taps, stride):
