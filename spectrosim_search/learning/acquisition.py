@@ -27,6 +27,7 @@ __all__ = ["Variation", "learn", "limits", "vary"]
 _FEWEST = 6  # shared peaks from which a pair of spectra tells a tilt and a power
 _NORMAL = 1.4826  # standard deviation over median absolute deviation, for normal deviates
 _NEAREST = 1e-3  # m/z over the highest, below which the tilt does not fall further: an axis may start at 0
+_RANGE = (-20.0, 60.0)  # logarithms of the largest factor of a spectrum as they are computed with: no overflow
 _KEPT = 0.3  # share of a spectrum's sum that a donor's limits must leave, else they are not applied
 
 
@@ -114,11 +115,13 @@ def vary(x: Tensor, axis: Tensor, spread: Tensor, donors: Tensor, transfer: Tens
     top = x.amax(dim=-1, keepdim=True).clamp(min=tiny)
     log_mz = torch.log((axis / axis[:, -1:]).clamp(min=_NEAREST)).unsqueeze(1)
     drawn = random.normal(2).to(x.dtype)
-    tilt, power = drawn[..., :1] * spread[..., :1], torch.exp(drawn[..., 1:] * spread[..., 1:2])
+    tilt, power = drawn[..., :1] * spread[..., :1], torch.exp((drawn[..., 1:] * spread[..., 1:2]).clamp(max=_RANGE[1]))
     noise = random.normal(x.shape[-1]).to(x.dtype) * spread[..., 2:]
-    factor = torch.exp((power - 1) * torch.log((x / top).clamp(min=tiny)) + tilt * log_mz + noise)
+    change = (power - 1) * torch.log((x / top).clamp(min=tiny)) + tilt * log_mz + noise
+    most = change.masked_fill(~seen, -torch.inf).amax(dim=-1, keepdim=True)
+    factor = torch.exp(change - (most - most.clamp(*_RANGE)))  # but for what the base peak's height gives back
     out = torch.where(seen, x * factor, 0.0)
-    height = out.amax(dim=-1, keepdim=True).clamp(min=tiny)
+    height = out.amax(dim=-1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
     chosen = random.uniform(2)
     place = (chosen[..., :1] * donors.shape[1]).long().clamp(max=donors.shape[1] - 1)
     donor = donors.gather(1, place.expand(-1, -1, 2))

@@ -98,3 +98,18 @@ def test_channels_below_0_stay() -> None:
     out = views(x, Fitting(lines(), np.arange(200), AXIS), 2.0)
     np.testing.assert_array_equal(out[x <= 0], x[x <= 0])
     assert (out[x > 0] >= 0).all() and (out != x).any()
+
+
+def test_the_largest_deviations_allowed_keep_the_base_peak_and_are_finite() -> None:
+    """A tilt of ten deviations over three decades of m/z is more than a number of this type holds."""
+    x = np.zeros((2000, 800), dtype=np.float32)
+    rng = np.random.default_rng(0)
+    for row in x[:1000]:
+        row[rng.permutation(800)[:40]] = rng.random(40) + 1e-3
+    for row in x[1000:]:  # peaks at low m/z alone: a tilt takes all of them the same way
+        row[rng.permutation(20)[:8]] = 0.01 * (rng.random(8) + 1e-3)
+    fitting = Fitting(x, np.arange(len(x)), np.arange(1.0, 801.0))
+    for strength in (4.0, 10.0):
+        out = views(x, fitting, strength, transfer=0.0)
+        assert np.isfinite(out).all()
+        np.testing.assert_allclose(out.max(axis=1), x.max(axis=1), rtol=1e-5)
