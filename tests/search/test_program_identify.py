@@ -10,7 +10,7 @@ import pytest
 
 from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config.configuration import Component
-from spectrosim_search.config.errors import ConfigurationError, InputError
+from spectrosim_search.config.errors import ConfigurationError, InputError, RunError
 from spectrosim_search.evaluation.identification import Gallery
 from spectrosim_search.evaluation.mixtures import at_least, draw_mixtures, mixture_spectra, name_components
 from spectrosim_search.learning.engine import single_thread
@@ -190,6 +190,8 @@ def test_a_run_that_diverges_says_so() -> None:
     assert result.status == "diverged"
     assert result.reason
     assert result.predicted.shape == given.judged.shape
+    with pytest.raises(RunError, match=r"training diverged .*: lower"):
+        identify.fit(dataclasses.replace(given, spectra=broken))
 
 
 def test_a_run_can_be_stopped() -> None:

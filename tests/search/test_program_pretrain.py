@@ -12,7 +12,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config.configuration import Component, Configuration, Scalar
-from spectrosim_search.config.errors import ConfigurationError
+from spectrosim_search.config.errors import ConfigurationError, RunError
 from spectrosim_search.protocol.label_share import labelled_rows
 from spectrosim_search.search.documents.configurations import configuration_from_mapping
 from spectrosim_search.search.programs import _pretrain_training, pretrain
@@ -127,6 +127,8 @@ def test_what_diverges_says_so() -> None:
     assert result.status == "diverged"
     assert "not finite" in result.reason
     assert result.predicted.shape == (JUDGED.size,)
+    with pytest.raises(RunError, match=r"training diverged \(.*not finite in epoch 1\): lower"):
+        pretrain.fit(dataclasses.replace(bad, spectra=spectra))
 
 
 @pytest.mark.parametrize("trainable", ["all", "from-block", "last-block", "head"])

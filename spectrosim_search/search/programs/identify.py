@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines.classifiers import ClassInput, ClassOutput
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.config.errors import ConfigurationError, InputError, nearest
+from spectrosim_search.config.errors import ConfigurationError, InputError, RunError, nearest
 from spectrosim_search.config.fields import field
 from spectrosim_search.evaluation.identification import Gallery, rejection_threshold
 from spectrosim_search.evaluation.mixing import PER_CLASS, Mixing, fit_mixing, practised
@@ -275,11 +275,11 @@ def fit(task: ProgramTask, *, device: str = "cpu") -> Parameters:
     ``gallery.classes`` ``(n,)``, with `reject` ``threshold`` ``(1,)``, and where training spectra can be mixed
     ``mixing.parts`` ``(C, D)`` and ``mixing.whitening`` ``(D, D)``.
 
-    Raises InputError where training diverged.
+    Raises RunError where training diverged.
     """
     trained = _train(task, device, None)
     if trained.status == "diverged":
-        raise InputError(f"training diverged: {trained.reason}")
+        raise RunError(f"training diverged ({trained.reason}): lower the learning rate or scale the spectra")
     learnt = _learnt_mixing(task, trained.parameters, _settings(task.configuration), device)
     return {**trained.parameters, **learnt}
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spectrosim_search.baselines.classifiers._contract import ClassInput, ClassOutput
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Component, Configuration
-from spectrosim_search.config.errors import ConfigurationError
+from spectrosim_search.config.errors import ConfigurationError, RunError
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
 from spectrosim_search.search.programs._pretrain_settings import Settings, check, settings_of
 from spectrosim_search.search.programs._pretrain_training import Trained, train
@@ -105,9 +105,14 @@ def fit(task: ProgramTask, *, device: str = "cpu") -> Mapping[str, NDArray[np.fl
     """Train as :func:`run`; return ``encoder.…``, ``classifier.…`` and, with a branch, ``branch.weight`` and
     ``branch.bias``, the branch alone where nothing else answers; an ensemble's with its networks in front.
 
-    Raises learning's Diverged where training fails.
+    Raises RunError where training diverged.
     """
-    return _joined(_members(task, device, None))
+    from spectrosim_search.learning.descent import Diverged
+
+    try:
+        return _joined(_members(task, device, None))
+    except Diverged as failed:
+        raise RunError(f"training diverged ({failed}): lower the learning rate or scale the spectra") from failed
 
 
 def predict(

@@ -19,7 +19,7 @@ from spectrosim_search.baselines.classifiers import ClassInput, ClassOutput
 from spectrosim_search.baselines.generators import GeneratorInput, GeneratorOutput
 from spectrosim_search.config import registry
 from spectrosim_search.config.configuration import Configuration
-from spectrosim_search.config.errors import DataError
+from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
 from spectrosim_search.evaluation.worth import scores
 from spectrosim_search.search.programs._contract import OnEpoch, ProgramResult, ProgramTask
@@ -107,10 +107,10 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
 
 
 def fit(task: ProgramTask, *, device: str = "cpu") -> Mapping[str, NDArray[np.float32]]:
-    """Return generator, what it draws from and the classifier, by name. Raises DataError where training diverged."""
+    """Return generator, what it draws from and the classifier, by name. Raises RunError where training diverged."""
     made = synthesise(task, device=device)
     if made.status != "finished":
-        raise DataError(f"the generator could not be trained: {made.reason}")
+        raise RunError(f"training of the generator diverged ({made.reason}): lower the learning rate")
     classifier = trained(settings_of(task.configuration), made.parameters, made.spectra, made.classes, task.seed)
     return made.parameters | {f"classifier.{n}": v for n, v in classifier.items()}
 
