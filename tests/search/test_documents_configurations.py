@@ -96,6 +96,8 @@ positives: views
         ("encoder: {width: 30, heads: 4}", "multiple"),
         ("preprocessing: {derivative: 1, window: 12}", "is even"),
         ("positives: {source: groups, spectra_per_group: 8}\ntraining: {batch_size: 4}", "do not fit"),
+        ("program: {type: identify}\ntraining: {comparison: plda}", "training.comparison: plda, .* use cosine"),
+        ("program: {type: identify}\ntraining: {comparison_neighbours: 3}", "comparison_neighbours: 3, .* use 0"),
         ("- 1", "is a mapping"),
         ("objective: {temperature: .nan}", "finite"),
         ("head: {type: 3}", "3 is not one of"),

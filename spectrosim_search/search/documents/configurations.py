@@ -142,6 +142,12 @@ def contradictions(configuration: Configuration) -> list[str]:
             f"positives.spectra_per_group: {positives.spectra_per_group} spectra of a group do not fit into "
             f"training.batch_size {training.batch_size}: lower the one or raise the other"
         )
+    if configuration.program is not None and configuration.program.type == "identify":
+        gallery = "but identify compares embeddings with its gallery by cosine alone"
+        if training.comparison != "cosine":
+            found.append(f"training.comparison: {training.comparison}, {gallery}: use cosine")
+        if training.comparison_neighbours:
+            found.append(f"training.comparison_neighbours: {training.comparison_neighbours}, {gallery}: use 0")
     return found
 
 
