@@ -124,13 +124,18 @@ def parameter_count(configuration: Configuration, length: int) -> int:
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device of that name. Raises InputError where torch does not know it or no GPU is there."""
+    """Return the device of that name. Raises InputError for any but cpu and a GPU of CUDA that is there."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise InputError(f"unknown device '{name}': use cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device '{name}' is none that is computed on: use cpu, cuda or cuda:N")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(
             f"device '{name}' asked for, but no GPU is there: use --device cpu or install a CUDA build of torch"
         )
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        there = "is 1 GPU" if count == 1 else f"are {count} GPUs"
+        raise InputError(f"device '{name}' asked for, but there {there}: use a number below {count}")
     return device

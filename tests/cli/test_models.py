@@ -60,6 +60,10 @@ def test_the_table_for_people(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None
         (("transformer", "--objective", "nt-xnet"), "unknown objective 'nt-xnet' (did you mean 'nt-xent'?)"),
         (("transformer", "--set", "encoder.widht=32"), "unknown setting 'widht' (did you mean 'width'?)"),
         (("transformer", "--device", "abacus", *QUICK), "unknown device 'abacus'"),
+        (
+            ("transformer", "--device", "mps", *QUICK),
+            "device 'mps' is none that is computed on: use cpu, cuda or cuda:N",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(cli: Cli, arguments: tuple[str, ...], says: str) -> None:

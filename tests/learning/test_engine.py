@@ -257,9 +257,14 @@ def test_wrong_input():
     one = task(configuration(), data, labels)
     with pytest.raises(InputError, match="unknown device 'gpux'"):
         train_stack([one], {"data": data}, device="gpux")
+    with pytest.raises(InputError, match="device 'meta' is none"):
+        train_stack([one], {"data": data}, device="meta")
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="no GPU is there"):
             train_stack([one], {"data": data}, device="cuda")
+    else:
+        with pytest.raises(InputError, match=r"device 'cuda:99' asked for, but there (is|are) \d+ GPU"):
+            train_stack([one], {"data": data}, device="cuda:99")
     wider = task(configuration(encoder={"width": 32}), data, labels)
     with pytest.raises(ConfigurationError, match="2 architectures"):
         train_stack([one, wider], {"data": data})
