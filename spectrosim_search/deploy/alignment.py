@@ -101,43 +101,61 @@ def align(
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Return intensities over `axis` ``(L,)`` and what had to be done, in words.
 
-    Linear interpolation; intensities are taken as densities, not as areas of bins. Raises DataError where the units
-    differ or the spectra do not reach both ends of `axis` within half a channel.
+    Linear interpolation; intensities are taken as densities, not as areas of bins. Lists of peaks hold nothing beyond
+    their last peak: they are filled up with zeros to both ends. Raises DataError where the units differ or other
+    spectra do not reach both ends of `axis` within half a channel.
     """
     if spectra.axis_unit and axis_unit and spectra.axis_unit != axis_unit:
         raise DataError(
             f"the spectra of '{spectra.name}' are over {spectra.axis_unit}, the model was trained over {axis_unit}: "
             "convert the axis first"
         )
-    found = spectra.axis
+    found, values = _filled(spectra, axis) if spectra.peaks else (spectra.axis, spectra.intensities)
     first, last = _widths(axis)
-    if found.shape == axis.shape and np.all(np.abs(found - axis) <= _SAME_AXIS * np.minimum(first, last)):
-        return spectra.intensities, ()
+    if _same(found, axis):
+        return values, ()
     if not len(found) or found[0] > axis[0] + _EDGE * first or found[-1] < axis[-1] - _EDGE * last:
         reach = f"{found[0]:g} to {found[-1]:g}" if len(found) else "no channel"
         raise DataError(
-            f"the spectra of '{spectra.name}' reach over {reach} {axis_unit}".rstrip()
+            f"the spectra of '{spectra.name}' reach over {reach} {spectra.axis_unit}".rstrip()
             + f", the model needs {axis[0]:g} to {axis[-1]:g} {axis_unit}".rstrip()
             + ": measure over that range or train a model on this one"
         )
+    inside = (found >= axis[0] - _EDGE * first) & (found <= axis[-1] + _EDGE * last)
+    outside = ~inside & values.any(axis=0) if spectra.peaks else ~inside
+    beyond = f"{int(outside.sum())} channels of '{spectra.name}' lie outside the training axis and were left out"
+    if spectra.peaks and _same(found[inside], axis):
+        return np.ascontiguousarray(values[:, inside]), (beyond,) if outside.any() else ()
     out = np.empty((len(spectra), len(axis)), np.float32)
-    for row, values in enumerate(spectra.intensities):
-        out[row] = np.interp(axis, found, values)
-    inside = int(((found >= axis[0] - _EDGE * first) & (found <= axis[-1] + _EDGE * last)).sum())
+    for row, measured in enumerate(values):
+        out[row] = np.interp(axis, found, measured)
     warnings = [
         f"the axis of '{spectra.name}' ({len(found)} channels, {found[0]:g} to {found[-1]:g}) differs from the "
         f"training axis ({len(axis)} channels, {axis[0]:g} to {axis[-1]:g}): {len(spectra)} spectra were interpolated "
         "onto it"
     ]
-    beyond = len(found) - inside
-    if beyond:
-        warnings.append(f"{beyond} channels of '{spectra.name}' lie outside the training axis and were left out")
-    if inside * _COARSE <= len(axis):
+    if outside.any():
+        warnings.append(beyond)
+    if int(inside.sum()) * _COARSE <= len(axis):
         warnings.append(
-            f"'{spectra.name}' has {inside} channels where the model has {len(axis)}: the coarser axis hides detail "
-            "the model was trained on"
+            f"'{spectra.name}' has {int(inside.sum())} channels where the model has {len(axis)}: the coarser axis "
+            "hides detail the model was trained on"
         )
     return out, tuple(warnings)
+
+
+def _same(found: NDArray[np.float64], axis: NDArray[np.float64]) -> bool:
+    """Whether two axes count as the same."""
+    return found.shape == axis.shape and bool(np.all(np.abs(found - axis) <= _SAME_AXIS * min(_widths(axis))))
+
+
+def _filled(spectra: SpectraSet, axis: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Peaks at unit m/z with zeros where they have none, down and up to both ends of `axis`: their axis and values."""
+    low = int(min(np.floor(axis[0]), spectra.axis[0]))
+    high = int(max(np.ceil(axis[-1]), spectra.axis[-1]))
+    values = np.zeros((len(spectra), high - low + 1), np.float32)
+    values[:, spectra.axis.astype(np.int64) - low] = spectra.intensities
+    return np.arange(low, high + 1, dtype=np.float64), values
 
 
 def _widths(axis: NDArray[np.float64]) -> tuple[float, float]:

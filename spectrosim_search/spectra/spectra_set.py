@@ -21,6 +21,7 @@ class SpectraSet:
 
     intensities: float32 ``(N, L)``; axis: float64 ``(L,)``, strictly increasing; others ``(N,)`` strings, empty where
     unknown. `split` holds coarser units whose members stay on one side of every split (empty strings: the group).
+    `peaks`: read from lists of peaks, so that the axis ends where the last peak happened to be and nothing lies beyond.
     Raises DataError where shapes disagree, the axis is not strictly increasing or an intensity is not finite.
     """
 
@@ -35,6 +36,7 @@ class SpectraSet:
     extra: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # simulated data: what the oracle knows
     warnings: tuple[str, ...] = ()
+    peaks: bool = False
 
     def __post_init__(self) -> None:
         n, length = self.intensities.shape

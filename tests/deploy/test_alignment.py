@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.deploy.alignment import IntensityRange, align
+from spectrosim_search.spectra.readers import read
 from spectrosim_search.spectra.spectra_set import SpectraSet
+from spectrosim_search.spectra.writers import write
 
 
 def _with_axis(spectra: SpectraSet, axis: np.ndarray, intensities: np.ndarray, unit: str = "m/z") -> SpectraSet:
@@ -86,3 +89,39 @@ def test_intensities_are_compared_with_the_training_range(known: SpectraSet, new
     sparse[:3, : int(0.9 * sparse.shape[1])] = 0
     assert any("zero in up to" in w and w.startswith("3 of") for w in seen.warnings(sparse, "new"))
     assert seen.warnings(new.intensities[:0], "new") == ()
+
+
+def _library(values: np.ndarray, mz: np.ndarray, name: str = "library") -> SpectraSet:
+    none = np.full(len(values), "", dtype=np.str_)
+    ids = np.array([f"s{i}" for i in range(len(values))])
+    return SpectraSet(values.astype(np.float32), mz, "m/z", ids, none, none, none, name=name)
+
+
+def test_a_list_of_peaks_ends_where_its_last_peak_does_and_is_filled_up(tmp_path: Path) -> None:
+    axis = np.arange(15.0, 201.0)
+    values = np.zeros((3, len(axis)))
+    values[0, [2, 185]], values[1, [30, 100]], values[2, [31, 60, 99]] = 1000.0, 1000.0, 1000.0
+    library = _library(values, axis)
+    write(library.select(np.array([1, 2])), tmp_path / "new.msp")
+    new = read(tmp_path / "new.msp", need_groups=False)
+    assert (new.axis[0], new.axis[-1]) == (45.0, 115.0), "peaks say nothing of where the library ends"
+    intensities, warnings = align(new, axis, "m/z")
+    np.testing.assert_array_equal(intensities, library.intensities[1:])
+    assert warnings == (), "no channel was made up"
+    intensities, warnings = align(new, np.arange(46.0, 90.0), "m/z")
+    np.testing.assert_array_equal(intensities, library.intensities[1:, 31:75])
+    assert warnings == ("3 channels of 'new' lie outside the training axis and were left out",)
+
+
+def test_peaks_one_a_row_are_filled_up_too(tmp_path: Path) -> None:
+    (tmp_path / "peaks.csv").write_text("sample_id,mz,intensity\na,50,10\na,60,20\nb,55,5\n")
+    intensities, warnings = align(read(tmp_path / "peaks.csv", need_groups=False), np.arange(40.0, 71.0), "m/z")
+    assert warnings == ()
+    assert np.flatnonzero(intensities[0]).tolist() == [10, 20]
+    assert np.flatnonzero(intensities[1]).tolist() == [15]
+
+
+def test_the_unit_of_what_was_measured_is_its_own(known: SpectraSet) -> None:
+    short = replace(known, axis=known.axis[3:], intensities=known.intensities[:, 3:], axis_unit="")
+    with pytest.raises(DataError, match=r"reach over [0-9.]+ to 999.32, the model needs 77.04 to 999.32 m/z"):
+        align(short, known.axis, "m/z")

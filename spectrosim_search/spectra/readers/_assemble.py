@@ -220,6 +220,7 @@ def assemble(table: Table, roles: Roles) -> SpectraSet:
         name=table.path.name.split(".")[0],
         extra={k: v for k, v in table.text.items() if k not in finder.taken},
         truth=table.truth,
+        peaks=table.peaks,
     )
     return _leave_out(spectra, table, warnings)
 

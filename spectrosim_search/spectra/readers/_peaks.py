@@ -91,6 +91,7 @@ def peak_table(path: Path, header: Sequence[str], cells: Mapping[int, NDArray[np
         text={header[at[0]]: ids} | _compound(text) | text,
         rows=first + 2,
         warnings=warnings,
+        peaks=True,
     )
 
 

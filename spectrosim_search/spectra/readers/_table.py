@@ -21,7 +21,7 @@ class Table:
 
     values: float32 ``(N, L)`` in the order of `channels`, NaN where a cell is empty; text: column name → ``(N,)``
     strings; rows: int64 ``(N,)``, the number each row has in the file (the heading is row 1); truth: arrays that
-    simulated data carry along.
+    simulated data carry along; peaks: the file lists peaks, the axis spans those it has.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class Table:
     rows: NDArray[np.int64]
     truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    peaks: bool = False
 
 
 def bad_cell(path: Path, row: int, column: str, value: object) -> DataError:

@@ -137,6 +137,7 @@ def read_table(path: Path) -> Table:
         values=values,
         text=text_columns | columns,
         rows=np.array([r.line for r in records], dtype=np.int64),
+        peaks=True,
     )
 
 
