@@ -149,7 +149,8 @@ def print_rows(rows: Sequence[Mapping[str, Any]], output: Path | None) -> None:
 def _write_csv(handle: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:  # what does not go into one cell is JSON there
+        writer.writerow({k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in row.items()})
 
 
 def print_comparison(records: Sequence[StudyRecord], *, json_: bool) -> None:

@@ -19,6 +19,7 @@ from spectrosim_search.cli_options import (
     StudyArgument,
     VectorsOption,
     print_json,
+    read_telling,
     storage_url,
     warnings_as_lines,
 )
@@ -41,7 +42,7 @@ def export(
     from spectrosim_search.config.errors import InputError
     from spectrosim_search.deploy.export import export as export_configuration
     from spectrosim_search.deploy.export import export_front
-    from spectrosim_search.search.run import read_study
+    from spectrosim_search.search.run import check_writable, read_study
 
     if pareto + (trial is not None) + committee > 1:
         raise InputError("--trial, --committee and --pareto export different things: give one of them")
@@ -50,13 +51,13 @@ def export(
         texts = export_front(record)
         if output.is_file():
             raise InputError(f"{output} is a file: --pareto writes a file for every trial; name a folder")
-        output.mkdir(parents=True, exist_ok=True)
+        check_writable(output / "trial.yaml")
         for number, text in texts.items():
             (output / f"trial-{number}.yaml").write_text(text, encoding="utf-8")
             typer.echo(str(output / f"trial-{number}.yaml"))
         return
     text = export_configuration(record, trial, committee=committee)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(output)
     output.write_text(text, encoding="utf-8")
     typer.echo(str(output))
 
@@ -129,21 +130,35 @@ def verify(
     gallery: Annotated[str, typer.Option(help="Table of spectra with groups to compare against.")] = "",
     prior: Annotated[float, typer.Option(help="Prior probability that a pair is of one batch.")] = 0.5,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV file; default: print.")] = None,
+    id_column: IdOption = "",
+    group_column: GroupOption = "",
+    group_pattern: PatternOption = "",
     json_: JsonOption = False,
 ) -> None:
-    """Are pairs of spectra of one batch? Similarity, decision, likelihood ratio, probability."""
-    from spectrosim_search.cli_display import print_rows
-    from spectrosim_search.deploy.verifier import Verifier
-    from spectrosim_search.spectra.readers import read
+    """Are pairs of spectra of one batch? Similarity, decision, likelihood ratio, probability.
 
+    Group column and pattern are those of the gallery.
+    """
+    from spectrosim_search.cli_display import print_rows
+    from spectrosim_search.config.errors import InputError
+    from spectrosim_search.deploy.verifier import Verifier
+    from spectrosim_search.search.run import check_writable
+
+    if (group_column or group_pattern) and not gallery:
+        raise InputError("--group-column and --group-pattern are of the gallery: give --gallery")
+    if output is not None:
+        check_writable(output)
     verifier = Verifier.load(model)
-    queries = read(file, need_groups=False)
+    queries = read_telling(file, id_column=id_column)
+    if not gallery and len(queries) < 2:
+        raise InputError(f"{file}: one spectrum makes no pair; give more, or known ones with --gallery")
     with warnings_as_lines():
-        rows = (
-            verifier.verify_gallery(queries, read(gallery), prior=prior).rows()
-            if gallery
-            else verifier.verify_pairs(queries, prior=prior).rows()
-        )
+        if gallery:
+            of_gallery = {"group_column": group_column, "group_pattern": group_pattern, "id_column": id_column}
+            known = read_telling(gallery, **of_gallery, need_groups=True)
+            rows = verifier.verify_gallery(queries, known, prior=prior).rows()
+        else:
+            rows = verifier.verify_pairs(queries, prior=prior).rows()
     print_json(rows) if json_ else print_rows(rows, output)
 
 
@@ -151,13 +166,17 @@ def embed(
     model: Annotated[Path, typer.Argument(help="Model folder.")],
     file: Annotated[str, typer.Argument(help="Table of spectra.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV or NPZ file to write.")],
+    id_column: IdOption = "",
+    group_column: GroupOption = "",
+    group_pattern: PatternOption = "",
 ) -> None:
     """Write the embedding of every spectrum."""
     from spectrosim_search.deploy.verifier import Verifier
+    from spectrosim_search.search.run import check_writable
     from spectrosim_search.spectra.embeddings import write_embeddings
-    from spectrosim_search.spectra.readers import read
 
-    spectra = read(file, need_groups=False)
+    check_writable(output)
+    spectra = read_telling(file, id_column=id_column, group_column=group_column, group_pattern=group_pattern)
     with warnings_as_lines():
         embedded = Verifier.load(model).embed(spectra)
     write_embeddings(spectra, embedded, output)

@@ -6,11 +6,14 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spectrosim_search.config.fields import plain
+
+if TYPE_CHECKING:
+    from spectrosim_search.spectra.spectra_set import SpectraSet
 
 __all__ = [
     "DEFAULT_STORAGE",
@@ -26,6 +29,7 @@ __all__ = [
     "VectorsOption",
     "columns_of",
     "print_json",
+    "read_telling",
     "storage_url",
     "warnings_as_lines",
 ]
@@ -72,6 +76,20 @@ def warnings_as_lines() -> Iterator[None]:
         yield
     for warning in caught:
         typer.echo(f"warning: {warning.message}", err=True)
+
+
+def read_telling(
+    file: str, *, group_column: str = "", id_column: str = "", group_pattern: str = "", need_groups: bool = False
+) -> SpectraSet:
+    """Read spectra that a model is asked about; what the reader warns of becomes one line each on standard error."""
+    from spectrosim_search.spectra.readers import read
+
+    spectra = read(
+        file, group_column=group_column, id_column=id_column, group_pattern=group_pattern, need_groups=need_groups
+    )
+    for line in spectra.warnings:
+        typer.echo(f"warning: {line}", err=True)
+    return spectra
 
 
 def storage_url(storage: str) -> str:

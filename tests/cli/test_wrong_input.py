@@ -149,6 +149,10 @@ def test_export_of_what_was_not_searched(cli: Cli, edited: Edit, baselines: str,
         return
     assert exported.code == 0, exported.err
     assert "nothing was searched" in Path("best.yaml").read_text()
+    for place in (".", "best.yaml/again.yaml"):
+        nowhere = cli("export", "few", "-o", place)
+        assert nowhere.code == 2
+        assert len(nowhere.err.strip().splitlines()) == 1, nowhere.err
     into_onnx = ("--onnx", "model.onnx")
     trained = cli("train", "best.yaml", "--data", table, "--out", "model", "--seeds", "1", *into_onnx)
     if any(importlib.util.find_spec(p) is None for p in ("onnx", "onnxscript")):
