@@ -26,11 +26,12 @@ def enrolled(model: NamedModel, spectra: SpectraSet) -> NamedModel:
     if (spectra.groups == "").any():
         raise DataError(f"{int((spectra.groups == '').sum())} spectra of '{spectra.name}' have no group to enrol under")
     given, told = model.prepare(spectra)
-    names = [*model.class_names, *sorted(set(spectra.groups.tolist()) - set(model.class_names))]
-    codes = np.array([names.index(g) for g in spectra.groups.tolist()], dtype=np.int64)
+    names = (*model.class_names, *sorted(set(spectra.groups.tolist()) - set(model.class_names)))
+    place = {name: code for code, name in enumerate(names)}
+    codes = np.array([place[g] for g in spectra.groups.tolist()], dtype=np.int64)
     larger = [model.program.enrol(p.configuration, p.parameters, p.spectra, p.axis, codes) for p in given]
     parts = tuple(replace(p.part, parameters=learnt) for p, learnt in zip(given, larger, strict=True))
-    return replace(model, parts=parts, class_names=tuple(names), notes=(*model.notes, *told))
+    return replace(model, parts=parts, class_names=names, notes=(*model.notes, *told))
 
 
 def name_mixtures(

@@ -14,14 +14,14 @@ __all__ = ["generate"]
 
 
 def generate(model: NamedModel, classes: Sequence[str] = (), *, count: int = 10, seed: int = 0) -> SpectraSet:
-    """`count` spectra of each of `classes` (all where none is given), over the axis that the generator knows.
+    """`count` spectra of each of `classes`, once each (all where none is given), over the axis the generator knows.
 
     Equal seeds give equal spectra. Raises InputError for an unknown class.
     """
     for name in classes:
         if name not in model.class_names:
             raise InputError(f"the model knows no class '{name}'{nearest(name, model.class_names)}")
-    chosen = [model.class_names.index(name) for name in classes or model.class_names]
+    chosen = [model.class_names.index(name) for name in dict.fromkeys(classes or model.class_names)]
     (part,) = model.parts
     axis = part.preprocessing.axis(model.axis)
     made = [

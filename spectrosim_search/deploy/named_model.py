@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,15 +62,16 @@ class NamedSpectra:
     def rows(self, *, reject: bool = False, best: int = 1) -> list[dict[str, Any]]:
         """One mapping a spectrum: its class (empty where unknown and `reject`), score, runners-up."""
         order = np.argsort(-self.scores, axis=1, kind="stable")
+        known = self.known.tolist()
         out = []
         for i, name in enumerate(self.sample_ids.tolist()):
             first = int(order[i, 0])
-            kept = not reject or bool(self.known[i])
+            kept = not reject or known[i]
             row: dict[str, Any] = {
                 "sample_id": name,
                 "class": self.class_names[first] if kept else UNKNOWN,
                 "score": round(float(self.scores[i, first]), 6),
-                "known": bool(self.known[i]),
+                "known": known[i],
             }
             for place in range(1, min(best, len(self.class_names))):
                 other = int(order[i, place])
@@ -113,7 +115,7 @@ class NamedModel(Trained):
     """A trained program, or a committee of them, with all that is known of it. L channels, C classes.
 
     `scores`: out-of-fold accuracy and macro F1 with intervals. `reject_below`: threshold on the best score, that 95 %
-    of the spectra named rightly out of fold reach.
+    of the spectra named rightly out of fold reach; infinite, so that nothing is known, where none was named rightly.
     """
 
     class_names: tuple[str, ...]
@@ -155,7 +157,7 @@ class NamedModel(Trained):
             "task": self.task,
             "classes": list(self.class_names),
             "scores": dict(self.scores),
-            "reject_below": self.reject_below,
+            "reject_below": self.reject_below if math.isfinite(self.reject_below) else None,
         }
         return self.facts_with(KIND, own)
 
@@ -184,7 +186,7 @@ def load_named(path: str | Path, tasks: Sequence[str] = ()) -> NamedModel:
             **read_trained(path, facts),
             class_names=tuple(str(c) for c in facts["classes"]),
             scores=dict(facts["scores"]),
-            reject_below=float(facts["reject_below"]),
+            reject_below=math.inf if facts["reject_below"] is None else float(facts["reject_below"]),
         )
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise DataError(f"'{path / MARKER}' is damaged ({error}): train the model again") from error
@@ -207,7 +209,9 @@ def _card(model: NamedModel) -> str:
         "",
         *(f"- {name.replace('_', ' ')}: {_number(value)}" for name, value in model.scores.items()),
         "",
-        f"Scores below {model.reject_below:.4g} count as unknown: 95 % of the spectra it named rightly score higher.",
+        f"Scores below {model.reject_below:.4g} count as unknown: 95 % of the spectra it named rightly score higher."
+        if math.isfinite(model.reject_below)
+        else "Every spectrum counts as unknown: out of fold it named none rightly.",
     ]
     lines += ["", "Notes:", "", *(f"- {note}" for note in model.notes)] if model.notes else []
     return "\n".join(lines) + "\n"

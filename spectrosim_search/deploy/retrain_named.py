@@ -106,7 +106,7 @@ def train_named(
         axis_unit=spectra.axis_unit,
         intensities=IntensityRange.of(spectra.intensities[rows]),
         scores=_scores(method, bench),
-        reject_below=float(np.quantile(right, 1.0 - KEPT)) if len(right) else -math.inf,
+        reject_below=float(np.quantile(right, 1.0 - KEPT)) if len(right) else math.inf,
         data={
             "name": spectra.name,
             "fingerprint": spectra.fingerprint,

@@ -304,6 +304,10 @@ def test_made_spectra_repeat_and_belong_to_their_class(
     assert np.array_equal(first.intensities, second.intensities)
     assert first.groups.tolist() == [model.class_names[0]] * 3 + [model.class_names[1]] * 3
     assert (first.intensities >= 0).all()
+    with single_thread():
+        twice = generate(model, [*model.class_names[:2], model.class_names[0]], count=3, seed=4)
+    assert np.array_equal(twice.intensities, first.intensities), "a class asked for twice is made once"
+    assert len(set(twice.sample_ids.tolist())) == len(twice)
     with pytest.raises(InputError, match="knows no class 'nope'"):
         generate(model, ["nope"])
 
