@@ -77,11 +77,11 @@ def compare(records: Sequence[StudyRecord], metric: str = "") -> Comparison:
     common = [n for n in every if all(n in t and math.isfinite(_score(t[n], wanted)) for t in tables)]
     if not common:
         raise InputError("the studies have no method in common: run them with the same baselines")
-    common.sort(key=lambda n: (FAMILIES.index(family(tables[0][n])), -sum(_score(t[n], wanted) for t in tables)))
+    sign = -1.0 if wanted == "eer" else 1.0
+    common.sort(key=lambda n: (FAMILIES.index(family(tables[0][n])), -sum(sign * _score(t[n], wanted) for t in tables)))
     scores = np.array([[_score(t[n], wanted) for t in tables] for n in common])
     titles = tuple("searched winner" if n == "winner" else tables[0][n].title for n in common)
     unranked = _unranked(records, common)
-    sign = -1.0 if wanted == "eer" else 1.0
     return Comparison(
         metric=wanted,
         studies=tuple(records),
@@ -248,7 +248,9 @@ def render(c: Comparison) -> str:
     """Return the page as HTML text."""
     leaking = next((leak_notice(r) for r in c.studies if leak_notice(r)), "")
     notice = f'<p class="leak" role="note">{html.escape(leaking)}</p>' if leaking else ""
-    mean = score(float(np.abs(c.scores).mean(axis=1)[c.names.index("winner")])) if "winner" in c.names else "n/a"
+    mean = "n/a"
+    if "winner" in c.names:
+        mean = score(math.fsum(r.metrics[c.metric].value for r in c.rows[c.names.index("winner")]) / len(c.studies))
     body = (
         f'<header><p class="eyebrow">Comparison of studies</p><h1>{len(c.studies)} data sets, {len(c.titles)} methods'
         f'</h1>{notice}<div class="card verdict"><p class="sentence">{html.escape(_tally(c))}</p>'

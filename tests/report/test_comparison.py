@@ -14,6 +14,7 @@ from spectrosim_search.config.errors import InputError
 from spectrosim_search.evaluation.critical_difference import critical_difference
 from spectrosim_search.report import comparison
 from spectrosim_search.report.critical_difference import figure
+from spectrosim_search.report.numbers import score
 from spectrosim_search.search.records import StudyRecord
 
 
@@ -107,6 +108,21 @@ def test_errors_rank_the_other_way(three: list[StudyRecord]) -> None:
     assert found.ranks is not None
     paper, winner = found.names.index("spectrosim-chapter"), found.names.index("winner")
     assert found.ranks.ranks[paper] > found.ranks.ranks[winner]
+    own = [
+        mean for mean, kind in zip(found.scores.mean(axis=1), found.families, strict=True) if kind == found.families[-1]
+    ]
+    assert len(own) > 1 and own == sorted(own, reverse=True), "the best of a family stands first"
+
+
+def test_the_winners_mean_keeps_its_sign(rich: StudyRecord) -> None:
+    studies = [moved(rich, "perch", winner=-2.0), moved(rich, "cod", winner=-1.5), moved(rich, "bass", winner=-2.5)]
+    found = comparison.compare(studies, "mcc")
+    mean = float(found.scores[found.names.index("winner")].mean())
+    assert mean < 0
+    assert f"<dt>Winner, mean over data sets</dt><dd>{score(mean)}</dd>" in comparison.render(found)
+    errors = comparison.compare(studies[:1] * 2, "eer")
+    mean = float(-errors.scores[errors.names.index("winner")].mean())
+    assert f"<dd>{score(mean)}</dd>" in comparison.render(errors)
 
 
 def test_what_cannot_be_compared_is_refused_in_one_line(three: list[StudyRecord], unconfirmed: StudyRecord) -> None:
