@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Column, Table
+from rich.text import Text
 
 from spectrosim_search.config.fields import plain
 
@@ -52,12 +53,13 @@ PLAIN_SECONDS = 10.0  # between progress lines when the output is not a terminal
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
     """A plain table; numbers are expected as text with sensible digits. The first column, what a row is about, is never
-    cut: the others wrap."""
-    texts = [[str(cell) for cell in row] for row in rows]
+    cut: the others wrap. Names in brackets stand as they are: nothing but a `Text` has a look of its own."""
+    texts = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
     longest = max((len(text[0]) for text in texts if text), default=0)
-    first = Column(columns[0], no_wrap=True, min_width=min(longest, 48))
-    others = [Column(name, overflow="fold") for name in columns[1:]]
-    out = Table(first, *others, title=title or None, title_justify="left", box=None, pad_edge=False)
+    first = Column(Text(columns[0]), no_wrap=True, min_width=min(longest, 48))
+    others = [Column(Text(name), overflow="fold") for name in columns[1:]]
+    named = Text(title, style="table.title") if title else None
+    out = Table(first, *others, title=named, title_justify="left", box=None, pad_edge=False)
     out.header_style = "bold"
     for text in texts:
         out.add_row(*text)
@@ -143,7 +145,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], output: Path | None) -> None:
         return
     with output.open("w", newline="", encoding="utf-8") as handle:
         _write_csv(handle, rows)
-    console.print(str(output))
+    print(output)
 
 
 def _write_csv(handle: Any, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -168,7 +170,7 @@ def print_comparison(records: Sequence[StudyRecord], *, json_: bool) -> None:
     console.print(table(columns, [[row.get(c, "") for c in columns] for row in rows]))
     for record in records:
         if record.confirmation is not None:
-            console.print(f"{record.study.name}: {record.confirmation.verdict.sentence}")
+            console.print(Text(f"{record.study.name}: {record.confirmation.verdict.sentence}"))
 
 
 @contextmanager
@@ -199,13 +201,13 @@ def print_wide(shown: Table) -> None:
 def print_checks(checks: Sequence[Check]) -> None:
     """One line a check."""
     colours = {"ok": "green", "missing": "yellow", "bad": "red"}
-    rows = [(f"[{colours[c['state']]}]{c['state']}[/]", c["name"], c["detail"]) for c in checks]
+    rows = [(Text(c["state"], style=colours[c["state"]]), c["name"], c["detail"]) for c in checks]
     console.print(table(("state", "check", "detail"), rows))
 
 
 def _warn(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
+        console.print(Text.assemble(("warning:", "yellow"), " ", warning))
 
 
 def _short(value: Any) -> str:
@@ -276,11 +278,8 @@ class ProgressDisplay:
 
 
 def _progress_line(p: SearchProgress) -> str:
-    best = (
-        "none yet"
-        if p.best_number is None
-        else f"{p.best_value:.3f} ± {p.best_standard_error:.3f} (trial {p.best_number})"
-    )
+    spread = f" ± {p.best_standard_error:.3f}" if math.isfinite(p.best_standard_error) else ""
+    best = "none yet" if p.best_number is None else f"{p.best_value:.3f}{spread} (trial {p.best_number})"
     left = f", {p.remaining_seconds / 60:.1f} min left" if math.isfinite(p.remaining_seconds) else ""
     return (
         f"trials {p.complete} done, {p.pruned} pruned, {p.failed} failed of {p.asked}; best {best}; "
