@@ -64,6 +64,31 @@ def test_a_decimal_comma_may_appear_late(table: Write) -> None:
     assert s.intensities.tolist() == [[1, 2], [3, 4.5]]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("heading", [["id", "77,04", "77,48"], ["group", "77,04"], ["77,04", "77,48", "78"]])
+def test_commas_of_the_heading_may_all_be_decimal(table: Write, heading: list[str], delimiter: str) -> None:
+    rows = [heading, ["b1_f1", "1,5", "2,25", "7"], ["b2_f1", "3", "-4,5", "8"]]
+    width = len(heading) + (heading[0] == "77,04")  # the column of row names may have no heading
+    s = read(table("\n".join(delimiter.join(r[:width]) for r in rows)), need_groups=False)
+    assert s.axis.tolist() == [float(h.replace(",", ".")) for h in heading if h[0] == "7"]
+    assert s.intensities[:, 0].tolist() == [1.5, 3]
+
+
+def test_one_comma_in_a_column_of_text_is_no_decimal_comma(table: Write) -> None:
+    s = read(table("id\tgroup\tplace\t1\t2\na\tg\t2,4\t0.5\t1.5\nb\th\t3\t2.5\t1\n", "x.tsv"))
+    assert s.intensities.tolist() == [[0.5, 1.5], [2.5, 1]]
+    assert s.extra["place"].tolist() == ["2,4", "3"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_heading_may_be_longer_than_a_field_of_the_csv_module(table: Write, delimiter: str) -> None:
+    channels = [f"{100 + i / 100:.2f}" for i in range(20_000)]
+    rows = [["id", "group", *channels], ["a", "g", *(["0.125"] * 20_000)], ["b", "h", *(["12.75"] * 20_000)]]
+    s = read(table("\n".join(delimiter.join(r) for r in rows)))
+    assert s.intensities.shape == (2, 20_000)
+    assert s.axis[-1] == 299.99
+
+
 def test_quoted_text_blank_lines_and_gzip(tmp_path: Path) -> None:
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(b'"sample_id","group","1","2"\r\n"a, b","g",1,2\r\n\r\n"c","g",3,4\r\n\r\n'))
@@ -139,6 +164,8 @@ def test_chunks_do_not_change_what_is_read(table: Write, monkeypatch: pytest.Mon
     ("text", "message"),
     [
         ("", "empty"),
+        ("\nid,group,1,2\na,g,1,2\n", "the first line is empty"),
+        ('id,group,1,2\na,g,1,2\nb,g,3,"4\nc,h,5,6\n', "row 3: a quotation mark is opened and never closed"),
         ("id,group,1,2\n", "heading but no rows"),
         ("id,name,1,2\na,b,1,2\n", "no group column (columns of text: 'id', 'name')"),
         ("id,group,x,y\na,g,1,2\n", "no column is named by a number"),

@@ -28,6 +28,8 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 _CELLS_A_CHUNK = 4_000_000  # bounds the parser's memory whatever the width of the table
 _LINES_LOOKED_AT = 50  # for a decimal comma
 _COMMA_NUMBER = re.compile(r"^\s*-?\d+,\d+\s*$")
+_POINT_NUMBER = re.compile(r"^\s*-?\d+\.\d+\s*$")
+_DECIMAL_COMMA = re.compile(r"[^,]*\d,\d[^,]*")
 _EMPTY = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "#N/A")
 
 
@@ -65,23 +67,42 @@ def _open_text(path: Path, encoding: str) -> Any:
     return path.open("r", encoding=encoding, newline="")
 
 
+def _fields(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # a field of more than 131,072 characters: the line has another delimiter
+        return [line]
+
+
+def _delimiter(heading: str) -> tuple[str, list[str]]:
+    """The delimiter that makes most fields of the heading; commas that can all be decimal ones are none."""
+    fields = {d: _fields(heading, d) for d in (",", ";", "\t")}
+    for other in (";", "\t"):
+        if len(fields[other]) > 1 and all("," not in f or _DECIMAL_COMMA.fullmatch(f) for f in fields[other]):
+            fields[","] = [heading]
+    chosen = max(fields, key=lambda d: len(fields[d]))
+    return chosen, fields[chosen]
+
+
 def _dialect(path: Path) -> _Dialect:
     encoding = _encoding(path)
     with _open_text(path, encoding) as stream:
         heading = stream.readline()
         lines = list(islice(stream, _LINES_LOOKED_AT))
     if not heading.strip():
-        raise DataError(f"{path}: the file is empty; its first line must be the heading")
-    fields = {d: next(csv.reader([heading], delimiter=d)) for d in (",", ";", "\t")}
-    delimiter = max(fields, key=lambda d: len(fields[d]))
-    header = fields[delimiter]
-    rows = [r for r in csv.reader(lines, delimiter=delimiter) if r]
+        what = "the first line is empty" if any(line.strip() for line in lines) else "the file is empty"
+        raise DataError(f"{path}: {what}; its first line must be the heading")
+    delimiter, header = _delimiter(heading)
+    rows = [r for line in lines if (r := _fields(line, delimiter))]
     first = rows[0] if rows else []
     if len(first) == len(header) + 1:
         header = ["", *header]  # R's write.table: the column of row names has no heading
     elif len(first) > len(header):
         raise DataError(f"{path}: row 2 has {len(first)} fields, the heading has {len(header)}; check the delimiter")
-    comma = delimiter != "," and any(_COMMA_NUMBER.match(c) for r in (header, *rows) for c in r)
+    cells = [c for r in (header, *rows) for c in r] if delimiter != "," else []
+    # beside numbers with a point, a comma or two are of a column of text
+    commas, points = (sum(1 for c in cells if number.match(c)) for number in (_COMMA_NUMBER, _POINT_NUMBER))
+    comma = commas > points
     return _Dialect(encoding, delimiter, "," if comma else ".", tuple(h.strip() for h in header))
 
 
@@ -190,4 +211,7 @@ def _parser_message(error: pd.errors.ParserError) -> str:
     if found:
         expected, line, saw = found.groups()
         return f"row {line} has {saw} fields, the heading has {expected}; check the row for a stray delimiter"
+    found = re.search(r"EOF inside string starting at row (\d+)", str(error))
+    if found:  # counted from 0
+        return f"row {int(found.group(1)) + 1}: a quotation mark is opened and never closed; close or remove it"
     return f"cannot be read as a table ({str(error).splitlines()[0]})"
