@@ -48,6 +48,15 @@ def test_records_fields_and_separators(table: Table) -> None:
     assert s.warnings == ()
 
 
+def test_names_of_fields_are_what_stands_before_the_colon(table: Table) -> None:
+    text = "Name: a\nCollision energy (eV): 20\nGerät: QTOF: 5\nNum Peaks: 1\n10 1\n\nName: b\nNum Peaks: 1\n11:5\n"
+    s = read(table(text, "x.msp"))
+    assert {k: v.tolist() for k, v in s.extra.items() if k != "compound_name"} == {
+        "Collision energy (eV)": ["20", ""],
+        "Gerät": ["QTOF: 5", ""],
+    }
+
+
 def test_peaks_of_one_nominal_mass_are_summed_and_records_may_touch(table: Table) -> None:
     s = read(table("Name: a\nNum Peaks: 3\n10.1 1\n9.8 2\n12 6\nName: b\nNum Peaks: 1\n11 5\n", "x.msp"))
     assert s.intensities.tolist() == [[500.0, 0.0, 1000.0], [0.0, 1000.0, 0.0]]
@@ -63,6 +72,9 @@ def test_peaks_of_one_nominal_mass_are_summed_and_records_may_touch(table: Table
         ("Name: a\n\nName: b\nNum Peaks: 1\n10 1\n", "line 1: no 'Num Peaks:' line"),
         ("Name: a\nNum Peaks: 1\nten one\n", "line 3: 'ten one' is no peak"),
         ("Name: a\nNum Peaks: 1\n-4 1\n", "line 3: '-4 1': m/z must be above 0"),
+        ("Name: a\nNum Peaks: 2\n-4 1 5 2\n", "line 3: '-4 1 5 2': m/z must be above 0"),
+        ("Name: a\nNum Peaks: 2\n4 -1, 5 2\n", "line 3: '4 -1, 5 2': m/z must be above 0"),
+        ("Name: a\nNum Peaks: 1\n5e8 2\n", "line 3: '5e8 2': m/z must be above 0 and at most 1,000,000"),
         ("10 1\n", "line 1: '10 1' stands before"),
         ("Name: a\nNum Peaks: 0\n", "no record has a peak"),
     ],

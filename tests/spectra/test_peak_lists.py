@@ -51,10 +51,30 @@ def test_columns_of_the_spectra_may_lie_beside(table: Table) -> None:
     assert "columns of the spectra are those of extra.csv beside peaks.csv" in s.warnings[0]
 
 
+def test_blank_lines_are_no_peaks(table: Table) -> None:
+    s = read(table("id,mz,intensity,group\n\na,10,1,g\n\na,11,2,g\nb,10,3,h\n\n\n", "peaks.csv"))
+    assert s.intensities.tolist() == [[500.0, 1000.0], [1000.0, 0.0]]
+    with pytest.raises(DataError, match="row 5, column 'mz': 'x' is not a number"):
+        read(table("id,mz,intensity\n\na,10,1\n\na,x,2\n", "peaks.csv"))
+
+
+def test_a_spectrum_stands_once_in_the_table_beside(table: Table) -> None:
+    path = table("sample_id,mz,intensity\nb,10,1\na,11,2\n", "peaks.csv")
+    table("sample_id,group\n a ,K1\nb,K2\n", "samples.csv")
+    assert read(path).groups.tolist() == ["K2", "K1"]
+    table("sample_id,group\na,K1\nb,K2\na,K3\n", "samples.csv")
+    with pytest.raises(DataError, match=r"samples\.csv: spectrum 'a' stands in more than one row"):
+        read(path)
+    table("name,group\na,K1\nb,K2\n", "samples.csv")
+    with pytest.raises(DataError, match=r"samples\.csv: no column sample_id, spectrum_id or id"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("id,mz,intensity\n", "a heading but no peaks"),
+        ("id,mz,intensity\na,10,1\na,2e9,1\n", r"row 3, column 'mz': 2e\+09, but m/z is at most 1,000,000"),
         ("id,mz,intensity\na,ten,1\n", "row 2, column 'mz': 'ten' is not a number"),
         ("id,mz,intensity\na,10,1\na,11,\n", "row 3, column 'intensity': '' is not a number"),
         ("id,mz,intensity\na,10,1\na,-3,1\n", "row 3, column 'mz': -3, but m/z is above 0"),

@@ -14,8 +14,9 @@ from spectrosim_search.config.errors import DataError
 from spectrosim_search.spectra.readers._channels import Channels
 from spectrosim_search.spectra.readers._table import Table, bad_cell
 
-__all__ = ["bin_peaks", "is_peak_list", "peak_table"]
+__all__ = ["HIGHEST_MZ", "bin_peaks", "is_peak_list", "peak_table"]
 
+HIGHEST_MZ = 1e6  # in Th; what is above is in another unit, or no m/z, and would make an axis beyond all memory
 _BASE = 1000.0
 _MZ = ("mz", "m/z")
 _INTENSITY = ("intensity", "abundance")
@@ -56,14 +57,20 @@ def peak_table(path: Path, header: Sequence[str], cells: Mapping[int, NDArray[np
     DataError naming row and column of what is no peak, and where rows of one spectrum contradict each other.
     """
     at = [_named(header, names) for names in (_IDS, _MZ, _INTENSITY)]
-    peaks = [_numbers(path, header[i], cells[i], decimal) for i in at[1:]]
+    filled = np.flatnonzero(np.any([cells[i] != "" for i in range(len(header))], axis=0))
+    rows = filled + 2
+    cells = {i: column[filled] for i, column in cells.items()}
+    peaks = [_numbers(path, header[i], cells[i], decimal, rows) for i in at[1:]]
     if not peaks[0].size:
         raise DataError(f"{path}: the list has a heading but no peaks")
-    for name, value, fits in ((header[at[1]], peaks[0], peaks[0] > 0), (header[at[2]], peaks[1], peaks[1] >= 0)):
+    for column, value, fits, rule in (
+        (at[1], peaks[0], peaks[0] > 0, "m/z is above 0"),
+        (at[1], peaks[0], peaks[0] <= HIGHEST_MZ, f"m/z is at most {HIGHEST_MZ:,.0f}"),
+        (at[2], peaks[1], peaks[1] >= 0, "an intensity is at least 0"),
+    ):
         bad = np.flatnonzero(~fits)
         if bad.size:
-            rule = "an intensity is at least 0" if value is peaks[1] else "m/z is above 0"
-            raise DataError(f"{path}: row {bad[0] + 2}, column '{name}': {value[bad[0]]:g}, but {rule}")
+            raise DataError(f"{path}: row {rows[bad[0]]}, column '{header[column]}': {value[bad[0]]:g}, but {rule}")
     ids, first, owner = np.unique(cells[at[0]], return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty_like(order)
@@ -75,7 +82,7 @@ def peak_table(path: Path, header: Sequence[str], cells: Mapping[int, NDArray[np
         differs = np.flatnonzero(told != told[first][owner])
         if differs.size:
             raise DataError(
-                f"{path}: row {differs[0] + 2}, column '{header[i]}': '{told[differs[0]]}', but spectrum "
+                f"{path}: row {rows[differs[0]]}, column '{header[i]}': '{told[differs[0]]}', but spectrum "
                 f"'{ids[owner[differs[0]]]}' has '{told[first][owner][differs[0]]}' above"
             )
         text[header[i]] = told[first]
@@ -89,18 +96,20 @@ def peak_table(path: Path, header: Sequence[str], cells: Mapping[int, NDArray[np
         channel_names=tuple(f"{a:g}" for a in axis),
         values=values,
         text={header[at[0]]: ids} | _compound(text) | text,
-        rows=first + 2,
+        rows=rows[first],
         warnings=warnings,
         peaks=True,
     )
 
 
-def _numbers(path: Path, name: str, cells: NDArray[np.str_], decimal: str) -> NDArray[np.float64]:
+def _numbers(
+    path: Path, name: str, cells: NDArray[np.str_], decimal: str, rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
     plain = np.char.replace(cells, ",", ".") if decimal == "," else cells
     values = pd.to_numeric(pd.Series(plain), errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
-        raise bad_cell(path, int(bad[0]) + 2, name, cells[bad[0]])
+        raise bad_cell(path, int(rows[bad[0]]), name, cells[bad[0]])
     return values
 
 
@@ -116,10 +125,20 @@ def _beside(path: Path, ids: NDArray[np.str_]) -> tuple[dict[str, NDArray[np.str
         table = path.with_name(name)
         if not table.is_file():
             continue
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        try:
+            with table.open(encoding="utf-8-sig", newline="") as stream:
+                rows = list(csv.DictReader(stream))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{table}: cannot be read as CSV ({error}); correct or remove it") from error
         key = next((k for k in rows[0] if k and k.strip().lower() in _IDS), "") if rows else ""
-        known = {row[key]: row for row in rows} if key else {}
+        if rows and not key:
+            raise DataError(f"{table}: no column {', '.join(_IDS[:-1])} or {_IDS[-1]} names the spectra of {path.name}")
+        known: dict[str, dict[str, str]] = {}
+        for row in rows:
+            name_of = (row[key] or "").strip()
+            if name_of in known and known[name_of] != row:
+                raise DataError(f"{table}: spectrum '{name_of}' stands in more than one row; remove all but one")
+            known[name_of] = row
         missing = [i for i in ids.tolist() if i not in known]
         if missing:
             raise DataError(f"{table}: has no row for spectrum '{missing[0]}' of {path.name}; complete or remove it")

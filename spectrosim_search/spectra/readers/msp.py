@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.spectra.readers._channels import Channels
-from spectrosim_search.spectra.readers._peaks import bin_peaks
+from spectrosim_search.spectra.readers._peaks import HIGHEST_MZ, bin_peaks
 from spectrosim_search.spectra.readers._table import Table
 
 __all__ = ["SUFFIXES", "read_table"]
 
 SUFFIXES = (".msp", ".msp.gz")
 
-_HEADER = re.compile(r"^\s*([A-Za-z][\w /\-\$#.]*?)\s*:\s*(.*?)\s*$")
+_HEADER = re.compile(r"^\s*([^\W\d_][^:]*?)\s*:\s*(.*?)\s*$")
 _PEAK = re.compile(r"([0-9.eE+\-]+)[\s,:]+([0-9.eE+\-]+)(?:[\s,]+\"[^\"]*\"|[\s,]+'[^']*')?")
 # heading in lower case → name of the column; others keep theirs
 _COLUMNS = {"name": "compound_name", "inchikey": "inchikey", "db#": "db#", "id": "id", "formula": "formula"}
@@ -59,8 +59,11 @@ def _peaks(path: Path, number: int, line: str) -> list[tuple[float, float]]:
             place += len(text[place:]) - len(text[place:].lstrip(" \t,"))
         if not pairs or place < len(text):
             raise DataError(f"{path}: line {number}: '{text[:40]}' is no peak; expected m/z and intensity")
-        if not all(np.isfinite(v) for peak in found[-pairs:] for v in peak) or found[-1][0] <= 0 or found[-1][1] < 0:
-            raise DataError(f"{path}: line {number}: '{text[:40]}': m/z must be above 0 and the intensity at least 0")
+        if not all(0 < mz <= HIGHEST_MZ and 0 <= intensity < np.inf for mz, intensity in found[-pairs:]):
+            raise DataError(
+                f"{path}: line {number}: '{text[:40]}': m/z must be above 0 and at most {HIGHEST_MZ:,.0f}, the "
+                "intensity at least 0"
+            )
     return found
 
 
