@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +109,58 @@ def test_excel_export_headed_mz(tmp_path: Path) -> None:
         read(tmp_path / "export.xlsx")
 
 
+def rewritten(path: Path, part: str, change: Callable[[bytes], bytes]) -> Path:
+    """Change one part of an Excel workbook, as exporters other than Excel write it."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, change(content) if name.endswith(part) else content)
+    return path
+
+
+@pytest.mark.parametrize("told", [b"A1", b"A1:D2", b"A1:C4"])
+def test_what_a_workbook_says_of_its_size_is_not_believed(told: bytes, tmp_path: Path) -> None:
+    path = make(tmp_path / "x.xlsx")
+    whole = read(path)
+    rewritten(path, "sheet1.xml", lambda xml: re.sub(rb'(<dimension ref=")[^"]*', rb"\g<1>" + told, xml))
+    assert read(path).fingerprint == whole.fingerprint
+
+
+@pytest.mark.parametrize("part", ["sheet1.xml", "workbook.xml", "styles.xml"])
+def test_a_workbook_with_broken_parts_is_refused(part: str, tmp_path: Path) -> None:
+    path = rewritten(make(tmp_path / "x.xlsx"), part, lambda xml: xml[: len(xml) // 2])
+    with pytest.raises(DataError, match="is not an Excel workbook"):
+        read(path)
+
+
+def test_numbers_kept_as_text_in_parquet(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "x.parquet"
+    frame = pandas.DataFrame({"group": ["a", "b", "c"], "1": ["1.5", " 2", "3 "], "2": [1.0, 2.0, 3.0]})
+    frame.to_parquet(path)
+    assert read(path).intensities.tolist() == [[1.5, 1], [2, 2], [3, 3]]
+    frame.assign(**{"1": [None, "2", "n.d."]}).to_parquet(path)
+    with pytest.raises(DataError, match=r"row 3, column '1': 'n\.d\.' is not a number"):
+        read(path)
+    frame.assign(**{"1": ["1", "NA", "2"]}).to_parquet(path)
+    with pytest.raises(DataError, match="row 2, column '1': the cell is empty or NaN"):
+        read(path)
+
+
+def test_an_index_of_names_in_parquet_is_the_sample_id(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "x.parquet"
+    frame = pandas.DataFrame({"1": [1.0, 2.0], "2": [2.0, 3.0]}, index=["b1_f1", "b2_f1"])
+    frame.to_parquet(path)
+    s = read(path, group_pattern="^(b[0-9])")
+    assert (s.sample_ids.tolist(), s.groups.tolist()) == (["b1_f1", "b2_f1"], ["b1", "b2"])
+    frame.assign(group="g").reset_index(drop=True).iloc[[1, 0]].to_parquet(path)  # an index of numbers names nothing
+    assert read(path).sample_ids.tolist() == ["row1", "row2"]
+
+
 @pytest.mark.parametrize(("suffix", "package"), [(".xlsx", "openpyxl"), (".parquet", "pyarrow")])
 def test_missing_extras_are_named(suffix: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make(tmp_path / f"x{suffix}")
@@ -122,12 +177,34 @@ def test_missing_extras_are_named(suffix: str, package: str, tmp_path: Path, mon
         ({"axis": np.arange(4.0), "intensities": np.full((2, 4), "x")}, "not numbers"),
         ({"axis": np.arange(4.0), "intensities": np.ones((2, 4)), "groups": ["a"]}, "array 'groups' has shape"),
         ({"axis": np.array([1, np.nan]), "intensities": np.ones((2, 2))}, "axis value number 2"),
+        (
+            {"axis": np.arange(2.0), "intensities": np.ones((2, 2)), "truth_x": np.array(["a"])},
+            "array 'truth_x' holds <U1, not numbers",
+        ),
+        (
+            {"axis": np.arange(2.0), "intensities": np.ones((2, 2)), "groups": np.array([b"a", b"\xff"])},
+            "array 'groups' is not text in UTF-8",
+        ),
     ],
 )
 def test_npz_of_wrong_shape_is_refused(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", **arrays)  # type: ignore[arg-type] # numpy types ** as its one boolean option
     with pytest.raises(DataError, match=message):
         read(tmp_path / "x.npz")
+
+
+def test_text_in_npz_may_be_bytes(tmp_path: Path) -> None:
+    names = np.array(["Größe".encode(), b"b"])
+    np.savez(tmp_path / "x.npz", axis=np.arange(2.0), intensities=np.eye(2), groups=names, axis_unit=np.array([b"nm"]))
+    s = read(tmp_path / "x.npz")
+    assert (s.groups.tolist(), s.axis_unit) == (["Größe", "b"], "nm")
+
+
+def test_a_single_array_is_no_archive(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.eye(3))
+    path = (tmp_path / "x.npy").rename(tmp_path / "x.npz")
+    with pytest.raises(DataError, match="is not an NPZ archive"):
+        read(path)
 
 
 def test_npz_never_unpickles(tmp_path: Path) -> None:

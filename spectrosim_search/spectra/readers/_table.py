@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from spectrosim_search.config.errors import DataError
 from spectrosim_search.spectra.readers._channels import Channels
 
-__all__ = ["Table", "bad_cell"]
+__all__ = ["EMPTY", "Table", "bad_cell"]
+
+EMPTY = ("", "na", "n/a", "nan", "null", "none", "#n/a")  # texts, in lower case, that say there is no number
 
 
 @dataclass(frozen=True, eq=False)

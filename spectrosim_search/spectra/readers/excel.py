@@ -14,13 +14,15 @@ import numpy as np
 
 from spectrosim_search.config.errors import DataError, MissingExtraError
 from spectrosim_search.spectra.readers._channels import find_channels
-from spectrosim_search.spectra.readers._table import Table, bad_cell
+from spectrosim_search.spectra.readers._table import EMPTY, Table, bad_cell
 
 __all__ = ["SUFFIXES", "read_table"]
 
 SUFFIXES = (".xlsx", ".xlsm")
 
-_EMPTY = ("", "na", "n/a", "nan", "null", "none", "#n/a")
+
+def _not_a_workbook(path: Path) -> DataError:
+    return DataError(f"{path}: is not an Excel workbook; export it again or save it as CSV")
 
 
 def _text(value: object) -> str:
@@ -35,7 +37,7 @@ def _number(value: object, path: Path, row: int, column: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     text = _text(value)
-    if text.lower() in _EMPTY:
+    if text.lower() in EMPTY:
         return math.nan
     try:
         return float(text)
@@ -52,13 +54,15 @@ def read_table(path: Path) -> Table:
         raise MissingExtraError("openpyxl", "formats", f"reading {path.name}") from error
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError) as error:
-        raise DataError(f"{path}: is not an Excel workbook; export it again or save it as CSV") from error
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, SyntaxError) as error:  # broken XML is a SyntaxError
+        raise _not_a_workbook(path) from error
     warnings: tuple[str, ...] = ()
     try:
         if len(book.sheetnames) > 1:
             warnings = (f"read the first of {len(book.sheetnames)} sheets ('{book.sheetnames[0]}')",)
-        lines = book.worksheets[0].iter_rows(values_only=True)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # exporters write sizes that are not true; rows beyond them would be lost in silence
+        lines = sheet.iter_rows(values_only=True)
         header = tuple(_text(v) for v in next(lines, ()))
         while header and not header[-1]:
             header = header[:-1]
@@ -82,6 +86,8 @@ def read_table(path: Path) -> Table:
             rows.append(number)
             for i in texts:
                 cells[i].append(_text(padded[i]))
+    except SyntaxError as error:
+        raise _not_a_workbook(path) from error
     finally:
         book.close()
     return Table(

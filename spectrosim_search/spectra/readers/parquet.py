@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 
 from spectrosim_search.config.errors import DataError, MissingExtraError
 from spectrosim_search.spectra.readers._channels import find_channels
-from spectrosim_search.spectra.readers._table import Table, bad_cell
+from spectrosim_search.spectra.readers._table import EMPTY, Table, bad_cell
 
 __all__ = ["SUFFIXES", "read_table"]
 
 SUFFIXES = (".parquet", ".pq")
+
+_INDEX = "__index_level_0__"  # what pandas calls an index without a name
 
 
 def read_table(path: Path) -> Table:
@@ -40,10 +43,17 @@ def read_table(path: Path) -> Table:
             try:
                 cells = cells.cast(pa.float64())
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                row, value = _first_text(cells.to_pylist())
-                raise bad_cell(path, row, header[column], value) from None
+                values[:, place] = _numbers(path, header[column], cells.to_pylist())
+                continue
         values[:, place] = cells.cast(pa.float64()).to_numpy()
-    texts = [i for i in range(len(header)) if i not in set(numeric) and header[i] != "__index_level_0__"]
+    kinds = {n: f.type for n, f in zip(header, table.schema, strict=True)}
+    if _INDEX in header and (pa.types.is_string(kinds[_INDEX]) or pa.types.is_large_string(kinds[_INDEX])):
+        # names of the rows come first, as in a CSV file whose corner is empty; an index of numbers says nothing
+        order = [header.index(_INDEX), *(i for i, n in enumerate(header) if n != _INDEX)]
+    else:
+        order = [i for i, n in enumerate(header) if n != _INDEX]
+    header = tuple("" if n == _INDEX else n for n in header)
+    texts = [i for i in order if i not in set(numeric)]
     names = [header[i] for i in texts]
     if len(set(names)) < len(names):
         raise DataError(f"{path}: two columns are named '{next(n for n in names if names.count(n) > 1)}'; rename one")
@@ -60,10 +70,13 @@ def read_table(path: Path) -> Table:
     )
 
 
-def _first_text(cells: list[object]) -> tuple[int, object]:
+def _numbers(path: Path, name: str, cells: list[object]) -> list[float]:
+    """Numbers that are kept as text; raises DataError for the first that is none."""
+    out = []
     for row, value in enumerate(cells, start=1):
+        text = "" if value is None else str(value).strip()
         try:
-            float(str(value))
+            out.append(math.nan if text.lower() in EMPTY else float(text))
         except ValueError:
-            return row, value
-    return 1, cells[0]
+            raise bad_cell(path, row, name, value) from None
+    return out
