@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Inspection:
     without_group: int
     singletons: int
     positive_pairs: int
-    independent: int  # groups of two or more spectra, those that share a split value counted once
+    independent: int  # groups of two or more spectra, those that are linked by split values counted once
     labels: tuple[tuple[str, int], ...]  # (label, spectra), "" for none
     groups_crossing_labels: int  # groups whose spectra carry several labels: the label is crossed, not nested
     split_units: int
@@ -66,6 +67,21 @@ def _protocol(independent: int) -> tuple[str, str]:
     return "hold-out", f"{count}: a third of them is held out of the whole search"
 
 
+def _independent(spectra: SpectraSet, sizes: Mapping[str, int]) -> int:
+    """Groups linked by values of `split` stand or fall together: those that hold a group of two or more count once."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    known = spectra.groups != ""
+    names, group = np.unique(spectra.groups[known], return_inverse=True)
+    cut = spectra.split[known] != ""
+    units, unit = np.unique(spectra.split[known][cut], return_inverse=True)
+    n = names.size + units.size
+    links = coo_array((np.ones(unit.size, dtype=np.int8), (group[cut], unit + names.size)), shape=(n, n))
+    component = connected_components(links, directed=False)[1][: names.size]
+    return len({c for c, name in zip(component.tolist(), names.tolist(), strict=True) if sizes[name] >= 2})
+
+
 def inspect(spectra: SpectraSet) -> Inspection:
     """Describe `spectra`; `warnings` holds the reader's and what limits a study."""
     x = spectra.intensities
@@ -73,17 +89,14 @@ def inspect(spectra: SpectraSet) -> Inspection:
     sizes = Counter(spectra.groups[known].tolist())
     by_group: dict[str, set[str]] = {}
     for group, label in zip(spectra.groups[known].tolist(), spectra.labels[known].tolist(), strict=True):
-        by_group.setdefault(group, set()).add(label)
+        by_group.setdefault(group, set()).update({label} - {""})
     singletons = sum(1 for s in sizes.values() if s == 1)
     pairs = sum(s * (s - 1) // 2 for s in sizes.values())
     step = np.diff(spectra.axis)
     median = float(np.median(step)) if step.size else 0.0
     duplicates = count_duplicates(x)
     negatives = float((x < 0).mean())
-    # Groups that share a split value stand or fall together: they count once.
-    judged = np.array([sizes.get(g, 0) >= 2 for g in spectra.groups.tolist()], dtype=np.bool_)
-    units = np.where(spectra.split != "", np.char.add("split ", spectra.split), np.char.add("group ", spectra.groups))
-    independent = len(set(units[judged].tolist()))
+    independent = _independent(spectra, sizes)
     protocol, reason = _protocol(independent)
 
     warnings = list(spectra.warnings)
@@ -95,8 +108,8 @@ def inspect(spectra: SpectraSet) -> Inspection:
         warnings.append(
             f"{negatives:.2%} of the intensities are negative: preprocessing 'sqrt' and 'log' cannot take them"
         )
-    by_label = Counter(next(iter(labels)) for labels in by_group.values() if len(labels) == 1)
-    few = sorted(label for label, count in by_label.items() if label and count < 2)
+    by_label = Counter(label for labels in by_group.values() for label in labels)
+    few = sorted(label for label, count in by_label.items() if count < 2)
     if few:
         warnings.append(
             f"{len(few)} labels have a single group ({', '.join(few[:3])}): they cannot be on both sides of a split"

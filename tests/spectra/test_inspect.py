@@ -40,6 +40,33 @@ def test_what_shares_a_split_value_counts_once() -> None:
     assert (alone.groups, alone.singletons, alone.independent) == (10, 10, 0)
 
 
+def test_what_a_split_cuts_apart_is_one_group_still() -> None:
+    s = simulate(batches=4, **SMALL)
+    halves = np.array([f"{g}-{i % 2}" for i, g in enumerate(s.groups)])
+    found = inspect(replace(s, split=halves))
+    assert (found.split_units, found.independent, found.protocol) == (8, 4, "fixed methods only")
+    chained = np.array([f"trip{(i + 1) // 3}" for i in range(len(s))])  # the last of a batch with the first of the next
+    assert inspect(replace(s, split=chained)).independent == 1
+
+
+def test_a_label_has_as_many_groups_as_carry_it() -> None:
+    s = simulate(batches=6, **SMALL)
+    crossed = np.tile(["a", "b", "c"], 6)
+    crossed[15:] = "a"  # one group has a single instrument
+    found = inspect(replace(s, labels=crossed))
+    assert found.groups_crossing_labels == 5
+    assert not any("have a single group" in w for w in found.warnings)
+    crossed[0] = "d"
+    assert any("1 labels have a single group (d)" in w for w in inspect(replace(s, labels=crossed)).warnings)
+
+
+def test_a_missing_label_is_no_other_label() -> None:
+    s = simulate(batches=6, **SMALL)
+    labels = s.labels.copy()
+    labels[[0, 4, 8]] = ""
+    assert inspect(replace(s, labels=labels)).groups_crossing_labels == 0
+
+
 def test_counts_of_a_set_with_flaws() -> None:
     s = simulate(batches=10, **SMALL)
     groups, labels, x = s.groups.copy(), s.labels.copy(), s.intensities.copy()
@@ -53,7 +80,7 @@ def test_counts_of_a_set_with_flaws() -> None:
     assert found.positive_pairs == 2 + 8 * 3
     assert found.duplicates == 1
     assert found.negatives == pytest.approx(32 / (30 * 64))
-    assert found.groups_crossing_labels == 1
+    assert found.groups_crossing_labels == 0
     assert found.axis_regular
     assert found.axis_step == pytest.approx((100 - 77.04) / 63)
     joined = " ".join(found.warnings)
