@@ -40,8 +40,11 @@ def near_duplicate_blocks(
     unit = weighed / np.where(size > 0, size, 1.0)
     left: list[NDArray[np.int64]] = []
     right: list[NDArray[np.int64]] = []
-    for group in np.unique(spectra.groups[spectra.groups != ""]):
-        rows = np.flatnonzero(spectra.groups == group)
+    names, code = np.unique(spectra.groups, return_inverse=True)
+    by_group = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])
+    for name, rows in zip(names.tolist(), by_group, strict=True):
+        if not name:
+            continue
         alike = unit[rows] @ unit[rows].T > threshold
         if contributors is not None:
             alike &= contributors[rows][:, None] == contributors[rows][None]

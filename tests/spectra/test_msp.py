@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from spectrosim_search.config.errors import DataError
 from spectrosim_search.spectra.near_duplicates import near_duplicate_blocks, with_blocks
 from spectrosim_search.spectra.readers import read
 from spectrosim_search.spectra.simulators import simulate
+from spectrosim_search.spectra.spectra_set import SpectraSet
 from spectrosim_search.spectra.writers import write
 
 Table = Callable[..., Path]
@@ -133,6 +135,26 @@ def test_near_duplicates_are_linked_inside_a_group_only() -> None:
         with_blocks(with_split)
     with pytest.raises(DataError, match="needs m/z"):
         near_duplicate_blocks(replace(s, axis_unit="nm"))
+
+
+def test_near_duplicates_of_many_groups_cost_no_square_of_them() -> None:
+    n = 30_000
+    groups = np.char.add("COMPOUND-OF-A-LARGE-LIBRARY-", np.arange(n).astype(np.str_))
+    empty = np.full(2 * n, "", dtype="<U1")
+    s = SpectraSet(
+        intensities=np.random.default_rng(0).random((2 * n, 4), np.float32),
+        axis=np.arange(50.0, 54.0),
+        axis_unit="m/z",
+        sample_ids=np.arange(2 * n).astype(np.str_),
+        groups=np.tile(groups, 2),
+        labels=empty,
+        split=empty,
+    )
+    start = time.perf_counter()
+    blocks = near_duplicate_blocks(s, 0.0)  # both spectra of every group are linked
+    assert time.perf_counter() - start < 20  # comparing every spectrum with every group's name takes minutes
+    assert (blocks[:n] == blocks[n:]).all()
+    assert np.unique(blocks).size == n
 
 
 def test_repeats_of_one_contributor_are_found_in_real_spectra(real_data: Path) -> None:
