@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.spectra.spectra_set import SpectraSet
@@ -27,6 +28,7 @@ __all__ = ["write"]
 def write(spectra: SpectraSet, path: str | Path) -> None:
     """Write by suffix: ``.csv``, ``.csv.gz``, ``.tsv``, ``.tsv.gz`` or ``.npz``; all read back to the same fingerprint.
 
+    An extra column that has the name of one of the others (``group``) is written as ``extra group``.
     Only NPZ keeps the unit of the axis and the truth of simulated spectra. ``.msp`` (``.msp.gz``) is the form that
     libraries of mass spectra are exchanged in: peaks as they are, without those of intensity 0.
 
@@ -77,8 +79,14 @@ def _atomic(path: Path) -> Iterator[BinaryIO]:
         Path(name).unlink(missing_ok=True)
 
 
+def _extra(spectra: SpectraSet) -> dict[str, NDArray[np.str_]]:
+    """Extra columns under names that leave the others theirs."""
+    taken = ("sample_id", "group", "label", "split")
+    return {f"extra {k}" if k.strip().lower() in taken else k: v for k, v in spectra.extra.items()}
+
+
 def _write_npz(spectra: SpectraSet, stream: BinaryIO) -> None:
-    named: dict[str, Any] = {f"extra_{k}": v for k, v in spectra.extra.items()}
+    named: dict[str, Any] = {f"extra_{k}": v for k, v in _extra(spectra).items()}
     named |= {f"truth_{k}": v for k, v in spectra.truth.items()}
     np.savez_compressed(
         stream,
@@ -97,7 +105,7 @@ def _write_delimited(spectra: SpectraSet, stream: BinaryIO | gzip.GzipFile, deli
     columns = {"sample_id": spectra.sample_ids, "group": spectra.groups, "label": spectra.labels}
     if (spectra.split != "").any():
         columns["split"] = spectra.split
-    columns |= dict(spectra.extra)
+    columns |= _extra(spectra)
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerow([*columns, *(repr(a) for a in spectra.axis.tolist())])
@@ -113,7 +121,7 @@ _INCHIKEY = re.compile(r"^[A-Z]{14}-[A-Z]{10}-[A-Z]$")
 
 def _write_msp(spectra: SpectraSet, stream: BinaryIO | gzip.GzipFile) -> None:
     """One record a spectrum; a group that is an InChIKey is written as one, other groups as ``group``."""
-    extra = {k: v for k, v in spectra.extra.items() if k.lower() not in ("name", "db#", "inchikey", "num peaks")}
+    extra = {k: v for k, v in _extra(spectra).items() if k.lower() not in ("name", "db#", "inchikey", "num peaks")}
     for row in range(len(spectra)):
         group, label = str(spectra.groups[row]), str(spectra.labels[row])
         lines = [f"Name: {label or group or spectra.sample_ids[row]}", f"DB#: {spectra.sample_ids[row]}"]

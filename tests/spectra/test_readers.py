@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +235,18 @@ def test_written_spectra_read_back_equal(suffix: str, fish: SpectraSet, tmp_path
     else:
         write(fish, path)
         assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".npz", ".msp"])
+@pytest.mark.parametrize("taken", ["group", "label", "sample_id", "split"])
+def test_extra_columns_replace_no_other(taken: str, suffix: str, fish: SpectraSet, tmp_path: Path) -> None:
+    extra = np.array([f"other{i}" for i in range(len(fish))])
+    path = tmp_path / f"fish{suffix}"
+    write(replace(fish, extra={taken: extra, "Gerät (neu)": extra}), path)
+    back = read(path)
+    for name in ("sample_ids", "groups", "labels", "split"):
+        assert getattr(back, name).tolist() == getattr(fish, name).tolist()
+    assert back.extra["Gerät (neu)"].tolist() == back.extra[f"extra {taken}"].tolist() == extra.tolist()
 
 
 def test_truth_follows_spectra_left_out(fish: SpectraSet, tmp_path: Path) -> None:
