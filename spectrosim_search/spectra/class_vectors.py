@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def read_class_vectors(path: str | Path, class_names: Sequence[str]) -> NDArray[
     try:
         raw = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
         rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as CSV ({error})") from error
     if not rows:
         raise InputError(f"{path}: holds no rows below its heading")
@@ -101,7 +102,7 @@ def read_class_vectors(path: str | Path, class_names: Sequence[str]) -> NDArray[
     key = next((lower[k] for k in _KEYS if k in lower), "")
     if not key:
         raise InputError(f"{path}: no column names the class; expected one of {', '.join(_KEYS)}")
-    columns = _number_columns(rows[0], lower, key)
+    columns = _number_columns(rows, lower, key)
     made: dict[str, NDArray[np.float32]] = {}
     for number, row in enumerate(rows, 2):
         name = (row[key] or "").strip()
@@ -115,11 +116,20 @@ def read_class_vectors(path: str | Path, class_names: Sequence[str]) -> NDArray[
     sizes = {v.size for v in made.values()}
     if len(sizes) != 1 or 0 in sizes:
         raise InputError(f"{path}: no columns of numbers, no smiles, inchi or formula: there is nothing to describe")
-    skeletons = {n.split("-")[0]: v for n, v in made.items() if _INCHIKEY.match(n)}
+    skeletons: dict[str, NDArray[np.float32]] = {}
+    several: set[str] = set()
+    for name, vector in made.items():
+        if (skeleton := _skeleton(name)) and not np.array_equal(skeletons.setdefault(skeleton, vector), vector):
+            several.add(skeleton)
     missing = [n for n in class_names if n not in made and _skeleton(n) not in skeletons]
     if missing:
         shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         raise DataError(f"{path}: {len(missing)} of {len(class_names)} classes have no row ({shown})")
+    unsure = [n for n in class_names if n not in made and _skeleton(n) in several]
+    if unsure:
+        raise DataError(
+            f"{path}: class '{unsure[0]}' fits rows with different vectors by its first block; add its own row"
+        )
     table = np.stack([made[n] if n in made else skeletons[_skeleton(n)] for n in class_names]).astype(np.float64)
     spread = table.std(axis=0)
     kept = spread > 1e-9
@@ -133,12 +143,12 @@ def _skeleton(name: str) -> str:
     return name.split("-")[0] if _INCHIKEY.match(name) else ""
 
 
-def _number_columns(row: dict[str, str], lower: dict[str, str], key: str) -> list[str]:
-    """Columns whose cell in the first row is a number; the class's column is none of them."""
+def _number_columns(rows: list[dict[str, str]], lower: dict[str, str], key: str) -> list[str]:
+    """Columns whose first cell that is not empty is a number; the class's column is none of them."""
     out = []
     for plain, name in lower.items():
         try:
-            float(row[name] or "")
+            float(next((row[name] for row in rows if (row[name] or "").strip()), ""))
         except ValueError:
             continue
         if name != key and plain not in _KEYS:

@@ -147,3 +147,30 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_text("class,position,height\n1,2,three\n")
     with pytest.raises(InputError, match="line 2"):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"class,position,height\n", "holds no peaks below its heading"),
+        (b"", "holds no peaks"),
+        (b"class,position,height\na,3,0\na,5,-1\n", "class 'a': no height is above 0"),
+        (b"class,position,height\na,3,nan\n", "line 2: position and height are numbers"),
+        (b"class,position,height\na,inf,1\n", "line 2: position and height are numbers"),
+    ],
+)
+def test_tables_that_hold_no_spectrum_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "peaks.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_table(path)
+
+
+def test_tables_as_other_programs_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "peaks.csv"
+    path.write_text("class,position,height\r\nBär,3,2\r\n", encoding="utf-8-sig")
+    assert [(p.name, p.height.tolist()) for p in read_table(path)] == [("Bär", [1.0])]
+    broken = tmp_path / "peaks.csv.gz"
+    broken.write_bytes(gzip.compress(TABLE.encode())[:-12])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_table(broken)

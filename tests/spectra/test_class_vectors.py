@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,23 @@ def test_an_inchikey_fits_by_its_skeleton(table: Table) -> None:
     np.testing.assert_allclose(read_class_vectors(path, [other, TOLUENE]), [[-1], [1]], atol=1e-6)
     with pytest.raises(DataError, match=r"1 of 2 classes have no row .ZZZ"):
         read_class_vectors(path, [BENZENE, "ZZZ"])
+
+
+def test_a_skeleton_of_two_different_rows_fits_none(table: Table) -> None:
+    other, third = (BENZENE.replace("UHFFFAOYSA", block) for block in ("AAAAAAAASA", "BBBBBBBBSA"))
+    path = table(f"inchikey,a\n{BENZENE},1\n{other},2\n{TOLUENE},3\n")
+    assert read_class_vectors(path, [other, TOLUENE]).shape == (2, 1)
+    with pytest.raises(DataError, match=f"class '{third}' fits rows with different vectors"):
+        read_class_vectors(path, [third, TOLUENE])
+
+
+def test_a_broken_gzip_file_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    whole = bytearray(gzip.compress(b"class,a\none,1\ntwo,2\n" * 20))
+    whole[10] = 0xFF  # no kind of block that there is
+    path.write_bytes(bytes(whole))
+    with pytest.raises(InputError, match="cannot be read as CSV"):
+        read_class_vectors(path, ["one", "two"])
 
 
 def test_formulas_are_described() -> None:
@@ -58,6 +76,7 @@ def test_formulas_serve_where_there_are_no_numbers(table: Table) -> None:
         ("class,note\none,x\ntwo,y\n", InputError, "nothing to describe"),
         ("class,a\none,1\ntwo,1\n", DataError, "all classes have the same vector"),
         ("class,formula\none,CH4\ntwo,?\n", DataError, "row 3: '.' is no formula"),
+        ("class,a,b,note\none,,1,\ntwo,2,3,x\n", DataError, "row 2: column 'a': '' is not a number"),
     ],
 )
 def test_what_is_wrong_is_said(table: Table, text: str, error: type[Exception], message: str) -> None:

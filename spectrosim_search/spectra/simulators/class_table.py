@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,23 +81,33 @@ class Settings:
 def read_table(path: str | Path, most: int = 0) -> tuple[Peaks, ...]:
     """Return the classes of a file in order of their names (numbers by value), the first `most` or all (0).
 
-    Raises InputError where the file cannot be read, lacks a column, or a value is no number.
+    Raises InputError where the file cannot be read, lacks a column, holds no peak, a value is no number, or no peak of
+    a class is above 0.
     """
     where = Path(path)
     try:
-        with gzip.open(where, "rt") if where.suffix == ".gz" else where.open() as text:
+        opener = gzip.open if where.suffix == ".gz" else open
+        with opener(where, "rt", encoding="utf-8-sig", newline="") as text:
             rows = list(csv.DictReader(text))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"table of classes '{path}' cannot be read: {error}") from error
-    missing = {"class", "position", "height"} - set(rows[0] if rows else ())
+    if not rows:
+        raise InputError(f"table of classes '{path}' holds no peaks below its heading")
+    missing = {"class", "position", "height"} - set(rows[0])
     if missing:
         raise InputError(f"table of classes '{path}': no column {', '.join(sorted(missing))}")
     found: dict[str, list[tuple[float, float]]] = {}
     for line, row in enumerate(rows, start=2):
         try:
-            found.setdefault(row["class"], []).append((float(row["position"]), float(row["height"])))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"table of classes '{path}', line {line}: position and height are numbers") from error
+            peak = float(row["position"]), float(row["height"])
+        except (TypeError, ValueError):
+            peak = math.nan, math.nan
+        if not all(map(math.isfinite, peak)):
+            raise InputError(f"table of classes '{path}', line {line}: position and height are numbers")
+        found.setdefault(row["class"], []).append(peak)
+    for name, peaks in found.items():
+        if max(height for _, height in peaks) <= 0:
+            raise InputError(f"table of classes '{path}', class '{name}': no height is above 0")
     names = sorted(found, key=lambda n: (not n.isdigit(), int(n) if n.isdigit() else 0, n))
     return tuple(_peaks(name, np.array(found[name])) for name in (names[:most] if most else names))
 
