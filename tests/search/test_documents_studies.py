@@ -193,6 +193,11 @@ def test_vary_a_setting_that_no_member_in_reach_has() -> None:
         ({"vary": ["protocol.folds=2..3"]}, "unknown key"),
         ({"vary": ["temperature=1..0.1"]}, "low 1 is above high 0.1"),
         ({"vary": ["encoder.heads=3|4"]}, "is not a multiple of heads 3"),
+        (
+            {"vary": ["head.type=mlp|null"]},
+            "--vary head.type: the choice 'null' is not a number, a text, true or false",
+        ),
+        ({"vary": ["temperature={.nan, 1}"]}, "the choice '.nan' is not a number, a text, true or false"),
         ({"vary": ["spectra_per_group=2..16", "positives.source=groups", "batch_size=8|16"]}, "do not fit into"),
     ],
 )
@@ -202,6 +207,18 @@ def test_options_that_cannot_be(options: dict[str, object], says: str) -> None:
 
 def test_all_wrong_options_are_told_at_once() -> None:
     text = problems("transformer", set_=["foo", "width=3", "tempurature=3"], vary=["head.type=mpl", "depth=3..1"])
+    assert len(text.splitlines()) == 5
+    text = problems(
+        "transformer", set_=["precision=x", "budget.trials=0", "protocol.name=c3", "baselines=[a"], vary=["depth=3..1"]
+    )
+    for expected in (
+        "precision: 'x' is",
+        "trials: 0 is below",
+        "name: 'c3' is",
+        "baselines, line 1: not valid",
+        "low 3 is above",
+    ):
+        assert sum(expected in line for line in text.splitlines()) == 1, expected
     assert len(text.splitlines()) == 5
 
 
@@ -379,6 +396,12 @@ def test_each_mistake_is_told_once(tmp_path: Path) -> None:
         "s.yaml, line 6, vary.head.type.choices.0: [1] is not a number, a text, true or false",
         "s.yaml, line 7, vary.encoder.depth.low: '1e-3' is not a number",
     }
+
+
+def test_a_short_form_with_a_choice_that_is_none(tmp_path: Path) -> None:
+    assert "vary.head.type: the choice '~' is not a number, a text" in problems(
+        write(tmp_path, "vary: {head.type: 'mlp|~'}\n")
+    )
 
 
 def test_sections_left_empty_are_left_out(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ def short_form(text: str, where: str) -> VaryEntry:
     """Read ``0.02..1:log``, ``1..4``, ``8..64:step=8``, ``{a,b}``, ``a|b``. Raises ConfigurationError."""
     text = text.strip()
     if (text.startswith("{") and text.endswith("}")) or (text.startswith("[") and text.endswith("]")):
-        return VaryEntry(choices=[parse_scalar(part, where) for part in _parts(text[1:-1], ",", where)])
+        return VaryEntry(choices=[_choice(part, where) for part in _parts(text[1:-1], ",", where)])
     if ".." not in text:
-        return VaryEntry(choices=[parse_scalar(part, where) for part in _parts(text, "|", where)])
+        return VaryEntry(choices=[_choice(part, where) for part in _parts(text, "|", where)])
     low_text, _, rest = text.partition("..")
     high_text, *options = rest.split(":")
     values: dict[str, Any] = {"low": _number(low_text, where), "high": _number(high_text, where)}
@@ -96,6 +96,13 @@ def _parts(text: str, separator: str, where: str) -> list[str]:
             [f"{where}: an empty choice in '{text}': write low..high, low..high:log, a|b|c or {{a,b,c}}"]
         )
     return parts
+
+
+def _choice(text: str, where: str) -> Scalar:
+    value = parse_scalar(text, where)
+    if not isinstance(value, (bool, int, float, str)) or value != value:
+        raise ConfigurationError([f"{where}: the choice '{text}' is not a number, a text, true or false"])
+    return value
 
 
 def _number(text: str, where: str) -> Number:

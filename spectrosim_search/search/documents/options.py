@@ -23,11 +23,15 @@ _OPEN_MAPPING = "data.simulator_parameters"
 
 @dataclasses.dataclass(frozen=True)
 class Overrides:
-    """What the caller changes: configuration paths fixed, configuration paths varied, keys of the study."""
+    """What the caller changes: configuration paths fixed, configuration paths varied, keys of the study.
+
+    `problems`: what could not be read; it is left out of the rest.
+    """
 
     fixed: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
     vary: Mapping[str, Dimension] = dataclasses.field(default_factory=dict)
     study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.fixed or self.vary or self.study)
@@ -54,7 +58,7 @@ def read_overrides(
     vary: Mapping[str, Any] | Sequence[str],
     data: Mapping[str, Any] | None = None,
 ) -> Overrides:
-    """Resolve options. Raises ConfigurationError with every problem: unknown or ambiguous keys, unfitting values."""
+    """Resolve options; unknown or ambiguous keys and values that do not fit their place become `problems`."""
     problems: list[str] = []
     fixed: dict[str, Scalar] = {}
     dims: dict[str, Dimension] = {}
@@ -67,7 +71,10 @@ def read_overrides(
             continue
         path = _resolve(key, (*places(), *known), where, problems)
         if path in known:
-            study[path] = _value(value, known[path], where, problems)
+            before = len(problems)
+            read = _value(value, known[path], where, problems)
+            if len(problems) == before:
+                study[path] = read
         elif path:
             found = places()[path]
             read = _value(value, str if found[0].kind == "str" else float, where, problems)
@@ -85,9 +92,7 @@ def read_overrides(
             except ConfigurationError as error:
                 problems.extend(error.problems)
     problems += [f"--set {path}: is also given to --vary: give one of them" for path in fixed if path in dims]
-    if problems:
-        raise ConfigurationError(problems)
-    return Overrides(fixed, dims, study)
+    return Overrides(fixed, dims, study, tuple(problems))
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, Scalar]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -120,10 +121,12 @@ def load_study(
     source = find("studies", str(name_or_path))
     document = read(source)
     folder = source.parent if isinstance(source, Path) else None
-    parsed, overrides = _together(lambda: _validated(document), lambda: read_overrides(set_, vary, data))
-    fields, (layers, wanted) = _together(
-        lambda: _study_fields(document, overrides, folder), lambda: _compose(parsed, document, overrides, folder)
-    )
+    overrides = read_overrides(set_, vary, data)
+    with _also(overrides.problems):
+        parsed = _validated(document)
+        fields, (layers, wanted) = _together(
+            lambda: _study_fields(document, overrides, folder), lambda: _compose(parsed, document, overrides, folder)
+        )
     problems: list[str] = []
     title = fields.pop("name") or source.name.rsplit(".", 1)[0]
     dimensions = order(layers, problems)
@@ -164,6 +167,17 @@ def load_study(
     if problems:
         raise ConfigurationError(problems)
     return study
+
+
+@contextmanager
+def _also(problems: Sequence[str]) -> Iterator[None]:
+    """Raise what was wrong already, with what proves wrong inside."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError([*error.problems, *problems]) from error
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def _together(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
