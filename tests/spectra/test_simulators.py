@@ -94,6 +94,8 @@ def test_wrong_parameters_are_named_together() -> None:
     assert "did you mean 'batches'" in caught.value.problems[0]
     with pytest.raises(InputError, match=r"unknown simulator 'remis' .did you mean 'reims'"):
         simulate("remis")
+    with pytest.raises(ConfigurationError, match=r"seed is -1, below 0$"):
+        simulate(seed=-1)
     with pytest.raises(ConfigurationError, match="mz_low"):
         simulate(mz_low=500.0, mz_high=100.0)
     with pytest.raises(ConfigurationError, match="drift"):

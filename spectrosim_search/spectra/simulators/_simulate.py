@@ -33,7 +33,8 @@ def _checked(name: str, settings: type[Any], parameters: dict[str, Scalar]) -> A
         if not isinstance(value, (str, bool)) and not (
             (low is None or value >= low) and (high is None or value <= high)
         ):
-            problems.append(f"simulator '{name}': {key} is {value}, outside {low} to {high}")
+            limits = f"below {low}" if high is None else f"outside {low} to {high}"
+            problems.append(f"simulator '{name}': {key} is {value}, {limits}")
             continue
         values[key] = value
     if problems:
