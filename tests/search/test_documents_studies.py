@@ -145,6 +145,11 @@ def test_data_of_the_caller_replaces_the_simulator(tmp_path: Path) -> None:
 def test_a_data_path_is_relative_to_its_study(tmp_path: Path) -> None:
     (tmp_path / "spectra.csv").write_text("x", encoding="utf-8")
     assert load_study(write(tmp_path, "data: {path: spectra.csv}")).data.path == str(tmp_path / "spectra.csv")
+    (tmp_path / "vectors.csv").write_text("x", encoding="utf-8")
+    data = load_study(write(tmp_path, "task: synthesis\ndata: {path: spectra.csv, vectors: vectors.csv}")).data
+    assert (data.path, data.vectors) == (str(tmp_path / "spectra.csv"), str(tmp_path / "vectors.csv"))
+    own = load_study(write(tmp_path, "data: {vectors: vectors.csv}"), data={"vectors": "mine.csv"})
+    assert own.data.vectors == "mine.csv"  # what the caller names is relative to the caller
 
 
 def test_vary_replaces_a_range_and_keeps_its_condition() -> None:

@@ -209,8 +209,9 @@ def _study_fields(document: Document, overrides: Overrides, folder: Path | None)
         k: dict(v) if isinstance(v, Mapping) else v for k, v in without_empty(document.data).items()
     }
     source = merged.get("data", {})
-    if folder is not None and source.get("path") and (folder / source["path"]).exists():
-        source["path"] = str(folder / source["path"])
+    for file in ("path", "vectors"):
+        if folder is not None and source.get(file) and (folder / source[file]).exists():
+            source[file] = str(folder / source[file])
     if overrides.study.get("data.path") and "data.simulator_parameters" not in overrides.study:
         source.pop("simulator_parameters", None)
     for key, value in overrides.study.items():
