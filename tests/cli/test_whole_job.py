@@ -82,6 +82,17 @@ def test_simulate_inspect(cli: Cli) -> None:
     assert found["spectra"] == 24
 
 
+def test_names_in_square_brackets_are_shown_as_they_are(cli: Cli, tmp_path: Path) -> None:
+    rows = [f"{g}{k},{g},benzo[a]pyrene,{i + 1},{k}" for i, g in enumerate("abcdef") for k in (1, 2)]
+    (tmp_path / "t.csv").write_text("\n".join(["id,group,label,1,2", *rows, "[/z],a,[bold]:x:,0,0"]), encoding="utf-8")
+    found = cli("data", "inspect", str(tmp_path / "t.csv"))
+    assert found.code == 0, found.err
+    assert "benzo[a]pyrene" in found.out
+    assert "warning: left out 1 spectra that are zero throughout ([/z])" in " ".join(found.out.split())
+    (tmp_path / "s[a].yaml").write_text("vary: {head.out: [8, 16]}", encoding="utf-8")
+    assert "study s[a].yaml" in cli("spaces", "s[a].yaml").out
+
+
 def test_spaces_lists_what_varies(cli: Cli) -> None:
     assert "transformer" in cli("spaces").out
     rows = json.loads(cli("spaces", "transformer", "--json").out)
