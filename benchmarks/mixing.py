@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--mixtures", type=int, default=500, help="of each order")
     parser.add_argument("--per-class", type=int, default=PER_CLASS, help="training mixtures of each order")
     parser.add_argument("--ridge", type=float, nargs="*", default=[3.0, 30.0])
-    parser.add_argument("--shrinkage", type=float, nargs="*", default=[0.001, 0.01, 0.1])
+    parser.add_argument("--shrinkage", type=float, nargs="*", default=[1.0, 10.0])
     given = parser.parse_args()
     needed = ("model", "classes") if given.part == "classes" else ("data", "spectra")
     if getattr(given, needed[0]) is None:
