@@ -174,7 +174,8 @@ class Field:
             scores.append(result.score)
             if result.status != "finished":
                 break
-        return Climb(tuple(scores), trial.slot.granted, self._broken(trial))
+        left = not trial.mine and trial.slot.state == "running" and trial.slot.slot >= self._bench.study.budget.trials
+        return Climb(tuple(scores), trial.slot.granted, self._broken(trial), left)
 
     def _broken(self, trial: Trial) -> str:
         for cell, key in enumerate(trial.keys):

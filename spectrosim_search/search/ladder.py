@@ -29,12 +29,14 @@ FEWEST = 3  # pairs needed for the t test
 class Climb:
     """What is known of one trial: scores of its first cells in order, and why it cannot go on, if it cannot.
 
-    `broken` is the reason why a replicate was stopped or diverged (its score is the last of `scores`).
+    `broken` is the reason why a replicate was stopped or diverged (its score is the last of `scores`); `left`: whether
+    it was begun and is no longer asked for, so that nobody may ever train its next cell.
     """
 
     scores: tuple[float, ...]
     granted: int
     broken: str = ""
+    left: bool = False
 
     @cached_property
     def means(self) -> tuple[float, ...]:
@@ -93,7 +95,7 @@ def judge(trial: Climb, field: Sequence[Climb], ladder: Ladder, cells: int, *, m
     if rung:
         rank, among = _rank(trial, field, rung)
         if among < ladder.minimum and rung == steps[0]:
-            coming = more or any(len(t.scores) < rung and not t.broken for t in field)
+            coming = more or any(len(t.scores) < rung and not t.broken and not t.left for t in field)
             if coming:
                 return Step("wait", trial.granted)
         if among >= ladder.minimum and rank > max(1, math.ceil(ladder.keep * among)):

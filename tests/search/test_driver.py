@@ -156,6 +156,25 @@ def test_more_trials_go_on_where_the_study_ended(uninterrupted, tmp_path: Path) 
     assert numbers(record)["trials"][:8] == numbers(uninterrupted[1])["trials"][:8]
 
 
+def test_fewer_trials_than_were_begun_do_not_wait_for_the_others(tmp_path: Path) -> None:
+    """The driver dies while the first trials wait at the first rung for one that is no longer asked for."""
+    seen = 0
+
+    def die(happened: progress.Event) -> None:
+        nonlocal seen
+        seen += isinstance(happened, progress.ReplicateDone)
+        if seen == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run_small(tmp_path / "a.db", small_study(20), listener=die)
+
+    outcome, _ = run_small(tmp_path / "a.db", small_study(3))
+    assert outcome.complete + outcome.pruned == 3
+    with Store(tmp_path / "a.db", read_only=True) as store:
+        assert store.status("small").running == 1
+
+
 def test_optuna_sees_pruned_trials_with_their_reports(tmp_path: Path) -> None:
     run_small(tmp_path / "a.db", small_study(6))
     study = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path / 'a.db'}")

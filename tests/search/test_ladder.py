@@ -36,6 +36,8 @@ def test_the_first_trials_wait_at_the_first_rung_while_more_are_to_come() -> Non
     # the last of all trials is on its way: they wait for it
     assert judge(field[0], [*field[:6], Climb((), 1)], LADDER, CELLS).action == "wait"
     assert judge(field[0], [*field[:6], Climb((), 1, broken="its score is undefined")], LADDER, CELLS).action == "go on"
+    # not for one that is no longer asked for
+    assert judge(field[0], [*field[:6], Climb((), 1, left=True)], LADDER, CELLS).action == "go on"
     # the second rung holds nobody back
     assert judge(Climb((0.7, 0.7, 0.7), 3), field, LADDER, CELLS, more=True).granted == 6
 
