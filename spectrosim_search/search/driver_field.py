@@ -140,6 +140,19 @@ class Field:
         """Cells that are trained together with a cell, itself among them; all of them, even where some are known."""
         return self._units[cell] if self._bench.stacks(trial.configuration) else (cell,)
 
+    def cut(self, trial: Trial) -> bool:
+        """Whether the next unit of a trial has ended in part; judged before its rest is there, a trial would depend on
+        when the records of a stack come, and on whether the driver died between two of them."""
+        first = next((c for c, key in enumerate(trial.keys) if not self._scored(key)), len(trial.keys))
+        if first >= trial.slot.granted:
+            return False
+        known = [trial.keys[cell] in self.results for cell in self._units[first]]
+        return any(known) and not all(known) and self._bench.stacks(trial.configuration)
+
+    def _scored(self, key: str) -> bool:
+        result = self.results.get(key)
+        return result is not None and result.status == "finished" and not math.isnan(result.score)
+
     def add_result(self, record: ReplicateRecord, epochs: int) -> None:
         """Take a stored replicate into the picture; `epochs` is the length of its schedule."""
         if record.phase != "search" or record.key in self.results:

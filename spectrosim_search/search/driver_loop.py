@@ -173,9 +173,10 @@ class Driver:
     # --- deciding ----------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Decide on every own trial what its results decide."""
+        """Decide on every own trial what its results decide; what is trained as one unit counts as a whole."""
+        units = self._pool.capacity == 1
         for trial in self._field.open_trials():
-            while trial.open:
+            while trial.open and not (units and self._field.cut(trial)):
                 climb = self._field.climb(trial)
                 self._book.report(trial.number, climb.means)
                 more = len(self._field.trials) < self._total

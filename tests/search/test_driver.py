@@ -145,6 +145,27 @@ def test_a_driver_that_dies_between_two_writes(  # type: ignore[no-untyped-def]
     assert numbers(record) == numbers(uninterrupted[1])
 
 
+@pytest.mark.slow
+def test_records_of_a_unit_may_come_one_by_one_or_all_at_once(tmp_path: Path) -> None:
+    """A worker of another process hands over what is ready, and Ctrl-C waits for the rest of a unit: a trial is judged
+    by the same cells."""
+
+    class AtOnce(InProcessPool):
+        def events(self, timeout: float) -> list[PoolEvent]:
+            out = super().events(timeout)
+            while self._left:
+                out += super().events(timeout)
+            return out
+
+    spectra, study = small_spectra(), small_study(10, options=["protocol.seeds=4"])
+    found = []
+    for name, pool in (("one", InProcessPool), ("all", AtOnce)):
+        with Store(tmp_path / f"{name}.db") as store:
+            search(store, Workbench(spectra, study), pool(spectra, study))
+            found.append(numbers(store.record("small")))
+    assert found[0] == found[1]
+
+
 def test_more_trials_go_on_where_the_study_ended(uninterrupted, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     outcome, _ = run_small(tmp_path / "a.db", small_study(8))
     assert outcome.complete + outcome.pruned == 8
