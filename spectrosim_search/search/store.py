@@ -210,14 +210,17 @@ class Store:
         Raises InputError while a driver works on it.
         """
         study_id = self.study_id(name)
-        for inner in [other.name for other in self.studies(inner=True) if outer_of(other.name) == name]:
-            self.delete(inner)
-        with database_errors(self._url):
-            busy = store_leases.live(self.engine, study_id)
+        inner = [other.name for other in self.studies(inner=True) if outer_of(other.name) == name]
+        for one in (name, *inner):  # all of them before any is gone
+            with database_errors(self._url):
+                busy = store_leases.live(self.engine, self.study_id(one))
             if busy:
                 raise InputError(
-                    f"study '{name}' is being worked on by process {busy[0].process.split(':')[0]}; stop it first"
+                    f"study '{one}' is being worked on by process {busy[0].process.split(':')[0]}; stop it first"
                 )
+        for one in inner:
+            self.delete(one)
+        with database_errors(self._url):
             storage = self.optuna_storage()
             from spectrosim_search.search.store_optuna import optuna_errors
 

@@ -18,6 +18,7 @@ from spectrosim_search.evaluation.posterior import Posterior
 from spectrosim_search.evaluation.scores import Estimate, PairScores
 from spectrosim_search.search import store_schema
 from spectrosim_search.search.documents import load_preset, load_study
+from spectrosim_search.search.lease import LeaseKeeper
 from spectrosim_search.search.records import (
     AxisView,
     BaselineRecord,
@@ -232,6 +233,16 @@ def test_a_study_goes_on_with_another_budget_and_path_only(store: Store) -> None
 def test_unknown_studies_offer_the_nearest_name(store: Store) -> None:
     with pytest.raises(InputError, match=r"no study 'fsh'.*did you mean 'fish'"):
         store.record("fsh")
+
+
+def test_delete_takes_nothing_where_one_of_the_searches_is_worked_on(store: Store) -> None:
+    inner = [store.open_study(Study(name=f"fish/outer-{number}"), DATASET, {}) for number in (1, 2)]
+    for busy in (store.study_id("fish"), inner[1]):
+        with LeaseKeeper(store.engine, busy), pytest.raises(InputError, match="stop it first"):
+            store.delete("fish")
+        assert [s.name for s in store.studies(inner=True)] == ["fish", "fish/outer-1", "fish/outer-2"]
+    store.delete("fish")
+    assert store.studies(inner=True) == ()
 
 
 def test_delete_leaves_nothing_of_a_study_and_all_of_the_others(store: Store) -> None:
