@@ -33,9 +33,8 @@ def search(
     Ctrl-C, RunError where workers keep dying or another driver has taken over.
     """
     study = bench.study
+    refuse_busy(store, study.name)
     study_id = store.open_study(study, bench.dataset, bench.summary())
-    if not store.shared:
-        refuse_busy(store.engine, study_id, study.name)
     status = store.status(study.name)
     spent = status.search_seconds + status.confirmation_seconds
     begun = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
@@ -13,14 +14,20 @@ from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.search import store_leases
 from spectrosim_search.search.store_leases import Identity
 
+if TYPE_CHECKING:
+    from spectrosim_search.search.store import Store
+
 __all__ = ["LEASE_SECONDS", "LeaseKeeper", "refuse_busy"]
 
 LEASE_SECONDS = 60.0
 
 
-def refuse_busy(engine: Engine, study_id: int, name: str) -> None:
-    """Raise InputError where another driver is at work on a study."""
-    busy = store_leases.live(engine, study_id)
+def refuse_busy(store: Store, name: str) -> None:
+    """Raise InputError where another driver is at work on a study in a file; on a server several may be.
+
+    To be asked before anything of the study is written, which may not be there yet.
+    """
+    busy = () if store.shared or not store.holds(name) else store_leases.live(store.engine, store.study_id(name))
     if busy:
         raise InputError(
             f"study '{name}' is being worked on by process {busy[0].process.split(':')[0]} on "

@@ -188,10 +188,9 @@ def reproduce(
     found: Runs = {}
     with closing(start_pool(asked.prepared, workers)) as pool, Store(storage) as store:
         bench = benches["batch-disjoint"]
+        refuse_busy(store, study.name)
         study_id = store.open_study(study, bench.dataset, bench.design.summary())
         store.optuna_study(study.name)  # empty: whoever reads a study finds one
-        if not store.shared:
-            refuse_busy(store.engine, study_id, study.name)
         with LeaseKeeper(store.engine, study_id):
             for seed in range(seeds):
                 for protocol in COMPARED:

@@ -164,10 +164,9 @@ def reproduce_classes(
     for line in announce(bench):
         on_note(line)
     with closing(start_pool(asked.prepared, workers)) as pool, Store(storage) as store:
+        refuse_busy(store, study.name)
         study_id = store.open_study(study, bench.dataset, bench.summary())
         store.optuna_study(study.name)  # empty: whoever reads a study finds one
-        if not store.shared:
-            refuse_busy(store.engine, study_id, study.name)
         with LeaseKeeper(store.engine, study_id):
             found = _run(asked, store, pool, tuple(leaking), seeds, on_event, on_note)
     rows = {row.name: row for row in (*asked.references, *asked.rows)}

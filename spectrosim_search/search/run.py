@@ -197,6 +197,7 @@ def run_study(
     from spectrosim_search.search.driver import search
     from spectrosim_search.search.fixed import compare_fixed
     from spectrosim_search.search.front_times import measure_front
+    from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
     from spectrosim_search.search.nested import judge, last_study
     from spectrosim_search.search.progress import silent
     from spectrosim_search.search.store import Store
@@ -217,7 +218,10 @@ def run_study(
         say(line)
     if not bench.design.searchable:
         with closing(start_pool(prepared, 0)) as pool, Store(storage) as store:
-            compare_fixed(store, bench, pool, say, on_event or silent)
+            refuse_busy(store, study.name)
+            study_id = store.open_study(study, bench.dataset, bench.design.summary())
+            with LeaseKeeper(store.engine, study_id):
+                compare_fixed(store, bench, pool, say, on_event or silent)
         return read_study(study.name, storage)
     nested = bench.design.scoring == "nested"
     ending = bench
@@ -237,6 +241,7 @@ def run_study(
         Store(storage) as store,
     ):
         if store.closed(study.name):
+            refuse_busy(store, study.name)
             store.open_study(study, bench.dataset, bench.design.summary())
             say("the held-out groups were scored: nothing is searched any more")
         else:
@@ -245,15 +250,17 @@ def run_study(
                 say(f"search ended: {outcome.reason}")
             if outcome.busy == outcome.busy:  # NaN where nothing was trained
                 say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
-        measure_front(store, study, spectra)
-        if confirm:
-            started = time.monotonic()
-            tell = on_event or silent
-            finish = partial(judge, store, bench, pool, say=say, listener=tell) if nested else None
-            try:
-                confirm_study(store, ending, pool, say, tell, finish=finish)
-            finally:  # an interrupted confirmation has used its time as well
-                store.add_seconds(study.name, "confirmation", time.monotonic() - started)
+        refuse_busy(store, study.name)
+        with LeaseKeeper(store.engine, store.study_id(study.name)):  # not the search's: what it left others may take
+            measure_front(store, study, spectra)
+            if confirm:
+                started = time.monotonic()
+                tell = on_event or silent
+                finish = partial(judge, store, bench, pool, say=say, listener=tell) if nested else None
+                try:
+                    confirm_study(store, ending, pool, say, tell, finish=finish)
+                finally:  # an interrupted confirmation has used its time as well
+                    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
     return read_study(study.name, storage)
 
 
@@ -261,21 +268,22 @@ def _search_outer_folds(
     bench: Workbench, storage: str, run: Callable[..., StudyRecord], say: Callable[[str], None]
 ) -> None:
     """Run the search of every outer fold that has not ended yet."""
+    from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
     from spectrosim_search.search.nested import inner_spectra, inner_study, is_finished
     from spectrosim_search.search.store import Store
 
     with Store(storage) as store:
-        store.open_study(bench.study, bench.dataset, bench.design.summary())  # where the others belong
+        refuse_busy(store, bench.study.name)
+        study_id = store.open_study(bench.study, bench.dataset, bench.design.summary())  # where the others belong
         store.optuna_study(bench.study.name)
-    for fold in range(len(bench.design.outer)):
-        spectra, study = inner_spectra(bench.spectra, bench.design, fold), inner_study(bench.study, fold)
-        where = f"outer fold {fold + 1} of {len(bench.design.outer)}: "
-        with Store(storage) as store:
-            finished = is_finished(store, study)
-        if finished:
-            say(f"{where}searched before")
-            continue
-        run(Prepared(study, spectra), on_note=lambda text, where=where: say(where + text))
+        with LeaseKeeper(store.engine, study_id):
+            for fold in range(len(bench.design.outer)):
+                spectra, study = inner_spectra(bench.spectra, bench.design, fold), inner_study(bench.study, fold)
+                where = f"outer fold {fold + 1} of {len(bench.design.outer)}: "
+                if is_finished(store, study):
+                    say(f"{where}searched before")
+                    continue
+                run(Prepared(study, spectra), on_note=lambda text, where=where: say(where + text))
     say("the last search, on all groups")
 
 

@@ -111,9 +111,8 @@ def compare_baselines(
         bench = Workbench(spectra, study, searchable=False)
         for line in announce(bench):
             say(line)
+        refuse_busy(store, study.name)
         study_id = store.open_study(study, bench.dataset, bench.design.summary())
-        if not store.shared:
-            refuse_busy(store.engine, study_id, study.name)
         record = store.record(study.name)
         if record.trials and (record.confirmation is None or record.confirmation.scoring == "fixed"):
             raise InputError(

@@ -13,6 +13,7 @@ from spectrosim_search.search.budget import Allowance, Usage, confirmation_repli
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_confirmation import confirm_classes
 from spectrosim_search.search.driver import search
+from spectrosim_search.search.lease import LeaseKeeper, refuse_busy
 from spectrosim_search.search.plan import PROCESS_MIB, costs, expected_replicates, first_configuration
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.store import Store
@@ -51,6 +52,7 @@ def run_class_study(
     # Workers first: where they cannot be had, nothing is written.
     with optuna_errors(locate(storage)), closing(pool_of()) as pool, Store(storage) as store:
         if store.closed(study.name):
+            refuse_busy(store, study.name)
             store.open_study(study, bench.dataset, bench.summary())
             say("the held-out spectra were scored: nothing is searched any more")
         else:
@@ -60,11 +62,13 @@ def run_class_study(
             if outcome.busy == outcome.busy:  # NaN where nothing was trained
                 say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         if confirm:
-            started = time.monotonic()
-            try:
-                confirm_classes(store, bench, pool, say, tell)
-            finally:  # an interrupted confirmation has used its time as well
-                store.add_seconds(study.name, "confirmation", time.monotonic() - started)
+            refuse_busy(store, study.name)
+            with LeaseKeeper(store.engine, store.study_id(study.name)):
+                started = time.monotonic()
+                try:
+                    confirm_classes(store, bench, pool, say, tell)
+                finally:  # an interrupted confirmation has used its time as well
+                    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
 
 
 def plan_classes(spectra: SpectraSet, study: Study, slots: int) -> dict[str, Any]:

@@ -154,6 +154,11 @@ class Store:
         with database_errors(self._url):
             return is_closed(self.engine, name)
 
+    def holds(self, name: str) -> bool:
+        """Whether there is a study of that name."""
+        with database_errors(self._url), self.engine.connect() as connection:
+            return connection.execute(sa.select(StudyRow.id).where(StudyRow.name == name)).first() is not None
+
     def study_id(self, name: str) -> int:
         """Id of a study. Raises InputError with the nearest known name."""
         if name not in self._ids:

@@ -21,6 +21,7 @@ from spectrosim_search.search import progress
 from spectrosim_search.search.budget import Allowance, Usage, reserve_for
 from spectrosim_search.search.driver import Interrupted, search
 from spectrosim_search.search.driver_items import run_items
+from spectrosim_search.search.lease import LeaseKeeper
 from spectrosim_search.search.records import ReplicateRecord
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.work_item import WorkItem
@@ -548,6 +549,15 @@ def test_a_killed_driver_loses_nothing(uninterrupted, tmp_path: Path) -> None:  
     assert done.returncode == 0, output
     with Store(file, read_only=True) as store:
         assert numbers(store.record("small")) == numbers(uninterrupted[1])
+
+
+def test_a_driver_that_is_refused_changes_nothing(tmp_path: Path) -> None:
+    run_small(tmp_path / "a.db", small_study(1))
+    with Store(tmp_path / "a.db") as store, LeaseKeeper(store.engine, store.study_id("small")):
+        with pytest.raises(InputError, match="being worked on"):
+            run_small(tmp_path / "a.db", small_study(500))
+        assert store.status("small").asked == 1
+        assert store.record("small").study.budget.trials == 1
 
 
 @pytest.mark.slow

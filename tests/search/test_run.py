@@ -12,6 +12,7 @@ from spectrosim_search.report.page import render
 from spectrosim_search.report.table import plain_text
 from spectrosim_search.search.records import StudyRecord
 from spectrosim_search.search.run import plan_study, prepare_study, read_study, run_study
+from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_tables import ConfirmationRow, ReplicateRow
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.spectra.simulators import simulate
@@ -57,6 +58,32 @@ def test_corrected_cross_validation(tmp_path: Path) -> None:
     assert confirmation.verdict.sentence in plain_text(record)
     assert confirmation.embedding.shape == (36, 2)
     assert np.isfinite(confirmation.embedding).all(axis=1).sum() == 12
+
+
+def test_a_study_that_is_being_confirmed_is_worked_on(tmp_path: Path) -> None:
+    spectra = simulate("reims", batches=12, channels=64, seed=5)
+    prepared = prepare_study("quick", name="s", set_=SMALL, spectra=spectra)
+    asked = [option.replace("trials=2", "trials=3") for option in SMALL]
+    more = prepare_study("quick", name="s", set_=asked, spectra=spectra)
+    storage = f"sqlite:///{tmp_path}/s.db"
+    seen: list[str] = []
+
+    def look(note: str) -> None:
+        if not note.startswith("confirmation:"):
+            return
+        seen.append(note)
+        with Store(storage) as store:
+            assert len(store.status("s").drivers) == 1
+            with pytest.raises(InputError, match="stop it first"):
+                store.delete("s")
+        with pytest.raises(InputError, match="being worked on"):
+            run_study(more, storage=storage, workers=0)
+
+    record = run_study(prepared, storage=storage, workers=0, on_note=look)
+    assert len(seen) == 1
+    assert record.study.budget.trials == 2
+    with Store(storage, read_only=True) as store:
+        assert store.status("s").drivers == ()
 
 
 def test_hold_out_is_scored_once_on_groups_that_nothing_saw(tmp_path: Path) -> None:
