@@ -36,8 +36,8 @@ PER_CLASS = 10  # mixtures of each number of members, for each class
 # a third or three times of either changes the share of mixtures with all members right by .04 at most.
 RIDGE = 10.0  # mixtures that a class's own centre weighs as much as
 # Added to the variance in every direction, times the median over directions. The training spectra have shaped the
-# embedding, so what their mixtures leave over is smaller than it will be: where it varies alike in all directions, as in
-# a metric that was whitened before, there is little to learn; networks leave a few directions that hold nearly all.
+# embedding, so what their mixtures leave over is smaller than it will be: where it varies alike in all directions, as
+# in a metric that was whitened before, there is little to learn; networks leave a few directions that hold nearly all.
 SHRINKAGE = 3.0
 _AT_ONCE = 500  # mixtures made and embedded together
 
