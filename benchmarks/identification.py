@@ -161,7 +161,7 @@ class Benchmark:
             codes = Drawn.codes(spectra)
             rows = draw_mixtures(codes, order, count, stream)
             z = unit_rows(model.embed(mixed(spectra.intensities, rows)))
-            return z, unit_rows(z @ mixing.whitening).astype(np.float64) @ known.T, codes[rows]
+            return z, unit_rows(mixing.whitened(z)).astype(np.float64) @ known.T, codes[rows]
 
         longest = ORDERS[-1]
         chosen: list[tuple[NDArray[np.float64], int]] = []

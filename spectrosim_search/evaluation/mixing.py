@@ -7,7 +7,8 @@ can be made of training spectra. Two things are learnt from them, in closed form
 - **parts**: what each class adds, by ridge regression of the mixtures' embeddings on their members; classes that the
   mixtures say little of keep their centres.
 - **whitening**: coordinates in which what is left over varies alike in all directions, so that those along which
-  mixtures stray anyway count less. The linear metric does the same with what varies inside a batch.
+  mixtures stray anyway count less. The linear metric does the same with what varies inside a batch. With fewer than two
+  mixtures for each direction there is none.
 
 Sets of classes are then searched as before, by the cosine between the query and the sum of their parts, both whitened.
 
@@ -44,10 +45,11 @@ _AT_ONCE = 500  # mixtures made and embedded together
 
 @dataclass(frozen=True, eq=False)
 class Mixing:
-    """Parts ``(C, D)``, whitened, and the whitening ``(D, D)`` that embeddings of unit length are multiplied by."""
+    """Parts ``(C, D)`` and the whitening ``(D, D)`` that they have been multiplied by, and embeddings of unit length
+    are, or None."""
 
     parts: Floats
-    whitening: Floats
+    whitening: Floats | None
 
     def name_components(
         self, queries: NDArray[np.floating], order: int
@@ -55,14 +57,18 @@ class Mixing:
         """Best sets of 1 … `order` classes for embeddings ``(q, D)``, with scores: as
         :func:`spectrosim_search.evaluation.mixtures.name_components`, which says what it raises.
         """
-        return name_components(unit_rows(queries) @ self.whitening, self.parts, order)
+        return name_components(self.whitened(unit_rows(queries)), self.parts, order)
+
+    def whitened(self, z: Floats) -> Floats:
+        """Embeddings ``(q, D)`` in the coordinates of the parts."""
+        return z if self.whitening is None else np.asarray(z @ self.whitening)
 
     def extended(self, centres: NDArray[np.floating]) -> Mixing:
         """With classes that came later and were in no mixture: their unit centres are the last of ``(C', D)``.
 
         Classes that were there keep their parts.
         """
-        new = np.asarray(centres, dtype=np.float32)[len(self.parts) :] @ self.whitening
+        new = self.whitened(np.asarray(centres, dtype=np.float32)[len(self.parts) :])
         return Mixing(np.concatenate([self.parts, new]), self.whitening)
 
 
@@ -100,18 +106,25 @@ def fit_mixing(
     """
     known = np.asarray(centres, dtype=np.float64)
     count, width = known.shape
-    square, cross, total, n = np.zeros((count, count)), np.zeros((count, width)), np.zeros((width, width)), 0
-    for embedded, members in mixtures:
-        z = unit_rows(embedded).astype(np.float64)
+    given = [(unit_rows(embedded), members) for embedded, members in mixtures]
+    if not given:
+        raise InputError("no mixture to learn from: two classes are needed")
+    n = sum(len(members) for _, members in given)
+    whitens = n >= 2 * width
+    square, cross = np.zeros((count, count)), np.zeros((count, width))
+    total = np.zeros((width, width) if whitens else 0)
+    for embedded, members in given:
+        z = embedded.astype(np.float64)
         size = np.linalg.norm(known[members].sum(axis=1), axis=1)
         weights = np.zeros((len(z), count))
         np.put_along_axis(weights, members, (1 / np.where(size > 0, size, 1.0))[:, None], axis=1)
         beside = z - weights @ known
-        square, cross, total = square + weights.T @ weights, cross + weights.T @ beside, total + beside.T @ beside
-        n += len(z)
-    if not n:
-        raise InputError("no mixture to learn from: two classes are needed")
+        square, cross = square + weights.T @ weights, cross + weights.T @ beside
+        if whitens:
+            total += beside.T @ beside
     change = np.linalg.solve(square + ridge * np.eye(count), cross)
+    if not whitens:
+        return Mixing((known + change).astype(np.float32), None)
     left = (total - change.T @ cross - cross.T @ change + change.T @ square @ change) / n
     variance, axes = np.linalg.eigh((left + left.T) / 2)
     variance = np.maximum(variance, 0.0)

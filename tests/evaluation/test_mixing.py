@@ -49,6 +49,7 @@ def test_parts_and_whitening_are_those_of_the_stacked_regression(ridge: float, s
     left = z - m @ parts
     covariance = left.T @ left / len(z)
     covariance += shrinkage * np.median(np.linalg.eigvalsh(covariance)) * np.eye(FEATURES)
+    assert found.whitening is not None
     inverse = found.whitening.astype(np.float64) @ found.whitening.T  # whatever its rotation and scale
     inverse /= np.trace(inverse)
     wanted = np.linalg.inv(covariance)
@@ -82,7 +83,8 @@ def test_a_class_in_no_mixture_keeps_its_centre_and_one_may_come_later() -> None
     few = [(x, members) for x, members in [world.mixtures(200, 2, 1)]]
     kept = (few[0][1] < CLASSES - 2).all(axis=1)
     mixing = fit_mixing([(few[0][0][kept], few[0][1][kept])], world.centres)
-    np.testing.assert_allclose(mixing.parts[-2:], world.centres[-2:] @ mixing.whitening, rtol=1e-4, atol=1e-5)
+    own = mixing.whitened(world.centres[-2:].astype(np.float32))
+    np.testing.assert_allclose(mixing.parts[-2:], own, rtol=1e-4, atol=1e-5)
     shorter = Mixing(mixing.parts[:-2], mixing.whitening).extended(world.centres)
     np.testing.assert_allclose(shorter.parts, mixing.parts, rtol=1e-4, atol=1e-5)
 
@@ -113,9 +115,30 @@ def test_of_nothing_nothing_is_learnt() -> None:
     assert list(practised(np.zeros(4, dtype=np.int64), 3, 0, lambda rows: rows)) == []
 
 
+def test_few_mixtures_teach_parts_alone() -> None:
+    """With fewer than two mixtures for each direction most directions are never left over in: nothing is whitened."""
+    world = World(4)
+    x, members = world.mixtures(2 * FEATURES, 2, 1)
+    assert fit_mixing([(x, members)], world.centres).whitening is not None
+    mixing = fit_mixing([(x[1:], members[1:])], world.centres)
+    assert mixing.whitening is None
+    both = np.concatenate([world.centres, world.centres[:1]])
+    assert np.array_equal(mixing.extended(both).parts[-1], world.centres[0].astype(np.float32))
+    pure, _ = world.mixtures(60, 2, 2)
+    sets, _ = mixing.name_components(pure, 2)
+    named = name_components(pure, mixing.parts, 2)[0]
+    assert np.array_equal(sets[-1], named[-1])
+    # with raw channels as the embedding, thousands of them, few mixtures do no harm
+    wide = np.random.default_rng(0).random((8, 3000))
+    centres = unit_rows(wide)
+    pairs = np.array([[a, b] for a in range(8) for b in range(a)])
+    learnt = fit_mixing([(wide[pairs].sum(axis=1), pairs)], centres)
+    assert (learnt.name_components(wide[pairs].sum(axis=1), 2)[0][-1] == np.sort(pairs, axis=1)).all()
+
+
 def test_mixtures_without_rest_divide_by_nothing() -> None:
     centres = np.eye(6, 8)
-    members = np.array([[a, b] for a in range(6) for b in range(a)])
+    members = np.array([[a, b] for a in range(6) for b in range(a)] * 3)
     mixing = fit_mixing([(centres[members].sum(axis=1), members)], centres)
-    assert np.isfinite(mixing.whitening).all()
+    assert mixing.whitening is not None and np.isfinite(mixing.whitening).all()
     assert mixing.name_components(centres[[0, 3]].sum(axis=0, keepdims=True), 2)[0][-1].tolist() == [[0, 3]]

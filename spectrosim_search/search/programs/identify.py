@@ -179,11 +179,11 @@ def _learnt_mixing(
 
 
 def _kept(mixing: Mixing) -> dict[str, NDArray[np.float32]]:
-    return {_PARTS: mixing.parts, _WHITENING: mixing.whitening}
+    return {_PARTS: mixing.parts} | ({} if mixing.whitening is None else {_WHITENING: mixing.whitening})
 
 
 def _mixing(parameters: Parameters) -> Mixing | None:
-    return Mixing(parameters[_PARTS], parameters[_WHITENING]) if _PARTS in parameters else None
+    return Mixing(parameters[_PARTS], parameters.get(_WHITENING)) if _PARTS in parameters else None
 
 
 def components(
@@ -273,7 +273,7 @@ def run(task: ProgramTask, *, device: str = "cpu", on_epoch: OnEpoch | None = No
 def fit(task: ProgramTask, *, device: str = "cpu") -> Parameters:
     """Train as :func:`run`: tensors of the network as ``network.*``, ``gallery.embeddings`` ``(n, D)``,
     ``gallery.classes`` ``(n,)``, with `reject` ``threshold`` ``(1,)``, and where training spectra can be mixed
-    ``mixing.parts`` ``(C, D)`` and ``mixing.whitening`` ``(D, D)``.
+    ``mixing.parts`` ``(C, D)`` and, of enough mixtures, ``mixing.whitening`` ``(D, D)``.
 
     Raises RunError where training diverged.
     """
