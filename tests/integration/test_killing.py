@@ -40,7 +40,7 @@ def test_a_killed_worker_is_replaced(job: Job, whole: Path, tmp_path: Path) -> N
     assert everything(record) == everything(read(whole))
 
 
-@pytest.mark.parametrize(("workers", "kills"), [(1, (4, 10)), (2, (7,))])
+@pytest.mark.parametrize(("workers", "kills"), [pytest.param(1, (4, 10), marks=pytest.mark.full), (2, (7,))])
 def test_a_killed_driver_goes_on(job: Job, whole: Path, tmp_path: Path, workers: int, kills: tuple[int, ...]) -> None:
     file, log = tmp_path / "spectrosim.db", tmp_path / "log.txt"
     left: set[int] = set()
