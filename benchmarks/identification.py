@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._components import components
 from benchmarks._identifying import (
     CHALLENGE,
     CLASSES,
@@ -45,30 +45,14 @@ from benchmarks._identifying import (
 )
 from spectrosim_search.baselines.classifiers import ClassInput
 from spectrosim_search.config import registry
-from spectrosim_search.evaluation.identification import Gallery, open_set, rejection_threshold, unit_rows
-from spectrosim_search.evaluation.mixing import PER_CLASS, Mixing, fit_mixing, practised
-from spectrosim_search.evaluation.mixtures import (
-    at_least,
-    beam_search,
-    choose_order,
-    draw_mixtures,
-    exhaustive_search,
-    learn_steps,
-    mixed,
-    mixture_spectra,
-    name_components,
-    non_negative_least_squares,
-)
+from spectrosim_search.evaluation.identification import Gallery, open_set, rejection_threshold
+from spectrosim_search.evaluation.mixing import PER_CLASS
 from spectrosim_search.search.programs import identify
 from spectrosim_search.spectra.readers import read
-from spectrosim_search.spectra.spectra_set import SpectraSet
 
 PARTS = ("full", "part40", "part10", "new", "mixtures", "challenge", "compounds")
-ORDERS = (2, 3, 4)
 RIVALS = ("nearest-cosine", "nearest-weighted-cosine", "nearest-spectral-entropy")
 Found = dict[str, float | list[float]]
-_Table = NDArray[np.floating]
-_Codes = NDArray[np.int64]
 
 
 class Benchmark:
@@ -150,57 +134,10 @@ class Benchmark:
         if not self._stored(seed).is_file():
             raise SystemExit("mixtures need the model that part full stores: run that first with the same options")
         model = Model.load(self._stored(seed), self.configuration, data.train)
-        centres = identify.gallery(model.parameters).centroids
-        begun = time.process_time()
-        mixing = self._mixing(model, data.train, seed)
-        out: Found = {"processor_seconds": time.process_time() - begun}
-        known = mixing.parts.astype(np.float64)
-        gram = known @ known.T
-
-        def asked(spectra: SpectraSet, order: int, count: int, stream: int) -> tuple[_Table, _Table, _Codes]:
-            codes = Drawn.codes(spectra)
-            rows = draw_mixtures(codes, order, count, stream)
-            z = unit_rows(model.embed(mixed(spectra.intensities, rows)))
-            return z, unit_rows(mixing.whitened(z)).astype(np.float64) @ known.T, codes[rows]
-
-        longest = ORDERS[-1]
-        chosen: list[tuple[NDArray[np.float64], int]] = []
-        for order in (1, *ORDERS):
-            _, a, _ = asked(data.validation, order, self.given.mixtures // 2, seed + 1)
-            chosen.append((np.stack(beam_search(a, gram, longest)[1], axis=1), order))
-        steps = learn_steps(
-            np.concatenate([s for s, _ in chosen]), np.concatenate([np.full(s.shape[0], k) for s, k in chosen])
+        given = self.given
+        return components(
+            model, data, seed, count=given.mixtures, rivals=given.rivals, listed=given.listed, per_class=given.mixing
         )
-        for order in ORDERS:
-            z, a, truth = asked(data.test, order, self.given.mixtures, seed)
-            sets, scores = beam_search(a, gram, longest)
-            out[f"beam_{order}"] = at_least(sets[order - 1], truth).tolist()
-            out[f"centres_{order}"] = at_least(name_components(z, centres, order)[0][-1], truth).tolist()
-            rival = non_negative_least_squares(z[: self.given.rivals], centres, order)
-            out[f"nnls_{order}"] = at_least(rival, truth[: self.given.rivals]).tolist()
-            out[f"beam_beside_nnls_{order}"] = at_least(
-                sets[order - 1][: self.given.rivals], truth[: self.given.rivals]
-            ).tolist()
-            told = choose_order(np.stack(scores, axis=1), steps)
-            out[f"order_right_{order}"] = float((told == order).mean())
-            exact = [set(sets[k - 1][i].tolist()) == set(truth[i].tolist()) for i, k in enumerate(told.tolist())]
-            out[f"order_chosen_all_right_{order}"] = float(np.mean(exact))
-            some = 60 if order == 4 else a.shape[1]  # quadruples of 60 classes, pairs and triples of all
-            few = a[: self.given.listed if order > 2 else a.shape[0], :some]
-            best, top = exhaustive_search(few, gram[:some, :some], order)
-            sets, scores = beam_search(few, gram[:some, :some], order)
-            out[f"as_listing_all_{order}"] = float(((sets[-1] == best).all(axis=1) | (scores[-1] >= top - 1e-9)).mean())
-            out[f"listed_{order}"] = few.shape[0]
-        return out
-
-    def _mixing(self, model: Model, train: SpectraSet, seed: int) -> Mixing:
-        """What mixtures of the training spectra teach."""
-
-        def embedded(rows: _Codes) -> _Table:
-            return model.embed(mixture_spectra(train.intensities, rows))
-
-        known = identify.gallery(model.parameters).centroids
-        return fit_mixing(practised(Drawn.codes(train), self.given.mixing, seed, embedded), known)
 
     def challenge(self, seed: int) -> Found:
         """27 classes that are hard on purpose, by kind: minor peaks, positions, heights."""

@@ -40,6 +40,7 @@ RIDGE = 10.0  # mixtures that a class's own centre weighs as much as
 # embedding, so what their mixtures leave over is smaller than it will be: where it varies alike in all directions, as
 # in a metric that was whitened before, there is little to learn; networks leave a few directions that hold nearly all.
 SHRINKAGE = 3.0
+MOST = 5_000  # mixtures of each number of members, however many classes: the cost grows with their number cubed
 _AT_ONCE = 500  # mixtures made and embedded together
 
 
@@ -78,14 +79,14 @@ def practised(
     """Mixtures to learn from, some at a time: their embeddings ``(n, D)`` and the classes of their members ``(n, k)``.
 
     classes ``(N,)``, 0 to C - 1, all of them there, of the spectra that are mixed; `embedded` embeds the mixtures of
-    rows ``(n, k)`` of these. There are `per_class` × C mixtures of 2, of 3 and of 4 members, as far as there are
-    classes, each member equally likely.
+    rows ``(n, k)`` of these. There are `per_class` × C mixtures, 5,000 at most, of 2, of 3 and of 4 members, as far as
+    there are classes, each member equally likely.
     """
     count = int(classes.max()) + 1
     for order in ORDERS:
         if order > count:
             return
-        rows = draw_mixtures(classes, order, per_class * count, seed)
+        rows = draw_mixtures(classes, order, min(MOST, per_class * count), seed)
         for at in range(0, len(rows), _AT_ONCE):
             part = rows[at : at + _AT_ONCE]
             yield np.asarray(embedded(part), dtype=np.float32), classes[part]

@@ -106,6 +106,8 @@ def test_mixtures_to_learn_from() -> None:
         assert (abs(counts - 0.2) < 0.05).all()
     again = list(practised(classes, 200, 4, lambda rows: rows[:, :1]))
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(drawn, again, strict=True))
+    many = practised(classes, 3_000, 4, lambda rows: rows[:, :1])
+    assert sum(len(members) for _, members in many) == 3 * 5_000
     assert [m.shape for _, m in practised(np.array([0, 1, 1]), 3, 0, lambda rows: rows)] == [(6, 2)]
 
 

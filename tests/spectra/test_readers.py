@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,9 +136,14 @@ def test_a_workbook_with_broken_parts_is_refused(part: str, tmp_path: Path) -> N
         read(path)
 
 
-def test_numbers_kept_as_text_in_parquet(tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
+@pytest.fixture
+def pandas() -> Any:
+    """The library, where it can write Parquet."""
     pytest.importorskip("pyarrow")
+    return pytest.importorskip("pandas")
+
+
+def test_numbers_kept_as_text_in_parquet(pandas: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     frame = pandas.DataFrame({"group": ["a", "b", "c"], "1": ["1.5", " 2", "3 "], "2": [1.0, 2.0, 3.0]})
     frame.to_parquet(path)
@@ -150,9 +156,7 @@ def test_numbers_kept_as_text_in_parquet(tmp_path: Path) -> None:
         read(path)
 
 
-def test_an_index_of_names_in_parquet_is_the_sample_id(tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
+def test_an_index_of_names_in_parquet_is_the_sample_id(pandas: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     frame = pandas.DataFrame({"1": [1.0, 2.0], "2": [2.0, 3.0]}, index=["b1_f1", "b2_f1"])
     frame.to_parquet(path)

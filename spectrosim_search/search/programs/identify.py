@@ -77,8 +77,8 @@ class Settings:
     )
     mixing: int = field(
         PER_CLASS,
-        "mixtures of 2, of 3 and of 4 training spectra for each class, from which it is learnt what a class adds to "
-        "the embedding of a mixture; 0: components are named by sums of class centres",
+        "mixtures of 2, of 3 and of 4 training spectra for each class (5,000 of each at most), from which it is learnt "
+        "what a class adds to the embedding of a mixture; 0: components are named by sums of class centres",
         low=0,
         high=1000,
     )
