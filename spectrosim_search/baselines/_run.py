@@ -37,9 +37,9 @@ def combines(name: str) -> bool:
     return bool(getattr(registry.load("baselines", name), "COMBINES", False))
 
 
-def revision(name: str) -> int:
+def revision(name: str, family: str = "baselines") -> int:
     """Part of the identity of stored fits: raised where a method's scores change, so that old and new never mix."""
-    return int(getattr(registry.load("baselines", name), "REVISION", 0))
+    return int(getattr(registry.load(family, name), "REVISION", 0))
 
 
 def run(name: str, data: BaselineInput) -> BaselineOutput:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spectrosim_search.baselines import revision
 from spectrosim_search.config import registry
 from spectrosim_search.evaluation.class_statistics import ClassMethod
 from spectrosim_search.evaluation.scores import MixtureScores
@@ -50,17 +51,11 @@ def class_items(bench: ClassBench, names: Sequence[str], drawn: Sequence[int], *
         draws = _draws(bench, name)
         places += [(name, fold, seed) for seed in (drawn if draws else (EVERY_SEED,)) for fold in folds]
     places.sort(key=lambda place: place[2])  # what draws nothing first, then seed by seed
+    revisions = {name: revision(name, bench.program.BASELINES) for name in names}
     return [
-        BaselineItem(
-            bench.baseline_key(name, fold, seed, _revision(bench, name)), name, fold, seed, (seed,), bench.study
-        )
+        BaselineItem(bench.baseline_key(name, fold, seed, revisions[name]), name, fold, seed, (seed,), bench.study)
         for name, fold, seed in places
     ]
-
-
-def _revision(bench: ClassBench, name: str) -> int:
-    """As of the baselines of pairs: raised where what a method names changes."""
-    return int(getattr(registry.load(bench.program.BASELINES, name), "REVISION", 0))
 
 
 def _draws(bench: ClassBench, name: str) -> bool:

@@ -15,9 +15,10 @@ from spectrosim_search.evaluation.mixtures import mixture_spectra
 from spectrosim_search.learning.engine import single_thread
 from spectrosim_search.report.page import render
 from spectrosim_search.search.class_bench import ClassBench
+from spectrosim_search.search.class_fits import class_items
 from spectrosim_search.search.class_mixtures import mixture_rows
 from spectrosim_search.search.documents import load_study
-from spectrosim_search.search.records import StudyRecord
+from spectrosim_search.search.records import EVERY_SEED, StudyRecord
 from spectrosim_search.search.run import Prepared, prepare_study, run_study
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_baselines import read_fits
@@ -97,6 +98,15 @@ def test_a_program_mixes_what_trains_it_and_nothing_else() -> None:
     assert whole.mix(judged).shape == (1, made.shape[1])
     with pytest.raises(RunError, match="do not train it"):
         task.mix(judged)
+
+
+def test_a_row_that_names_mixtures_in_another_way_is_fitted_again() -> None:
+    prepared = _prepared()
+    bench = ClassBench(prepared.spectra, prepared.study)
+    changed, same = "nearest-linear-metric", "nearest-cosine"
+    keys = {i.baseline: i.key for i in class_items(bench, [changed, same], [0], hold_out=False) if i.fold == 0}
+    before = {name: bench.baseline_key(name, 0, EVERY_SEED) for name in keys}
+    assert keys[changed] != before[changed] and keys[same] == before[same]
 
 
 def test_finalists_and_reference_rows_have_them_with_intervals(run: tuple[StudyRecord, str]) -> None:
