@@ -23,6 +23,8 @@ from spectrosim_search.search.ladder_curves import Curves
 
 __all__ = ["Draw", "Method", "Permutation", "Trace", "climb", "halving", "hyperband", "plain", "pruner", "variants"]
 
+_SAME = 1e-12  # worths that differ by rounding only
+
 
 class Draw(Protocol):
     """Where a method gets its next configuration."""
@@ -39,6 +41,7 @@ class Trace:
     """What a method had spent (replicate-epochs) and held (worth) whenever it held something better."""
 
     table: Table
+    target: float = math.inf  # a method may end where it holds something worth this
     spent: int = 0
     trials: int = 0
     steps: list[tuple[int, float]] = field(default_factory=list)
@@ -49,12 +52,21 @@ class Trace:
         if not self.steps or self.steps[-1][1] != worth:
             self.steps.append((self.spent, worth))
 
+    @property
+    def reached(self) -> bool:
+        """Whether something worth the target is held."""
+        return bool(self.steps) and self.steps[-1][1] >= self.target - _SAME
+
     def until(self, target: float) -> float:
         """Replicate-epochs until what is held is worth `target`; infinity where that was never so."""
-        return next((float(spent) for spent, worth in self.steps if worth >= target - 1e-12), math.inf)
+        return next((float(spent) for spent, worth in self.steps if worth >= target - _SAME), math.inf)
 
 
-Method = Callable[[Table, Draw, int], Trace]  # table, draw, trials at most
+class Method(Protocol):
+    """A way to search: draws at most `trials` configurations, ends early where it holds one worth `target`."""
+
+    def __call__(self, table: Table, draw: Draw, trials: int, target: float = ..., /) -> Trace:
+        """What was spent and held."""
 
 
 @dataclass
@@ -86,10 +98,12 @@ def _places(draw: Draw, trials: int) -> Iterator[int]:
         yield place
 
 
-def plain(table: Table, draw: Draw, trials: int) -> Trace:
+def plain(table: Table, draw: Draw, trials: int, target: float = math.inf) -> Trace:
     """Every trial on all cells."""
-    trace, best = Trace(table), -math.inf
+    trace, best = Trace(table, target), -math.inf
     for place in _places(draw, trials):
+        if trace.reached:
+            break
         entry = table.entries[place]
         trace.spent += sum(cell.epochs for cell in entry.cells)
         trace.trials += 1
@@ -118,8 +132,8 @@ def climb(ladder: Ladder, *, hold: bool = True) -> Method:
     Without `hold` the first trials go on unranked.
     """
 
-    def run(table: Table, draw: Draw, trials: int) -> Trace:
-        trace = Trace(table)
+    def run(table: Table, draw: Draw, trials: int, target: float = math.inf) -> Trace:
+        trace = Trace(table, target)
         curves = [Curves() for _ in range(table.cells)]
         field_: list[_Trial] = []
         climbs: list[Climb] = []
@@ -141,6 +155,8 @@ def climb(ladder: Ladder, *, hold: bool = True) -> Method:
                     best = incumbent(climbs, table.cells)
                     if best is not None:
                         trace.hold(field_[climbs.index(best)].place)
+            if trace.reached:
+                return trace
             waiting = [(-t.granted, i) for i, t in enumerate(field_) if t.open and len(t.scores) < t.granted]
             if waiting:
                 slot = min(waiting)[1]
@@ -190,8 +206,8 @@ def halving(eta: int = 3, first: int = 1) -> Method:
 def hyperband(eta: int = 3, firsts: tuple[int, ...] = ()) -> Method:
     """Hyperband (Li et al. 2018) over cells: brackets that start at 1, `eta`, … cells in turn, again and again."""
 
-    def run(table: Table, draw: Draw, trials: int) -> Trace:
-        trace, best, left = Trace(table), -math.inf, trials
+    def run(table: Table, draw: Draw, trials: int, target: float = math.inf) -> Trace:
+        trace, best, left = Trace(table, target), -math.inf, trials
         deepest = int(math.log(table.cells, eta) + 1e-9)
         starts = firsts or tuple(eta**i for i in range(deepest + 1))
         while True:
@@ -202,7 +218,7 @@ def hyperband(eta: int = 3, firsts: tuple[int, ...] = ()) -> Method:
                 alive = list(_places(draw, min(size, left)))
                 left -= len(alive)
                 trace.trials += len(alive)
-                if not alive:
+                if not alive or trace.reached:
                     return trace
                 before = 0
                 for level in levels:
@@ -229,8 +245,8 @@ def pruner(make: Callable[[int], optuna.pruners.BasePruner], *, each: bool = Fal
     score (what WilcoxonPruner asks for).
     """
 
-    def run(table: Table, draw: Draw, trials: int) -> Trace:
-        trace, best = Trace(table), -math.inf
+    def run(table: Table, draw: Draw, trials: int, target: float = math.inf) -> Trace:
+        trace, best = Trace(table, target), -math.inf
         study = optuna.create_study(
             study_name="replay",  # HyperbandPruner deals brackets by it
             direction="maximize",
@@ -238,6 +254,8 @@ def pruner(make: Callable[[int], optuna.pruners.BasePruner], *, each: bool = Fal
             pruner=make(table.cells),
         )
         for place in _places(draw, trials):
+            if trace.reached:
+                break
             trace.trials += 1
             trial = study.ask()
             scores: list[float] = []

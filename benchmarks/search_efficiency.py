@@ -62,7 +62,7 @@ def compare(
         study = plain(table, draw(), trials)
         target = study.steps[-1][1]
         for name, method in names.items():
-            spent[name].append(method(table, draw(), size).until(target) / study.spent)
+            spent[name].append(method(table, draw(), size, target).until(target) / study.spent)
     return spent
 
 

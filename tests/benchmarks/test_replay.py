@@ -9,12 +9,21 @@ import pytest
 
 from benchmarks._made_up import LIKE, Spreads, made_up_table
 from benchmarks._proposing import coordinates, distances
-from benchmarks._replay import Permutation, Trace, climb, halving, hyperband, plain, pruner
+from benchmarks._replay import Method, Permutation, Trace, climb, halving, hyperband, plain, pruner
 from benchmarks._table import Table, cost
 from benchmarks.search_efficiency import compare, methods, summary
 from spectrosim_search.config.study import Dimension, Ladder
 
 EASY = Spreads(worth=0.05, cell=0.02, fold=0.0, seed=0.0)  # every cell ranks the configurations alike
+
+
+SEARCHES: dict[str, Method] = {
+    "plain": plain,
+    "ladder": climb(Ladder()),
+    "halving": halving(),
+    "Hyperband": hyperband(),
+    "median": pruner(lambda cells: optuna.pruners.MedianPruner()),
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +53,17 @@ def test_a_permutation_hands_out_every_place_once() -> None:
 def test_until_is_the_first_time_the_target_is_held(table: Table) -> None:
     trace = Trace(table, steps=[(10, 0.6), (50, 0.7), (90, 0.8)])
     assert [trace.until(x) for x in (0.5, 0.6, 0.65, 0.8, 0.81)] == [10, 10, 50, 90, math.inf]
+
+
+@pytest.mark.parametrize("name", list(SEARCHES))
+def test_a_method_that_ends_at_its_target_has_spent_what_it_would_have(table: Table, name: str) -> None:
+    method, target = SEARCHES[name], sorted(e.score for e in table.entries)[-3]
+    whole = method(table, Permutation.seeded(40, 4), 40)
+    ended = method(table, Permutation.seeded(40, 4), 40, target)
+    assert ended.until(target) == whole.until(target) < math.inf
+    assert ended.spent < whole.spent
+    assert not whole.reached
+    assert ended.reached
 
 
 def test_where_all_cells_agree_every_method_finds_the_best_for_less() -> None:
