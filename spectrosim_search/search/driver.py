@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from spectrosim_search.search.bench import Bench
+from spectrosim_search.search.booked_time import BookedTime
 from spectrosim_search.search.budget import Allowance
 from spectrosim_search.search.driver_accounts import SearchOutcome
 from spectrosim_search.search.driver_interrupt import GRACE_SECONDS, Interrupted, interrupted
@@ -37,13 +36,12 @@ def search(
     study_id = store.open_study(study, bench.dataset, bench.summary())
     status = store.status(study.name)
     spent = status.search_seconds + status.confirmation_seconds
-    begun = time.monotonic()
-    try:
-        with LeaseKeeper(store.engine, study_id, seconds=lease_seconds) as lease:
-            driver = Driver(store, bench, pool, lease, allowance or Allowance(study.budget), listener, spent)
-            try:
-                return driver.run(grace)
-            except KeyboardInterrupt:
-                raise Interrupted(interrupted(study.name)) from None
-    finally:
-        store.add_seconds(study.name, "search", time.monotonic() - begun)
+    with (
+        BookedTime(store, study.name, "search"),
+        LeaseKeeper(store.engine, study_id, seconds=lease_seconds) as lease,
+    ):
+        driver = Driver(store, bench, pool, lease, allowance or Allowance(study.budget), listener, spent)
+        try:
+            return driver.run(grace)
+        except KeyboardInterrupt:
+            raise Interrupted(interrupted(study.name)) from None

@@ -14,6 +14,7 @@ from spectrosim_search.evaluation.verdict import Verdict, lead
 from spectrosim_search.protocol.design import SEARCHABLE
 from spectrosim_search.protocol.leakage import audit
 from spectrosim_search.search.baseline_runs import score_baselines
+from spectrosim_search.search.booked_time import BookedTime
 from spectrosim_search.search.contenders import rankable
 from spectrosim_search.search.progress import Listener, silent
 from spectrosim_search.search.records import ConfirmationRecord, VerdictRecord
@@ -50,21 +51,20 @@ def compare_fixed(
     out of fold: groups that a search would hold out are left alone. `drawn_seeds` of the seeds are for methods that
     draw (None: all of the study's); the others' seeds draw halves and samples of pairs only.
     """
-    started = time.monotonic()
     store.open_study(bench.study, bench.dataset, bench.design.summary())
     store.optuna_study(bench.study.name)  # empty: whoever reads a study finds one
     study = stored_study(store, bench.study.name) or bench.study
     seeds = range(CONFIRMATION_SEED, CONFIRMATION_SEED + max(study.protocol.seeds, drawn_seeds or 0))
     names = reference_names(study, bench.spectra)
     say(f"fixed methods: {', '.join(names)}")
-    references = score_baselines(
-        store, bench, pool, names, seeds, hold_out=False, drawn_seeds=drawn_seeds, go_on=go_on, listener=listener
-    )
-    conclusion = _conclude(bench, references, seeds)
-    for reference in references:
-        store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
-    store.set_confirmation(study.name, conclusion)
-    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
+    with BookedTime(store, study.name, "confirmation"):
+        references = score_baselines(
+            store, bench, pool, names, seeds, hold_out=False, drawn_seeds=drawn_seeds, go_on=go_on, listener=listener
+        )
+        conclusion = _conclude(bench, references, seeds)
+        for reference in references:
+            store.set_baseline(study.name, baseline_record(reference, bench.design.folds))
+        store.set_confirmation(study.name, conclusion)
 
 
 def _conclude(bench: Workbench, references: Sequence[ReferenceScores], seeds: Sequence[int]) -> ConfirmationRecord:

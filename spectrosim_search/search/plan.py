@@ -8,6 +8,7 @@ from typing import Any
 
 from spectrosim_search.config.configuration import Configuration
 from spectrosim_search.config.study import Study
+from spectrosim_search.search.ladder import rungs
 from spectrosim_search.search.workbench import Workbench
 
 __all__ = ["costs", "expected_replicates", "first_configuration", "seconds_a_replicate"]
@@ -46,12 +47,15 @@ def seconds_a_replicate(bench: Workbench, configuration: Configuration) -> tuple
 
 
 def expected_replicates(study: Study, cells: int) -> float:
-    """Replicates of a search: a third of the trials passes each rung judged by rank, those that pass the last climb to
-    all cells."""
+    """Replicates of a search whose test at the last rung stops nobody: as many as it takes at most, but for luck.
+
+    `keep` of the trials passes each rung below the last, where rank decides; those that pass climb to all cells.
+    """
     share, searched, last = 1.0, 0.0, 0
-    for rung in [r for r in study.ladder.rungs if r < cells]:
+    steps = [rung for rung in rungs(study.ladder, cells) if rung < cells]
+    for rung in steps:
         searched += study.budget.trials * share * (rung - last)
-        share, last = share * study.ladder.keep, rung
+        share, last = share * (study.ladder.keep if rung != steps[-1] else 1.0), rung
     return searched + study.budget.trials * share * (cells - last)
 
 

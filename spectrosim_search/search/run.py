@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -192,6 +191,7 @@ def run_study(
     Raises InputError for wrong input (nothing is written), RunError where nothing could be confirmed.
     """
     from spectrosim_search.search.announcement import announce
+    from spectrosim_search.search.booked_time import BookedTime
     from spectrosim_search.search.budget import Allowance, reserve_for
     from spectrosim_search.search.confirmation import confirm as confirm_study
     from spectrosim_search.search.driver import search
@@ -254,13 +254,10 @@ def run_study(
         with LeaseKeeper(store.engine, store.study_id(study.name)):  # not the search's: what it left others may take
             measure_front(store, study, spectra)
             if confirm:
-                started = time.monotonic()
                 tell = on_event or silent
                 finish = partial(judge, store, bench, pool, say=say, listener=tell) if nested else None
-                try:
+                with BookedTime(store, study.name, "confirmation"):
                     confirm_study(store, ending, pool, say, tell, finish=finish)
-                finally:  # an interrupted confirmation has used its time as well
-                    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
     return read_study(study.name, storage)
 
 

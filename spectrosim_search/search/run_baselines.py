@@ -15,6 +15,7 @@ from spectrosim_search.baselines import title
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.announcement import announce
+from spectrosim_search.search.booked_time import BookedTime
 from spectrosim_search.search.class_bench import refuse_classes
 from spectrosim_search.search.confirmation import Extra, confirm
 from spectrosim_search.search.documents.bundled import bundled_names
@@ -174,12 +175,9 @@ def _compare(
     if not searched:
         compare_fixed(store, bench, pool, say, listener, drawn_seeds=extra.seeds, go_on=extra.go_on)
         return
-    started = time.monotonic()
     ending, finish = bench, None
     if bench.design.outer:
         ending = Workbench(bench.spectra, last_study(bench.study))
         finish = partial(judge, store, bench, pool, say=say, listener=listener)
-    try:
+    with BookedTime(store, bench.study.name, "confirmation"):
         confirm(store, ending, pool, say, listener, baselines=extra, finish=finish)
-    finally:  # an interrupted comparison has used its time as well
-        store.add_seconds(bench.study.name, "confirmation", time.monotonic() - started)

@@ -9,6 +9,7 @@ from typing import Any
 
 from spectrosim_search.config.study import Study
 from spectrosim_search.search.announcement import announce
+from spectrosim_search.search.booked_time import BookedTime
 from spectrosim_search.search.budget import Allowance, Usage, confirmation_replicates, reserve_for
 from spectrosim_search.search.class_bench import ClassBench
 from spectrosim_search.search.class_confirmation import confirm_classes
@@ -63,12 +64,11 @@ def run_class_study(
                 say(f"workers trained {outcome.busy:.0%} of the search's time after start-up")
         if confirm:
             refuse_busy(store, study.name)
-            with LeaseKeeper(store.engine, store.study_id(study.name)):
-                started = time.monotonic()
-                try:
-                    confirm_classes(store, bench, pool, say, tell)
-                finally:  # an interrupted confirmation has used its time as well
-                    store.add_seconds(study.name, "confirmation", time.monotonic() - started)
+            with (
+                LeaseKeeper(store.engine, store.study_id(study.name)),
+                BookedTime(store, study.name, "confirmation"),
+            ):
+                confirm_classes(store, bench, pool, say, tell)
 
 
 def plan_classes(spectra: SpectraSet, study: Study, slots: int) -> dict[str, Any]:

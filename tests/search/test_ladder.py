@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spectrosim_search.config.study import Ladder
+from spectrosim_search.config.study import Budget, Ladder, Study
 from spectrosim_search.search.ladder import Climb, incumbent, judge, paired_p_value, rungs
 from spectrosim_search.search.ladder_curves import QUANTILE, SLACK, Curves
+from spectrosim_search.search.plan import expected_replicates
 
 LADDER = Ladder(rungs=(1, 3, 6), keep=1 / 3, minimum=8, p_value=0.1)
 CELLS = 12
@@ -47,6 +48,23 @@ def test_the_top_third_goes_on(trials: int, kept: int) -> None:
     field = [Climb((s / 100,), 1) for s in range(trials)]
     passed = [t.scores[0] for t in field if judge(t, field, LADDER, CELLS).action == "go on"]
     assert passed == [s / 100 for s in range(trials - kept, trials)]
+
+
+@pytest.mark.parametrize("steps", [(), (2,), (1, 3), (1, 3, 6)])
+def test_a_plan_counts_what_a_ladder_trains_whose_test_stops_nobody(steps: tuple[int, ...]) -> None:
+    ladder = Ladder(rungs=steps, keep=1 / 3, minimum=8, p_value=0.0)
+    drawn = np.random.default_rng(5).uniform(size=(270, CELLS)).cumsum(axis=1)  # ranks that seldom change
+    field = [Climb((), rungs(ladder, CELLS)[0]) for _ in drawn]
+    going = list(range(len(field)))
+    for n in range(1, CELLS + 1):
+        for i in going:
+            field[i] = Climb(tuple(drawn[i, :n]), field[i].granted)
+        judged = {i: judge(field[i], field, ladder, CELLS) for i in going}
+        for i, step in judged.items():
+            field[i] = Climb(field[i].scores, step.granted)
+        going = [i for i, step in judged.items() if step.action != "prune"]
+    study = Study(name="x", ladder=ladder, budget=Budget(trials=len(field)))
+    assert expected_replicates(study, CELLS) == pytest.approx(sum(len(t.scores) for t in field), rel=0.02)
 
 
 def test_rank_counts_every_trial_that_reached_the_rung() -> None:

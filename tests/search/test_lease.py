@@ -11,6 +11,7 @@ import pytest
 from spectrosim_search.config.errors import RunError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search import store_leases, store_slots
+from spectrosim_search.search.booked_time import BookedTime
 from spectrosim_search.search.lease import LeaseKeeper
 from spectrosim_search.search.records import DatasetRecord
 from spectrosim_search.search.store import Store
@@ -118,3 +119,34 @@ def test_only_lapsed_drivers_lose_their_slots(store: Store) -> None:
     with pytest.raises(RunError, match="taken over by another driver"):
         store_slots.finish(store.engine, 1, done, "complete", 0.5, "")
     assert store_slots.read(store.engine, 1)[3].state == "running"
+
+
+def test_a_killed_session_has_used_its_time(store: Store, tmp_path: Path) -> None:
+    code = f"""
+import time
+from spectrosim_search.search.booked_time import BookedTime
+from spectrosim_search.search.store import Store
+with Store({str(tmp_path / "study.db")!r}) as store, BookedTime(store, "fish", "search", every=0.05):
+    time.sleep(60)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        for _ in range(1200):
+            if store.status("fish").search_seconds >= 0.2:
+                break
+            time.sleep(0.05)
+    finally:
+        child.kill()
+        child.wait()
+    assert 0.2 <= store.status("fish").search_seconds < 60
+    assert store.status("fish").confirmation_seconds == 0
+
+
+def test_time_is_booked_once_and_to_the_end(store: Store) -> None:
+    before = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), BookedTime(store, "fish", "confirmation", every=0.02):
+        began = time.monotonic()
+        time.sleep(0.3)
+        inside = time.monotonic() - began
+        raise KeyboardInterrupt
+    assert inside <= store.status("fish").confirmation_seconds <= time.monotonic() - before
