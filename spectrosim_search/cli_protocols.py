@@ -105,7 +105,7 @@ def _models(prepared: Prepared, files: list[Path], presets: list[str], winners: 
             raise InputError(f"'{name}' is a fixed method: name it in --baselines ({document.linear_metric.baseline})")
         if document.configuration is None:
             raise InputError(f"'{name}' is a committee: compare its members, each exported by its trial")
-        chosen_here = document.provenance.get("data_fingerprint") == prepared.spectra.fingerprint
+        chosen_here = document.was_chosen_on(prepared.spectra.fingerprint)
         note = "was chosen on these spectra, which flatters it in every column" if chosen_here else ""
         found.append(Model(name, document.configuration, note))
     found += [Model(f"preset {name}", load_preset(name)) for name in presets]

@@ -26,6 +26,12 @@ __all__ = ["Trained", "part_files", "read_trained", "write_trained"]
 _DOCUMENT, _AXIS = "configuration.yaml", "axis.safetensors"
 
 
+_CHOSEN_HERE = (
+    "The configuration was chosen by a search on these same spectra, so the rates above are somewhat too good. The "
+    "study's own score, corrected for that, is in `configuration.yaml` under provenance."
+)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trained:
     """A model of L channels.
@@ -47,6 +53,12 @@ class Trained:
     created_at: str  # ISO 8601, UTC
     notes: tuple[str, ...] = ()
     path: Path | None = field(default=None)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Sentences for the card about what its scores do not say."""
+        chosen_here = self.document.was_chosen_on(str(self.data["fingerprint"]))
+        return (_CHOSEN_HERE,) if chosen_here else ()
 
     def facts_with(self, kind: str, own: Mapping[str, Any]) -> dict[str, Any]:
         """What ``model.json`` says, without the hashes; `own` is what this kind of model adds."""

@@ -108,6 +108,10 @@ class ExportDocument:
         programs = [c.program.type for c in self.configurations if c.program is not None]
         return programs[0] if programs else ""
 
+    def was_chosen_on(self, fingerprint: str) -> bool:
+        """Whether what is trained was chosen on the very spectra of this fingerprint, which flatters it there."""
+        return bool(self.provenance.get("data_fingerprint") == fingerprint)
+
     @property
     def identity(self) -> str:
         """Sixteen hexadecimal digits that name what is trained; the provenance is not part of it."""

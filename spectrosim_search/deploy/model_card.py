@@ -135,12 +135,7 @@ def _limits(folder: ModelFolder) -> str:
         "one half is a convention.",
         "- Pairs that share a spectrum are not independent evidence.",
     ]
-    if folder.document.provenance.get("data_fingerprint") == folder.data["fingerprint"]:
-        lines.append(
-            "- The configuration was chosen by a search on these same spectra, so the rates above are somewhat too "
-            "good. The study's own score, corrected for that, is in `configuration.yaml` under provenance."
-        )
-    lines += [f"- {note}" for note in folder.notes]
+    lines += [f"- {sentence}" for sentence in (*folder.limits, *folder.notes)]
     return "\n".join(lines)
 
 

@@ -212,6 +212,7 @@ def _card(model: NamedModel) -> str:
         f"Scores below {model.reject_below:.4g} count as unknown: 95 % of the spectra it named rightly score higher."
         if math.isfinite(model.reject_below)
         else "Every spectrum counts as unknown: out of fold it named none rightly.",
+        *(line for sentence in model.limits for line in ("", sentence)),
     ]
     lines += ["", "Notes:", "", *(f"- {note}" for note in model.notes)] if model.notes else []
     return "\n".join(lines) + "\n"

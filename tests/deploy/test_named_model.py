@@ -41,7 +41,9 @@ def test_a_model_that_is_never_right_knows_nothing(tmp_path: Path) -> None:
     assert loaded.reject_below == math.inf
     assert json.loads((tmp_path / "model" / "model.json").read_text())["reject_below"] is None
     assert {row["class"] for row in found.rows(reject=True)} == {""}
-    assert "named none rightly" in (tmp_path / "model" / "README.md").read_text()
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "named none rightly" in card
+    assert "chosen by a search" not in card
 
 
 def _answers(n: int) -> NamedSpectra:

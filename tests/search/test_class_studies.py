@@ -266,6 +266,7 @@ def test_export_train_and_identify(runs: dict[str, tuple[StudyRecord, str]], tmp
     assert (named == spectra.groups).mean() > 0.5  # its own training spectra
     assert 0 < model.scores["accuracy"]["value"] <= 1
     assert found.rows(best=2)[0]["class 2"] in model.class_names
+    assert "chosen by a search on these same spectra" in (tmp_path / "model" / "README.md").read_text()
     unsure = replace(found, reject_below=2.0)
     assert {row["class"] for row in unsure.rows(reject=True)} == {""}
     with pytest.raises(InputError, match="names classes"):
