@@ -111,13 +111,13 @@ def run(
     ):
         if value is not None:
             settings.append(f"{path}={value}")
-    if report:
-        check_writable(Path(report))
     prepared = prepare_study(study, name=name, data=data, columns=columns, set_=settings, vary=vary or [])
     if dry_run:
         plan = plan_study(prepared, workers=workers)
         print_json(plan) if json_ else print_plan(plan)
         return
+    if report:
+        check_writable(Path(report))
     with progress_display(quiet=json_) as progress:
         record = run_study(
             prepared,

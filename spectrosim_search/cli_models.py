@@ -200,6 +200,7 @@ def models(
 ) -> None:
     """What each encoder costs: parameters, megabytes, time of training and inference."""
     from spectrosim_search.cli_display import measuring, print_costs
+    from spectrosim_search.config.errors import InputError
     from spectrosim_search.learning import costs
     from spectrosim_search.learning.published_costs import PUBLISHED
     from spectrosim_search.search.documents import read_assignments
@@ -209,6 +210,8 @@ def models(
     for path, value in read_assignments(set_ or []).items():
         part, _, name = path.partition(".")
         settings.setdefault(part, {})[name] = value
+    if encoders and "type" in settings.get("encoder", {}):
+        raise InputError("encoders are named as arguments: leave --set encoder.type away")
     chosen = costs.configurations(encoders or (), head=head, objective=objective, batch=batch, settings=settings)
     if data:
         channels = read(data, need_groups=False).axis.size

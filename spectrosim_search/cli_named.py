@@ -63,6 +63,8 @@ def identify(
     loaded = load_named(model, ("identify", "synthesis"))
     if (gallery or components > 1) and loaded.task != "identify":
         raise InputError("--gallery and --components need a model of the study identify: this one has no gallery")
+    if components > 1 and (unknown or best > 1):
+        raise InputError("--components lists every component it names: leave --best and --unknown away")
     if gallery:
         of_gallery = {"group_column": group_column, "group_pattern": group_pattern, "id_column": id_column}
         known, own = read_telling(gallery, **of_gallery, need_groups=True), len(loaded.notes)

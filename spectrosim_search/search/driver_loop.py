@@ -102,7 +102,7 @@ class Driver:
                 if self._busy:
                     self._handle(self._pool.events(WAIT_SECONDS))
                 elif used_up and first is None:
-                    return self._accounts.outcome(used_up)
+                    return self._accounts.outcome("" if self._finished() else used_up)
                 elif self._finished():
                     return self._accounts.outcome("")
                 elif self._pool.free == 0:

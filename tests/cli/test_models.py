@@ -59,6 +59,10 @@ def test_the_table_for_people(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None
         (("transformer", "--head", "linaer"), "unknown head 'linaer' (did you mean 'linear'?)"),
         (("transformer", "--objective", "nt-xnet"), "unknown objective 'nt-xnet' (did you mean 'nt-xent'?)"),
         (("transformer", "--set", "encoder.widht=32"), "unknown setting 'widht' (did you mean 'width'?)"),
+        (
+            ("transformer", "--set", "encoder.type=cnn"),
+            "encoders are named as arguments: leave --set encoder.type away",
+        ),
         (("transformer", "--device", "abacus", *QUICK), "unknown device 'abacus'"),
         (
             ("transformer", "--device", "mps", *QUICK),

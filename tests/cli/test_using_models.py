@@ -72,6 +72,16 @@ def test_a_place_that_cannot_be_written_is_one_line(
     assert done.err.startswith("error: ") and len(done.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("option", [("--best", "2"), ("--unknown",)])
+def test_mixtures_refuse_what_is_said_of_pure_spectra(
+    cli: Cli, names: Path, library: Path, option: tuple[str, ...]
+) -> None:
+    done = cli("identify", names, library, "--components", "2", *option)
+    assert done.code == 2
+    assert done.err == "error: --components lists every component it names: leave --best and --unknown away\n"
+    assert done.out == ""
+
+
 def test_folders_on_the_way_are_made(cli: Cli, pairs: Path, names: Path, small_table: Path, library: Path) -> None:
     assert cli("verify", pairs, small_table, "-o", "a/pairs.csv").code == 0
     assert cli("embed", pairs, small_table, "-o", "b/z.npz").code == 0

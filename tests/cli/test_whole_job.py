@@ -67,13 +67,16 @@ def test_other_data_under_the_same_name_are_refused(cli: Cli, small_table: Path,
 
 
 def test_dry_run_trains_and_writes_nothing(cli: Cli, small_table: Path) -> None:
-    done = cli("run", "--study", "quick", "--data", small_table, *SMALL, "--dry-run", "--json")
+    done = cli(
+        "run", "--study", "quick", "--data", small_table, *SMALL, "--dry-run", "--json", "--report", "new/r.html"
+    )
     assert done.code == 0, done.err
     plan = json.loads(done.out)
     assert plan["cells a trial"] == 6
     assert plan["confirmation replicates (at most)"] == 6
     assert 0 < plan["detectable_difference"] < 1
     assert not list(Path.cwd().glob("*.db*"))
+    assert not Path("a").exists()
 
 
 def test_simulate_inspect(cli: Cli) -> None:

@@ -421,6 +421,14 @@ def test_budgets_end_a_search_before_its_trials_are_done(tmp_path: Path) -> None
     assert len(again.replicates) == 15
 
 
+def test_a_search_that_is_done_says_nothing_of_its_budget(tmp_path: Path) -> None:
+    done, _ = run_small(tmp_path / "a.db", small_study(4))
+    late = dataclasses.replace(small_study(4), budget=Budget(trials=4, minutes=1e-6))
+    again, record = run_small(tmp_path / "a.db", late)
+    assert done.reason == again.reason == ""
+    assert again.complete + again.pruned == 4 == len(record.trials)
+
+
 def test_a_search_without_time_finishes_one_trial_and_no_more(tmp_path: Path) -> None:
     study = dataclasses.replace(small_study(50), budget=Budget(trials=50, minutes=1.0))
     late = Allowance(study.budget, reserve_seconds=lambda usage: 60.0)
