@@ -92,7 +92,9 @@ def fit_items(
             seconds = _remaining(left, fits) / pool.slots
             listener(BaselineDone(fit.baseline, fit.fold, fit.seed, fit.status, fit.seconds, len(fits), total, seconds))
 
-    lost = work_through(pool, waiting, take, _family, study=study, go_on=go_on, listener=listener, grace=grace)
+    lost = work_through(
+        pool, waiting, take, _family, lambda item: (item,), study=study, go_on=go_on, listener=listener, grace=grace
+    )
     for key, reason in lost.items():
         fits[key] = _killed(asked[key], reason)
         add_fit(store, study, fits[key], environment())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from spectrosim_search.config.errors import RunError
@@ -45,6 +45,9 @@ def run_items(
     records = {r.key: r for phase in sorted(phases) for r in store.replicates(study, phase) if r.key in wanted}
     for record in records.values():
         on_result(record)
+    units: dict[str, list[WorkItem]] = {}
+    for item in wanted.values():
+        units.setdefault(item.together or item.key, []).append(item)
     cut = {item.together for key, item in wanted.items() if key not in records and item.together}
     # Of a unit that was cut short all is trained again, so that its stack, and with it every number, is what it was.
     waiting = deque(item for key, item in wanted.items() if key not in records or item.together in cut)
@@ -59,7 +62,17 @@ def run_items(
             listener(ReplicateDone.of(record))
             on_result(record)
 
-    lost = work_through(pool, waiting, take, _stack, study=study, go_on=go_on, listener=listener, grace=grace)
+    lost = work_through(
+        pool,
+        waiting,
+        take,
+        _stack,
+        lambda item: units[item.together or item.key],
+        study=study,
+        go_on=go_on,
+        listener=listener,
+        grace=grace,
+    )
     if lost and not records:
         raise RunError(f"every replicate killed its workers ({[*lost.values()][-1]}); look at memory and drivers")
     return tuple(records[key] for key in wanted if key in records)
@@ -70,6 +83,7 @@ def work_through(
     waiting: deque[Item],
     take: Callable[[Finished | Fitted], None],
     stack: Callable[[deque[Item], int], list[Item]],
+    unit: Callable[[Item], Sequence[Item]],
     *,
     study: str,
     go_on: Callable[[], bool],
@@ -79,7 +93,9 @@ def work_through(
     """Keep the pool busy until nothing waits, `go_on` says no, or the user interrupts; `take` gets what ended.
 
     `stack` takes from `waiting` what one worker of that capacity does together; with capacity 0 (the next lost its
-    worker) no more than it must, so that one that kills takes no others with it. Returns the items that killed two
+    worker) no more than it must, so that one that kills takes no others with it. `unit` names in their order all items
+    without which one would come out otherwise, itself among them: they are done again with one that lost its worker,
+    though some of them may have ended. Returns the items that killed two
     workers with the reason. Raises Interrupted on Ctrl-C, after what runs has ended or the grace is over.
     """
     running: dict[str, Item] = {}
@@ -90,7 +106,8 @@ def work_through(
             while waiting or running:
                 more = not interruption.requested and go_on()
                 while more and waiting and pool.free > 0:
-                    batch = stack(waiting, 0 if deaths[waiting[0].key] else pool.capacity)
+                    alone = any(deaths[item.key] for item in unit(waiting[0]))
+                    batch = stack(waiting, 0 if alone else pool.capacity)
                     running |= {item.key: item for item in batch}
                     pool.submit(batch)
                     more = go_on()
@@ -104,13 +121,16 @@ def work_through(
                         take(event)
                         continue
                     listener(WorkerLost(event.worker, event.reason, len(event.keys)))
+                    again: dict[str, Item] = {}
                     for key in event.keys:
                         deaths[key] += 1
-                        again = running.pop(key, None)
-                        if again is not None and deaths[key] < DEATHS:
-                            waiting.appendleft(again)
-                        elif again is not None:
+                        item = running.pop(key, None)
+                        if item is not None and deaths[key] < DEATHS:
+                            again |= {other.key: other for other in unit(item)}
+                        elif item is not None:
                             lost[key] = event.reason
+                    held = {item.key for item in waiting} | lost.keys() | running.keys()
+                    waiting.extendleft(item for key, item in reversed(again.items()) if key not in held)
     except KeyboardInterrupt:
         raise Interrupted(interrupted(study)) from None
     return lost

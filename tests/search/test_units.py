@@ -24,7 +24,7 @@ from spectrosim_search.search.work_item import WorkItem
 from spectrosim_search.search.workbench import Workbench
 from spectrosim_search.search.workers import trainer
 from spectrosim_search.search.workers.in_process import InProcessPool
-from spectrosim_search.search.workers.pool import Finished, PoolEvent
+from spectrosim_search.search.workers.pool import Finished, PoolEvent, WorkerDied
 from spectrosim_search.search.workers.trainer import Trainer
 from tests.search.searching import numbers, run_small, small_spectra, small_study
 
@@ -124,6 +124,39 @@ def test_of_a_fixed_list_a_cut_unit_is_trained_again_too(tmp_path: Path) -> None
         search(other, Workbench(spectra, study), InProcessPool(spectra, study))
         straight = run_items(InProcessPool(spectra, study), items, other, seen.append, study="small")
     assert [(r.key, r.score, r.curve.tolist()) for r in found] == [(r.key, r.score, r.curve.tolist()) for r in straight]
+
+
+class Dying(Watched):
+    """Its worker is lost once, with what it had not delivered, after so many records."""
+
+    def submit(self, items: Sequence[WorkItem]) -> None:  # type: ignore[override]
+        self.keys = [item.key for item in items]
+        super().submit(items)
+
+    def events(self, timeout: float) -> list[PoolEvent]:
+        if self.power != 0:
+            return super().events(timeout)
+        left = self.keys[len(self.keys) - self._left :] if self._left else self.keys
+        self.power = None
+        self.close()
+        return [WorkerDied("main", "out of memory", tuple(left))]
+
+
+@pytest.mark.parametrize("delivered", range(6))
+def test_of_a_fixed_list_a_unit_that_lost_its_worker_is_trained_as_a_whole(tmp_path: Path, delivered: int) -> None:
+    spectra, study = small_spectra(), small_study(1)
+    bench, configuration = start()
+    items = bench.confirmation_items(configuration, seeds=2)
+    seen: list[str] = []
+    with Store(tmp_path / "a.db") as store:
+        store.open_study(study, bench.dataset, bench.summary())
+        pool = Dying(spectra, study, power=delivered)
+        found = run_items(pool, items, store, lambda r: seen.append(r.key), study="small")
+    assert pool.sizes == [3, 3, 3]
+    assert seen == [i.key for i in items] == [r.key for r in found]
+    worker = Trainer(spectra, study, worker="w")
+    straight = [e.record for unit in (items[:3], items[3:]) for e in worker.train(unit) if isinstance(e, Finished)]
+    assert [(r.score, r.curve.tolist()) for r in found] == [(r.score, r.curve.tolist()) for r in straight]
 
 
 def test_a_stack_that_memory_does_not_hold_is_trained_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
