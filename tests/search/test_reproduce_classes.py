@@ -90,6 +90,26 @@ def runs(tmp_path_factory):
     return out
 
 
+# --- what is trained ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n in table_names() if isinstance(load_table(n), ClassTable)])
+def test_rows_train_the_network_that_their_table_names_wherever_its_study_starts(name: str) -> None:
+    asked = prepare_table(name)
+    networks = {"pretrain": "block-cnn", "identify": "cnn", "synthesis": "stepped"}
+    assert asked.configurations
+    for row, c in asked.configurations.items():
+        assert c.encoder.type == networks[asked.table.study], row
+        assert c.training.epochs > 0, row
+        if asked.table.study == "pretrain":
+            assert c.program is not None
+            assert c.program["branch"] == "none" and int(c.program["epochs"]) > 0, row
+            assert c.preprocessing.intensity == "snv", row
+    if name == "triplets":
+        assert {c.encoder["width"] for c in asked.configurations.values()} == {16}
+        assert {c.encoder["out"] for c in asked.configurations.values()} == {128}
+
+
 # --- what was printed --------------------------------------------------------------------------------------------
 
 
