@@ -50,8 +50,8 @@ TABLE = ClassTable(
         "nearest neighbour",
         "a smaller share is seen more often, so that every share takes about as many steps of training",
         "mixtures are sums of judged spectra of distinct classes, their number of components told; all right: every "
-        "component was named. Networks and the linear metric take them apart by what mixtures of training spectra teach "
-        "(docs/identify.md), cosine by sums of class centres, as the paper",
+        "component was named. Networks and the linear metric take them apart by what mixtures of training spectra "
+        "teach (docs/identify.md), cosine by sums of class centres, as the paper",
     ),
     rows=(
         ClassRow(
