@@ -33,6 +33,7 @@ from spectrosim_search.search.store_tables import (
 
 __all__ = ["Writer", "scalar"]
 
+REPLACE_TRIES = 20  # a driver writes a row once; as many would have to come between
 _REPLICATE_FIELDS = (
     "key",
     "phase",
@@ -119,9 +120,17 @@ class Writer:
         )
 
     def _replace(self, old: sa.Delete, new: sa.Insert) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(old)
-            connection.execute(new)
+        """Put a row in place of another; the last of several writers wins."""
+        for tries_left in reversed(range(REPLACE_TRIES)):
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(old)
+                    connection.execute(new)
+            except IntegrityError:  # another driver's row came between the two: the next try removes it
+                if not tries_left:
+                    raise
+            else:
+                return
 
     def _once(self, table: type[Any], column: str, name: str, record: object) -> None:
         mark = (str(table.__tablename__), name)

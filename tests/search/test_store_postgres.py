@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ import pytest
 from spectrosim_search.config.errors import InputError
 from spectrosim_search.search import progress, store_leases, store_slots
 from spectrosim_search.search.pareto import pareto_trials
+from spectrosim_search.search.records import BaselineRecord
 from spectrosim_search.search.store import Store
 from spectrosim_search.search.store_leases import Identity
 from tests.search.searching import ROOT, numbers, run_small, small_study
@@ -102,6 +105,24 @@ def test_wrong_passwords_and_missing_databases_are_one_line(url: str) -> None:
         assert "geheim" not in str(caught.value)
     with pytest.raises(InputError, match="there are no studies in"):
         Store(url, read_only=True)
+
+
+def test_drivers_that_conclude_at_once_store_one_row_each_way(url: str) -> None:
+    """Each puts its row in place of the other's; no order of deleting and inserting is an error."""
+    run_small(url, small_study(1))
+    begin = threading.Barrier(4)
+
+    def conclude(number: int) -> None:
+        with Store(url) as store:
+            begin.wait()
+            for n in range(40):
+                store.set_baseline("small", BaselineRecord("cosine", "cosine", (), f"{number} {n}", 0.5))
+
+    with ThreadPoolExecutor(4) as drivers:
+        list(drivers.map(conclude, range(4)))
+    with Store(url, read_only=True) as store:
+        (row,) = store.record("small").baselines
+    assert row.settings.endswith(" 39")
 
 
 def test_leases_run_by_the_servers_clock(url: str) -> None:
