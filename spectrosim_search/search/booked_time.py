@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from spectrosim_search.config.errors import SpectroSimError
+from spectrosim_search.search.ticking import Ticking
 
 if TYPE_CHECKING:
     from spectrosim_search.search.store import Store
@@ -29,29 +30,24 @@ class BookedTime:
         self._store = store
         self._name = name
         self._phase: Literal["search", "confirmation"] = phase
-        self._every = every
-        self._done = threading.Event()
         self._booked = 0.0
-        self._thread = threading.Thread(target=self._keep, name="booked-time", daemon=True)
+        self._ticking = Ticking("booked-time", every, self._tick)
 
     def __enter__(self) -> BookedTime:
         self._booked = time.monotonic()
-        self._thread.start()
+        self._ticking.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._done.set()
-        self._thread.join()
+        self._ticking.stop()
         self._book()
 
-    def _keep(self) -> None:
-        while not self._done.wait(self._every):
-            try:
-                self._book()
-            except SpectroSimError:  # a database that is away for a moment: booked with the next
-                continue
+    def _tick(self) -> bool:
+        with suppress(SpectroSimError):  # a database that is away for a moment: booked with the next
+            self._book()
+        return True
 
     def _book(self) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.search import store_leases
 from spectrosim_search.search.store_leases import Identity
+from spectrosim_search.search.ticking import Ticking
 
 if TYPE_CHECKING:
     from spectrosim_search.search.store import Store
@@ -47,9 +48,9 @@ class LeaseKeeper:
         self._engine = engine
         self._study_id = study_id
         self._seconds = seconds
-        self._done = threading.Event()
         self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._renewed = 0.0
+        self._ticking = Ticking("lease", seconds / 4, self._renew)
 
     @property
     def driver(self) -> str:
@@ -58,14 +59,14 @@ class LeaseKeeper:
 
     def __enter__(self) -> LeaseKeeper:
         store_leases.take(self._engine, self._study_id, self.identity, self._seconds)
-        self._thread.start()
+        self._renewed = time.monotonic()
+        self._ticking.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._done.set()
-        self._thread.join()
+        self._ticking.stop()
         if not self._lost.is_set():
             store_leases.drop(self._engine, self._study_id, self.driver)
 
@@ -77,16 +78,14 @@ class LeaseKeeper:
                 f"{self._seconds:.0f} s; nothing finished is lost, run again to join in"
             )
 
-    def _keep(self) -> None:
-        renewed = time.monotonic()
-        while not self._done.wait(self._seconds / 4):
-            try:
-                if not store_leases.renew(self._engine, self._study_id, self.driver, self._seconds):
-                    self._lost.set()
-                    return
-                renewed = time.monotonic()
-            except OperationalError:
-                # A database that is away for a moment is no reason to stop; one away for a whole lease is.
-                if time.monotonic() - renewed > self._seconds:
-                    self._lost.set()
-                    return
+    def _renew(self) -> bool:
+        try:
+            if store_leases.renew(self._engine, self._study_id, self.driver, self._seconds):
+                self._renewed = time.monotonic()
+            else:
+                self._lost.set()
+        except OperationalError:
+            # A database that is away for a moment is no reason to stop; one away for a whole lease is.
+            if time.monotonic() - self._renewed > self._seconds:
+                self._lost.set()
+        return not self._lost.is_set()

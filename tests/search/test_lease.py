@@ -5,10 +5,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from spectrosim_search.config.errors import RunError
+from spectrosim_search.config.errors import InputError, RunError
 from spectrosim_search.config.study import Study
 from spectrosim_search.search import store_leases, store_slots
 from spectrosim_search.search.booked_time import BookedTime
@@ -150,3 +151,22 @@ def test_time_is_booked_once_and_to_the_end(store: Store) -> None:
         inside = time.monotonic() - began
         raise KeyboardInterrupt
     assert inside <= store.status("fish").confirmation_seconds <= time.monotonic() - before
+
+
+def test_time_that_could_not_be_booked_is_booked_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, refused = store.add_seconds, 0
+
+    def add(name: str, phase: Literal["search", "confirmation"], seconds: float) -> None:
+        nonlocal refused
+        if refused < 3:
+            refused += 1
+            raise InputError("the database is away")
+        real(name, phase, seconds)
+
+    monkeypatch.setattr(store, "add_seconds", add)
+    with BookedTime(store, "fish", "search", every=0.02):
+        began = time.monotonic()
+        while refused < 3 or time.monotonic() - began < 0.3:
+            time.sleep(0.01)
+        inside = time.monotonic() - began
+    assert store.status("fish").search_seconds >= inside
